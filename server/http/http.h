@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// http: what a REST handler sees.
+//
+// The dispatcher has already matched the route, authenticated the caller,
+// checked the permission and the catalog, bounded and parsed the body, and for
+// anything but GET opened a transaction in which it will also write the audit
+// entry. A handler answers with a JSON value or returns an rc; the dispatcher
+// turns that rc and its fault into an RFC 9457 problem document and rolls back.
+
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "access/permission.h"
+#include "core/rc.h"
+
+#define PARAM_LEN     160
+#define PARAM_MAX     4
+#define BODY_MAX      (1024 * 1024)
+#define DEFAULT_LIMIT 50
+#define MAX_LIMIT     200
+
+struct store;
+struct config;
+struct bus;
+struct keeper;
+struct tickets;
+struct ingest;
+
+// What handlers may use beside the database. Made once by main.
+struct services {
+    const struct config *config;
+    struct bus *bus;
+    struct keeper *keeper;
+    struct tickets *tickets; // live tickets
+    struct ingest *ingest;
+    const char *server_ca_pem; // borrowed for the life of the server
+};
+
+// Who is asking.
+struct principal {
+    int64_t account;
+    char name[81];
+    enum role role;
+    uint32_t permissions;   // of the role, cut to the token's scopes
+    int32_t catalog;        // 0: every catalog; else only this one
+    bool by_token;          // an API token, not a browser session
+    uint8_t credential[32]; // SHA-256 of the session cookie or token
+};
+
+struct req {
+    const struct services *services;
+    struct store *store;         // a transaction, unless the method is GET
+    const struct principal *who; // NULL on public routes
+    int32_t catalog;             // 0 where the path has no {catalog}
+    const char *catalog_name;
+    const char *params[PARAM_MAX]; // the {…} parts of the pattern, in order
+    json_t *body;                  // borrowed; NULL when there was none
+    const char *query;             // raw query string or ""
+    const char *remote;            // address of the client
+    const char *id;                // request id
+    const char *if_match;          // entity tag of If-Match without quotes; NULL if none was sent
+    void *dispatch;                // the dispatcher's own
+};
+
+struct reply {
+    int status;         // 200 unless the handler says otherwise
+    json_t *body;       // owned by the reply
+    char etag[40];      // "" or the strong tag, without quotes
+    char location[200]; // "" or a path
+    const char *type;   // content type; NULL for application/json
+    char *text;         // owned; sent instead of body when set
+    size_t text_len;
+    char cookie[300];       // "" or a Set-Cookie value
+    char object[PARAM_LEN]; // what the audit entry names; "" for the last path parameter
+    char detail[400];       // what the audit entry adds; never a secret
+    int64_t audit_count;    // how many objects the act touched; 0 means 1
+    bool no_audit;          // nothing changed
+};
+
+typedef enum rc handler(struct req *q, struct reply *r, struct fault *f);
+
+struct route {
+    const char *method;
+    const char *pattern;
+    enum permission needs;
+    handler *run;
+    unsigned flags; // ROUTE_…
+};
+
+enum {
+    ROUTE_SLOW = 1,     // served by the slow pool: sign-in (a KDF), exports
+    ROUTE_IF_MATCH = 2, // 428 without If-Match
+};
+
+enum rc reply_json(struct reply *r, int status, json_t *owned);
+enum rc reply_empty(struct reply *r); // 204
+
+// The decoded value of ?name=, copied into out; false if it is absent. A value
+// that does not fit or does not decode makes the request 400 before any handler runs.
+bool req_query(const struct req *q, const char *name, char *out, size_t size);
+// ?limit= within 1…MAX_LIMIT.
+enum rc req_limit(const struct req *q, int *out, struct fault *f);
+// ?cursor=: the text that reply_page() was given as next; "" at the start.
+// Cursors are HMACed, so a handler gets back only what a handler gave out for
+// the same path.
+enum rc req_cursor(const struct req *q, char *out, size_t size, struct fault *f);
+// Answers {"items":[…],"next":cursor or null} and the Link header of RFC 8288.
+enum rc reply_page(struct req *q, struct reply *r, json_t *owned_items, const char *next);

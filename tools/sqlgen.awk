@@ -1,0 +1,19 @@
+# Turns "-- name: foo (a, b)" sections of a .sql file into C query constants.
+function flush_query() {
+    if (name == "")
+        return
+    printf "static const struct query Q_%s = {\n    .name = \"%s\",\n    .params = %d,\n    .sql =\n%s};\n\n", toupper(name), name, params, text
+    name = ""; text = ""
+}
+BEGIN { print "// Generated from " FILE "; do not edit.\n#pragma once\n#include \"store/store.h\"\n" }
+/^-- name:/ {
+    flush_query()
+    name = $3
+    match($0, /\(.*\)/)
+    inside = substr($0, RSTART + 1, RLENGTH - 2)
+    params = inside ~ /^ *$/ ? 0 : split(inside, parts, ",")
+    next
+}
+/^--/ || /^[[:space:]]*$/ { next }
+{ gsub(/\\/, "\\\\"); gsub(/"/, "\\\""); text = text "        \"" $0 "\\n\"\n" }
+END { flush_query() }
