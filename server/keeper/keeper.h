@@ -25,7 +25,7 @@ struct keeper;
 struct keeper_options {
     const char *dir;             // var/pki
     const char *passphrase_file; // read by the keeper, not by the server
-    const char *exe;             // this binary, re-executed as "orreryd keeper"
+    const char *exe; // re-executed as "EXE keeper DIR PASSPHRASE_FILE"; NULL: this binary
 };
 
 enum cert_kind {
@@ -83,5 +83,7 @@ enum rc keeper_time(struct keeper *k, char **out, struct fault *f);
 enum rc keeper_seal_audit(struct keeper *k, int32_t chain, int64_t seq, const uint8_t hash[32],
                           char **out, struct fault *f);
 
-// What "orreryd keeper" runs: serves fd until the parent is gone. Returns the exit code.
-int keeper_main(int fd);
+// What "orreryd keeper DIR PASSPHRASE_FILE" runs: serves the socket on file descriptor 3 until
+// the parent is gone. Returns the exit code.
+int keeper_main(const char *dir, const char *passphrase_file);
+#define KEEPER_FD 3

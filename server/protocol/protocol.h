@@ -48,6 +48,10 @@
 // Names in operational certificates.
 #define SAN_URI_FORMAT "orrery://%s.orrery.invalid/%s" // catalog, device id
 
+// Extended key usage of quarantine certificates, instead of clientAuth (an OID made from a UUID,
+// ITU-T X.667).
+#define EKU_QUARANTINE "2.25.191283579919783196677394133579032531490"
+
 // WebSocket close codes.
 enum close_code {
     CLOSE_NORMAL = 1000,
