@@ -30,6 +30,9 @@ struct bus;
 struct keeper;
 struct tickets;
 struct ingest;
+struct roster;
+struct catalogs;
+struct after;
 
 // What handlers may use beside the database. Made once by main.
 struct services {
@@ -38,6 +41,8 @@ struct services {
     struct keeper *keeper;
     struct tickets *tickets; // live tickets
     struct ingest *ingest;
+    struct roster *roster;
+    struct catalogs *catalogs;
     const char *server_ca_pem; // borrowed for the life of the server
 };
 
@@ -65,6 +70,7 @@ struct req {
     const char *id;                // request id
     const char *if_match;          // entity tag of If-Match without quotes; NULL if none was sent
     void *dispatch;                // the dispatcher's own
+    struct after *after;           // see req_after_commit()
 };
 
 struct reply {
@@ -80,6 +86,7 @@ struct reply {
     char detail[400];       // what the audit entry adds; never a secret
     int64_t audit_count;    // how many objects the act touched; 0 means 1
     bool no_audit;          // nothing changed
+    bool stale;             // with RC_CONFLICT: If-Match names an older version, 412
 };
 
 typedef enum rc handler(struct req *q, struct reply *r, struct fault *f);
@@ -111,3 +118,11 @@ enum rc req_limit(const struct req *q, int *out, struct fault *f);
 enum rc req_cursor(const struct req *q, char *out, size_t size, struct fault *f);
 // Answers {"items":[…],"next":cursor or null} and the Link header of RFC 8288.
 enum rc reply_page(struct req *q, struct reply *r, json_t *owned_items, const char *next);
+
+// Events and changes of memory must not happen before the commit: run(services, owned) is
+// called once it is durable, never after a rollback. owned is released with free() either way,
+// also when this fails.
+typedef void after_commit(const struct services *s, void *arg);
+enum rc req_after_commit(struct req *q, after_commit *run, void *owned, struct fault *f);
+// The dispatcher's end of it: runs what was asked for, in order, or only frees it.
+void req_after_done(struct req *q, bool committed);
