@@ -3,9 +3,10 @@
 // config: every setting, from one table.
 //
 // Sources, later ones win: the table's default, the instance's config file,
-// ORRERY_<NAME> in the environment (dots as underscores), --set name=value. The
-// table also prints docs/configuration.md and `orreryd config show`.
-// Secrets are never values here, only paths of files that hold them.
+// ORRERY_<NAME> in the environment (dots as underscores), --set name=value. A setting is
+// named after its member, the first underscore being a dot: "gateway.idle_s". The table also prints
+// docs/configuration.md and `orreryd config show`. Secrets are never values here, only paths of
+// files that hold them.
 
 #pragma once
 
@@ -33,11 +34,11 @@ struct config {
     const char *gateway_listen;
     int64_t gateway_loops; // 0 = cores - 1, at least 1
     int64_t gateway_per_address;
-    int64_t gateway_idle_s;
+    int64_t gateway_idle_s; // silence before a ping
 
     const char *metrics_listen;
 
-    const char *keeper_passphrase; // file
+    const char *keeper_passphrase; // file; "" = dir/keeper-passphrase
 
     int64_t cert_lifetime_s;   // operational certificates; at most 24 h
     int64_t cert_quarantine_s; // at most 1 h
@@ -54,7 +55,8 @@ struct config {
     const char *log_level;
 };
 
-// file may be NULL or missing; sets are "name=value" texts. A fault names file, line and setting.
+// Reads dir/config, which may be missing; sets are "name=value" texts. A fault names file, line and
+// setting.
 enum rc config_load(const char *dir, const char *const *sets, int count, struct config **out,
                     struct fault *f);
 void config_free(struct config *c);

@@ -39,8 +39,8 @@ enum token_kind {
     TOKEN_TELEMETRY, // reading is filled in
     TOKEN_OTHER,     // a well-formed object of another type: object is its text
     TOKEN_REFUSED,   // a well-formed telemetry object that breaks a rule: reason says which,
-                   // reading.seq (0 if unknown) whose; the frame goes on
-    TOKEN_BROKEN, // not JSON, or not an object: the frame is lost, reason says why
+                     // reading.seq (0 if unknown) whose; the frame goes on
+    TOKEN_BROKEN,    // not JSON, or not an object: the frame is lost, reason says why
 };
 
 struct token_cursor {

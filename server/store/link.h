@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// link: one connection of its own, beside the pool, for a worker that keeps state in it.
+//
+//   link_open --lock, listen, run, COPY …--> a fault, or link_close
+//
+// Ingest writes through links because its fence (an advisory lock) must live on the very
+// connection that writes; the scheduler for its leader lock; live for LISTEN. A link never
+// reconnects by itself: what lived in the session (locks, LISTEN, a transaction) went with it, and
+// only its owner knows what that means. One thread at a time uses a link. After any error that
+// leaves it up, it is outside a transaction (rolled back).
+
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/rc.h"
+#include "store/store.h"
+
+struct link;
+
+// Acts as the role orrery_server. name is what pg_stat_activity shows. timeout_ms is the
+// statement_timeout, 0 for none. Waits at most 2 s, then RC_UNAVAILABLE.
+enum rc link_open(const char *conninfo, const char *name, int timeout_ms, struct link **out,
+                  struct fault *f);
+void link_close(struct link *l); // NULL is fine; ends whatever was going on
+
+// False once the connection is known to be lost: close it and open another.
+bool link_is_up(const struct link *l);
+int link_fd(const struct link *l); // readable when a notice may have come
+
+// Runs a named query, prepared at its first use here. out may be NULL.
+enum rc link_run(struct link *l, const struct query *q, const char *const *args, struct rows **out,
+                 struct fault *f);
+// Runs text of one or several statements ("BEGIN", DDL); their rows are dropped.
+enum rc link_exec(struct link *l, const char *sql, struct fault *f);
+
+// Starts sql, which holds a COPY … FROM STDIN, perhaps amid other statements:
+// "BEGIN; COPY a FROM STDIN BINARY; INSERT …; COMMIT" is one round trip.
+// Then link_copy_put() any number of times (text or binary, as sql says; row borders do not matter)
+// and link_copy_end(), which waits for all that follows the COPY too. RC_UNAVAILABLE from it
+// means that nobody knows whether the COMMIT happened: ask for the token on a new link.
+// Where sql holds several COPYs, *more says that the next one now wants its rows; more may be
+// NULL where there is only one.
+enum rc link_copy_begin(struct link *l, const char *sql, struct fault *f);
+enum rc link_copy_put(struct link *l, const void *bytes, size_t len, struct fault *f);
+enum rc link_copy_end(struct link *l, bool *more, struct fault *f);
+// Instead of link_copy_end(): nothing of sql happened, its transaction is rolled back.
+void link_copy_abort(struct link *l, const char *why);
+
+// A session advisory lock; held until link_unlock(), link_close() or the connection's end.
+// RC_CONFLICT if another session still holds it after wait_ms.
+enum rc link_lock(struct link *l, int32_t space, int32_t key, int wait_ms, struct fault *f);
+enum rc link_unlock(struct link *l, int32_t space, int32_t key, struct fault *f);
+
+typedef void link_notice(void *ctx, const char *channel, const char *payload);
+
+enum rc link_listen(struct link *l, const char *channel, struct fault *f);
+enum rc link_notify(struct link *l, const char *channel, const char *payload, struct fault *f);
+// Hands over the notices that have come; where there are none, waits at most wait_ms for one.
+enum rc link_wait(struct link *l, int wait_ms, link_notice *notice, void *ctx, struct fault *f);

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// pg: a throw-away PostgreSQL for one test program.
+//
+// The first call makes it in a short folder under /tmp (initdb --no-sync, Unix socket only) and
+// migrates its database; it is gone when the program ends, however it ends. Run by root, it
+// runs as an unprivileged user. Trouble ends the program with a sentence.
+
+#pragma once
+
+#include <sys/types.h>
+
+// conninfo of a migrated database that all tests of this program share.
+const char *pg_conninfo(void);
+// conninfo of a new, empty database.
+const char *pg_empty(void);
+// conninfo of a new database, migrated.
+const char *pg_fresh(void);
+
+// The folder of the cluster (data in pg/), and its postmaster.
+const char *pg_folder(void);
+pid_t pg_postmaster(void);
+
+void pg_crash(void);   // kill -9 of the postmaster; waits until it is gone
+void pg_restart(void); // starts it again after pg_crash() or pg_pause(); waits until it answers
+
+// The unprivileged user that everything PostgreSQL must run as; our own where we are not root.
+uid_t pg_uid(void);
+gid_t pg_gid(void);
