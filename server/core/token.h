@@ -6,6 +6,11 @@
 // of type "telemetry" is validated and split into slices of the frame, without
 // allocating; any other is handed back whole, for jansson. It accepts exactly what
 // jansson accepts with JSON_REJECT_DUPLICATES (tests compare the two).
+//
+//   frame --token_next--> TELEMETRY | OTHER | REFUSED … --> END | BROKEN
+//
+// Well-formed is not yet allowed: a metric that is no number, a name with an escape, a 65th
+// metric are REFUSED with a reason and cost only their own message.
 
 #pragma once
 
@@ -50,6 +55,7 @@ struct token_cursor {
     struct token_reading reading;
     struct token_slice object;
     const char *reason; // static
+    const char *code;   // of a refusal: the nack code, "malformed" or "metrics"
 };
 
 void token_start(struct token_cursor *c, const char *frame, size_t len);
