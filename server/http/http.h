@@ -33,6 +33,7 @@ struct ingest;
 struct roster;
 struct catalogs;
 struct after;
+struct access;
 
 // What handlers may use beside the database. Made once by main.
 struct services {
@@ -44,6 +45,11 @@ struct services {
     struct roster *roster;
     struct catalogs *catalogs;
     const char *server_ca_pem; // borrowed for the life of the server
+    // The parts of /readyz as JSON text; false when one of them cannot work. May be NULL.
+    bool (*ready)(void *ctx, char *out, size_t size);
+    void *ready_ctx;
+    int64_t started_at;    // Unix ms
+    struct access *access; // http fills this in
 };
 
 // Who is asking.
@@ -74,7 +80,7 @@ struct req {
 };
 
 struct reply {
-    int status;         // 200 unless the handler says otherwise
+    int status;         // 200 unless the handler says otherwise; a 4xx beside a failed rc wins
     json_t *body;       // owned by the reply
     char etag[40];      // "" or the strong tag, without quotes
     char location[200]; // "" or a path
@@ -87,6 +93,9 @@ struct reply {
     int64_t audit_count;    // how many objects the act touched; 0 means 1
     bool no_audit;          // nothing changed
     bool stale;             // with RC_CONFLICT: If-Match names an older version, 412
+    int retry_after;        // seconds, with 429 and 503; 0: the dispatcher's own choice
+    int64_t actor;          // who did it, where the caller was nobody yet (sign-in)
+    char actor_name[81];
 };
 
 typedef enum rc handler(struct req *q, struct reply *r, struct fault *f);
@@ -102,13 +111,17 @@ struct route {
 enum {
     ROUTE_SLOW = 1,     // served by the slow pool: sign-in (a KDF), exports
     ROUTE_IF_MATCH = 2, // 428 without If-Match
+    ROUTE_SECRET = 4,   // the answer holds a secret: never kept for an Idempotency-Key
 };
 
 enum rc reply_json(struct reply *r, int status, json_t *owned);
 enum rc reply_empty(struct reply *r); // 204
+// 200 with a text that is not JSON; type is static.
+enum rc reply_text(struct reply *r, const char *type, char *owned, size_t len);
 
 // The decoded value of ?name=, copied into out; false if it is absent. A value
-// that does not fit or does not decode makes the request 400 before any handler runs.
+// that does not decode is a 400 before any handler runs; one that does not fit makes the
+// answer a 400 whatever the handler says, and rolls back.
 bool req_query(const struct req *q, const char *name, char *out, size_t size);
 // ?limit= within 1…MAX_LIMIT.
 enum rc req_limit(const struct req *q, int *out, struct fault *f);
