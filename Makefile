@@ -89,15 +89,96 @@ $(B)/tests/unit/%_test: $(B)/tests/unit/%_test.o $(SUPPORT:%.c=$(B)/%.o) $(SIMLI
 $(B)/tests/server/%_test: $(B)/tests/server/%_test.o $(SUPPORT:%.c=$(B)/%.o) $(SIMLIB) $(LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB) $(LDLIBS) -lcmocka
 
+# ---------------------------------------------------------------- run, install
+
+USER_DIRS := build web/node_modules web/dist tests/e2e/node_modules
+AS_USER   := tools/as-user.sh $(USER_DIRS)
+DIR       ?= var
+PORT      ?= 8443
+FLEET     ?= 50
+
+run: ## install what is missing, build, start everything, print the URL
+	@tools/setup.sh run
+	@$(AS_USER) $(DIR) -- $(MAKE) --no-print-directory -j2 all web
+	@$(AS_USER) $(DIR) -- tools/run.sh $(DIR) $(PORT) $(FLEET)
+
+web: web/dist/.built ## build the dashboard
+
+web/dist/.built: $(shell find web/src web/public -type f 2>/dev/null) $(wildcard web/*.json web/*.mjs web/tools/*) \
+                 docs/api/openapi.yaml
+	@tools/npm.sh web
+	@cd web && npm run --silent build
+	@touch $@
+
+install: all web ## copy programs, dashboard and unit file below DESTDIR/PREFIX
+	@tools/install.sh "$(DESTDIR)" "$(PREFIX)"
+
+# ---------------------------------------------------------------- tests
+
+SAN      := -fno-omit-frame-pointer -fno-sanitize-recover=all
+ASAN     := B=build/asan OPT='-O1 -g -fsanitize=address,undefined $(SAN)' HARDEN=-fPIE
+TSAN     := B=build/tsan OPT='-O1 -g -fsanitize=thread $(SAN)' HARDEN=-fPIE
+FUZZ     := B=build/fuzz CC=clang OPT='-O1 -g -fsanitize=fuzzer-no-link,address,undefined $(SAN)' \
+            HARDEN=-fPIE LDHARDEN=-pie WARN=-w
+# Tests with threads say so in a line of their own.
+THREADED := $(shell grep -lx '// threaded' tests/unit/*_test.c tests/server/*_test.c 2>/dev/null)
+FUZZERS  := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
+T        ?=
+
+test: ## all tests against real parts; T=unit/device or T=server runs a part
+	@tools/setup.sh test
+	@$(AS_USER) -- tools/test.sh "$(T)"
+
+tests: $(BIN) $(UNIT) $(SERVER_T)
+threaded: $(BIN) $(patsubst %.c,$(B)/%,$(THREADED))
+fuzzers: $(FUZZERS)
+asan-tests:
+	@$(MAKE) --no-print-directory tests $(ASAN)
+tsan-tests:
+	@$(MAKE) --no-print-directory threaded $(TSAN)
+fuzz-tests:
+	@$(MAKE) --no-print-directory fuzzers $(FUZZ)
+
+asan: ## the C tests under AddressSanitizer and UBSan
+	@tools/setup.sh test
+	@$(AS_USER) -- tools/test.sh asan
+
+tsan: ## the threaded C tests under ThreadSanitizer
+	@tools/setup.sh test
+	@$(AS_USER) -- tools/test.sh tsan
+
+SECONDS ?= 60
+fuzz: ## run each fuzzer for SECONDS=60
+	@tools/setup.sh test
+	@$(AS_USER) tests/fuzz/corpus -- tools/fuzz.sh $(SECONDS)
+
+bench: ## measure, each figure beside its limit; T=ingest runs an area
+	@tools/setup.sh bench
+	@$(AS_USER) -- tools/bench.sh "$(T)"
+
+coverage: ## line coverage of the C tests in build/coverage/index.html
+	@tools/setup.sh test
+	@$(AS_USER) -- tools/coverage.sh
+
+lint: ## style, analysers, banned words; changes nothing
+	@tools/setup.sh lint
+	@$(AS_USER) -- tools/lint.sh
+
+$(B)/tests/fuzz/%_fuzz: $(B)/tests/fuzz/%_fuzz.o $(SIMLIB) $(LIB)
+	$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIB) $(LDLIBS)
+
+# ---------------------------------------------------------------- the rest
+
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' Makefile
 
 format: ## rewrite the C sources in house style
 	clang-format -i $(wildcard $(ALLC)) $(ALLH)
 
 clean: ## remove what was built
-	rm -rf build web/dist
+	rm -rf build web/dist/*
 
-.PHONY: all help format clean
+.PHONY: all run web install test tests threaded fuzzers asan-tests tsan-tests fuzz-tests asan tsan fuzz \
+        bench coverage lint help format clean
 .SECONDARY:
 -include $(wildcard $(B)/*/*.d $(B)/*/*/*.d)

@@ -1,0 +1,66 @@
+#!/bin/bash
+# Style and static analysis; changes nothing. Ends with a line that says what was found.
+set -uo pipefail
+bad=0
+note() {
+    echo "lint: $*"
+    bad=$((bad + 1))
+}
+
+sources=$(git ls-files '*.c')
+headers=$(git ls-files '*.h')
+
+# shellcheck disable=SC2086
+clang-format --dry-run --Werror $sources $headers 2>&1 | head -40
+[ "${PIPESTATUS[0]}" = 0 ] || note "clang-format: run make format"
+
+if git grep -nE '\b(strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|rand|system)\(' -- server device-sim '*.h'; then
+    note "the functions above are banned: they know no bounds or no errors"
+fi
+if git grep -nE '\bgoto [a-z]' -- server device-sim; then
+    note "no goto here: core/auto.h releases what a function holds"
+fi
+if git grep -nIE '\b(TODO|FIXME|XXX|HACK)\b' -- . ':!tools/lint.sh'; then
+    note "finish it or write an issue; no notes to oneself in the code"
+fi
+
+mkdir -p build/lint
+echo "lint: gcc -Werror -fanalyzer"
+make --no-print-directory -s -k -j2 B=build/lint OPT='-O2 -g0 -fanalyzer' WERROR=-Werror build/lint/liborrery.a build/lint/libdevice.a \
+    build/lint/orreryd build/lint/orrery-device build/lint/orrery-fleet > build/lint/gcc.log 2>&1 || {
+    grep -E 'error|warning' build/lint/gcc.log | head -40
+    note "gcc: build/lint/gcc.log"
+}
+make --no-print-directory -s -k -j2 B=build/lint-tests OPT='-O1 -g0' WERROR=-Werror tests > build/lint/tests.log 2>&1 || {
+    grep -E 'error|warning' build/lint/tests.log | head -40
+    note "gcc on the tests: build/lint/tests.log"
+}
+
+echo "lint: cppcheck"
+# shellcheck disable=SC2086
+cppcheck -j2 -q --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability --suppress=missingIncludeSystem \
+    --suppress=preprocessorErrorDirective -D_GNU_SOURCE -D__GNUC__ -Iserver -Idevice-sim -Ibuild/lint/gen $(git ls-files 'server/*.c' 'device-sim/*.c') > build/lint/cppcheck.log 2>&1 || {
+    head -40 build/lint/cppcheck.log
+    note "cppcheck: build/lint/cppcheck.log"
+}
+
+echo "lint: clang-tidy"
+flags="-std=gnu17 -D_GNU_SOURCE -Iserver -Idevice-sim -Itests -Ibuild/lint/gen $(pkg-config --cflags jansson libpq libssl libwebsockets | sed 's/-I/-isystem /g')"
+# shellcheck disable=SC2086
+git ls-files 'server/*.c' 'device-sim/*.c' | xargs -P2 -n4 sh -c 'clang-tidy -quiet --warnings-as-errors="*" "$@" -- '"$flags"' 2>/dev/null || echo "clang-tidy failed"' sh > build/lint/tidy.log 2>&1
+if [ -s build/lint/tidy.log ]; then
+    grep -E 'error|warning|failed' build/lint/tidy.log | head -40
+    note "clang-tidy: build/lint/tidy.log"
+fi
+
+if [ -f web/package.json ]; then
+    echo "lint: tsc"
+    tools/npm.sh web && (cd web && npm run --silent check) || note "tsc"
+fi
+
+if [ $bad = 0 ]; then
+    echo "lint: clean"
+else
+    echo "lint: $bad kinds of trouble"
+    exit 1
+fi
