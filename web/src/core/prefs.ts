@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// prefs: what one person chose in this browser: theme, single-key shortcuts.
+
+import { signal } from '@preact/signals';
+
+export type Theme = 'system' | 'light' | 'dark';
+
+function stored(name: string): string | null {
+  try {
+    return localStorage.getItem('orrery.' + name);
+  } catch {
+    return null; // storage may be forbidden
+  }
+}
+
+function keep(name: string, value: string): void {
+  try {
+    localStorage.setItem('orrery.' + name, value);
+  } catch {
+    // then it holds until the page is closed
+  }
+}
+
+const first = stored('theme');
+export const theme = signal<Theme>(first === 'light' || first === 'dark' ? first : 'system');
+export const shortcuts = signal(stored('shortcuts') !== 'off');
+
+export function setTheme(t: Theme): void {
+  theme.value = t;
+  keep('theme', t);
+  if (t === 'system') delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = t;
+}
+
+export function setShortcuts(on: boolean): void {
+  shortcuts.value = on;
+  keep('shortcuts', on ? 'on' : 'off');
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// session: who is signed in, in which catalog, with which permissions.
+//
+//   loading --GET /session--> nobody | somebody --DELETE /session--> nobody
+
+import { computed, signal } from '@preact/signals';
+import type { Session } from '../api/api';
+import { Problem, call, get, onSignedOut, post, setCsrf } from '../api/client';
+
+export const session = signal<Session | null>(null);
+export const loading = signal(true);
+export const endedByServer = signal(false);
+export const catalog = computed(() => session.value?.catalogs[0] ?? '');
+
+export const may = (permission: string) => session.value?.permissions.includes(permission) ?? false;
+
+function take(s: Session | null): void {
+  setCsrf(s?.csrf ?? '');
+  session.value = s;
+}
+
+onSignedOut(() => {
+  endedByServer.value = session.value !== null;
+  take(null);
+});
+
+export async function loadSession(): Promise<void> {
+  try {
+    take(await get<Session>('/session'));
+    loading.value = false;
+  } catch (e) {
+    if (!(e instanceof Problem) || e.status !== 401) throw e;
+    take(null);
+    loading.value = false;
+  }
+}
+
+export async function signIn(name: string, password: string): Promise<void> {
+  take(await post<Session>('/session', { name, password }));
+  endedByServer.value = false;
+}
+
+export async function changePassword(current: string, next: string): Promise<void> {
+  const s = await post<Session | undefined>('/session/password', { current, new: next });
+  take(s?.account ? s : await get<Session>('/session'));
+}
+
+export async function signOut(): Promise<void> {
+  await call<void>('DELETE', '/session');
+  take(null);
+}

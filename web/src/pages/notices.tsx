@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// notices: pages that say why there is no page: not found, not allowed, no server.
+
+import { useEffect } from 'preact/hooks';
+import { now } from '../core/time';
+import { session } from '../core/session';
+import { t } from '../i18n/i18n';
+import { Alone, Page } from '../parts/shell';
+
+export function NotFound() {
+  return (
+    <Page title={t('notFound.title')}>
+      <div class="notice">
+        <h2>{t('notFound.head')}</h2>
+        <p class="dim">{t('notFound.text')}</p>
+        <a class="btn" href="/devices">{t('notFound.go')}</a>
+      </div>
+    </Page>
+  );
+}
+
+export function Forbidden({ title, permission }: { title: string; permission: string }) {
+  const role = session.value?.account.role ?? '';
+  return (
+    <Page title={title}>
+      <div class="notice">
+        <h2>{t('forbidden.head')}</h2>
+        <p class="dim">{t('forbidden.text', { permission, role })}</p>
+        <p class="dim">{t('forbidden.way')}</p>
+      </div>
+    </Page>
+  );
+}
+
+export function Unreachable({ retryAt, retry }: { retryAt: number; retry: () => void }) {
+  useEffect(() => {
+    document.title = `${t('unreachable.head')} · Orrery`;
+  }, []);
+  const wait = Math.max(0, Math.ceil((retryAt - now.value) / 1000));
+  return (
+    <Alone>
+      <div class="card">
+        <h1>{t('unreachable.head')}</h1>
+        <p class="dim" role="status">{t('unreachable.text')}</p>
+        <p class="dimmer num">{t('unreachable.retry', { s: wait })}</p>
+        <button class="btn" type="button" onClick={retry}>{t('live.retry')}</button>
+      </div>
+    </Alone>
+  );
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// plot: one uPlot chart in the colours of the theme. Loaded only when a chart is shown.
+
+import uPlot from 'uplot';
+import type { Columns } from '../core/series';
+
+export interface Plot {
+  set(data: Columns, from: number, to: number): void;
+  resize(width: number): void;
+  destroy(): void;
+}
+
+const HEIGHT = 132;
+
+// Custom properties hold light-dark(); only a computed colour is one canvas understands.
+function colours(el: HTMLElement) {
+  const probe = document.createElement('i');
+  el.append(probe);
+  const of = (name: string) => {
+    probe.style.color = `var(${name})`;
+    return getComputedStyle(probe).color;
+  };
+  const found = { line: of('--accent'), ink: of('--ink-3'), rule: of('--line') };
+  probe.remove();
+  return found;
+}
+
+export function plot(el: HTMLElement, width: number, write: (v: number) => string, hour: Intl.DateTimeFormat): Plot {
+  const c = colours(el);
+  const font = '11px "Inter V", system-ui, sans-serif';
+  let range: [number, number] = [0, 1];
+  const fill = (u: uPlot) => {
+    const g = u.ctx.createLinearGradient(0, u.bbox.top, 0, u.bbox.top + u.bbox.height);
+    g.addColorStop(0, c.line.replace('rgb(', 'rgba(').replace(')', ', .16)'));
+    g.addColorStop(1, c.line.replace('rgb(', 'rgba(').replace(')', ', 0)'));
+    return g;
+  };
+  const u = new uPlot({
+    width, height: HEIGHT, padding: [10, 8, 0, 0], legend: { show: false },
+    cursor: { sync: { key: 'device' }, drag: { x: false, y: false }, y: false, points: { size: 7, fill: c.line } },
+    scales: {
+      x: { range: () => range },
+      y: { range: (_, min, max) => {
+        if (min === null || max === null) return [0, 1];
+        const room = Math.max((max - min) * 0.15, Math.abs(max) * 0.02, 0.1);
+        return [min >= 0 ? Math.max(0, min - room) : min - room, max + room];
+      } },
+    },
+    axes: [
+      { font, stroke: c.ink, grid: { show: false }, ticks: { show: false }, size: 24, space: 80, values: (_, at) => at.map(s => hour.format(s * 1000)) },
+      { font, stroke: c.ink, grid: { stroke: c.rule, width: 1 }, ticks: { show: false }, size: 62, space: 34, values: (_, at) => at.map(v => write(v)) },
+    ],
+    series: [{}, { stroke: c.line, width: 1.6, fill, points: { show: false }, spanGaps: false }],
+  }, [[], []], el);
+  return {
+    set(data, from, to) {
+      range = [from / 1000, to / 1000];
+      u.setData(data as uPlot.AlignedData);
+    },
+    resize: w => u.setSize({ width: w, height: HEIGHT }),
+    destroy: () => u.destroy(),
+  };
+}

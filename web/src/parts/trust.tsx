@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// trust: the last evidence in words: what was judged, what was found, what vouches for the device.
+
+import type { Certificate, Device, Evidence, Finding } from '../api/api';
+import { Ago } from '../core/time';
+import { named, t } from '../i18n/i18n';
+import { CrossIcon, TickIcon } from './icons';
+import { Glyph, stateClass, verdictSentence, verdictState } from './state';
+
+const short = (hex: string) => (hex.length > 20 ? `${hex.slice(0, 12)}…${hex.slice(-6)}` : hex);
+
+function FindingItem({ f }: { f: Finding }) {
+  return (
+    <li>
+      <p>{f.text}</p>
+      {f.expected || f.found ? (
+        <dl class="kv">
+          {f.expected ? <><dt>{t('trust.expected')}</dt><dd class="mono" title={f.expected}>{short(f.expected)}</dd></> : null}
+          {f.found ? <><dt>{t('trust.found')}</dt><dd class="mono" title={f.found}>{short(f.found)}</dd></> : null}
+        </dl>
+      ) : null}
+      {f.remedy ? <p class="dim">{f.remedy}</p> : null}
+    </li>
+  );
+}
+
+function CertificateRows({ c }: { c: Certificate | null }) {
+  if (!c) return <><dt>{t('trust.certificate')}</dt><dd>{t('trust.noCertificate')}</dd></>;
+  return (
+    <>
+      <dt>{t('trust.certificate')}</dt><dd>{named(`certificate.${c.kind}`, c.kind)}</dd>
+      <dt>{t('trust.from')}</dt><dd><Ago t={c.notBefore} /></dd>
+      <dt>{t('trust.until')}</dt><dd><Ago t={c.notAfter} /></dd>
+      <dt>{t('trust.serial')}</dt><dd class="mono" title={c.serial}>{short(c.serial)}</dd>
+    </>
+  );
+}
+
+const SHOWN_CLAIMS = ['bootcount', 'dbgstat', 'oemboot', 'svn', 'uptime'];
+
+function Claims({ claims }: { claims: Record<string, unknown> }) {
+  const rows = SHOWN_CLAIMS.filter(c => claims[c] !== undefined && claims[c] !== null);
+  return <>{rows.map(c => <><dt>{t(`claim.${c}` as 'claim.bootcount')}</dt><dd class="num">{claim(c, claims[c])}</dd></>)}</>;
+}
+
+function claim(name: string, v: unknown): string {
+  if (name === 'dbgstat') return named(`dbgstat.${String(v)}`, String(v));
+  if (typeof v === 'boolean') return v ? t('word.yes') : t('word.no');
+  return typeof v === 'number' ? t('number', { n: v }) : String(v);
+}
+
+export function Trust({ device, evidence }: { device: Device; evidence: Evidence | null }) {
+  const verdict = evidence?.verdict ?? device.verdict;
+  const state = verdictState(verdict);
+  const findings = evidence?.findings ?? [];
+  return (
+    <section class="card c4 trust" aria-labelledby="trust">
+      <header><h2 id="trust">{t('trust.title')}</h2><span class="grow" /><span class="sub"><Ago t={evidence?.attestedAt ?? device.attestedAt} never={t('trust.never')} /></span></header>
+      <div class={'verdict ' + stateClass(state)}><Glyph state={state} size={16} /><p>{verdictSentence(verdict)}</p></div>
+      {findings.length ? <ul class="findings">{findings.map((f, i) => <FindingItem key={i} f={f} />)}</ul> : null}
+      <dl class="kv pad">
+        <CertificateRows c={evidence?.certificate ?? device.certificate} />
+        <dt>{t('trust.attester')}</dt><dd>{named(`attester.${evidence?.attester ?? 'none'}`, evidence?.attester ?? '–')}</dd>
+        {evidence?.claims ? <Claims claims={evidence.claims} /> : null}
+        <dt>{t('trust.fingerprint')}</dt><dd class="mono" title={device.fingerprint}>{short(device.fingerprint)}</dd>
+      </dl>
+    </section>
+  );
+}
+
+export function BootLog({ evidence }: { evidence: Evidence | null }) {
+  const log = evidence?.log ?? [];
+  const strange = log.filter(m => !m.known).length;
+  return (
+    <section class="card c6" aria-labelledby="boot">
+      <header><h2 id="boot">{t('boot.title')}</h2><span class="sub">{log.length ? (strange ? t('boot.strange', { n: strange }) : t('boot.allKnown', { n: log.length })) : ''}</span></header>
+      {log.length ? (
+        <div class="scrolls boot" tabIndex={0} role="region" aria-labelledby="boot">
+          <table>
+            <thead><tr><th scope="col">{t('boot.pcr')}</th><th scope="col">{t('boot.component')}</th><th scope="col">{t('boot.version')}</th><th scope="col">{t('boot.sha256')}</th><th scope="col">{t('boot.known')}</th></tr></thead>
+            <tbody>
+              {log.map((m, i) => (
+                <tr key={i}>
+                  <td class="num dim">{m.pcr}</td><td>{m.component}</td><td class="dim">{m.version ?? '–'}</td>
+                  <td class="mono dim nowrap" title={m.sha256}>{short(m.sha256)}</td>
+                  <td>{m.known ? <span class="st healthy"><TickIcon />{t('boot.isKnown')}</span> : <span class="st quar"><CrossIcon />{t('boot.isUnknown')}</span>}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      ) : <div class="empty">{t('boot.none')}</div>}
+    </section>
+  );
+}
