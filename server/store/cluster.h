@@ -32,4 +32,4 @@ bool cluster_is_up(const struct cluster *c);
 // How often the postmaster had to be started again since cluster_start().
 int cluster_restarts(const struct cluster *c);
 // Why it is down, for a person; "" while it is up.
-void cluster_trouble(const struct cluster *c, char *text, size_t size);
+void cluster_trouble(struct cluster *c, char *text, size_t size);

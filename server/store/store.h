@@ -31,6 +31,9 @@ struct query {
 // is next wanted, waiting at most 2 s before RC_UNAVAILABLE.
 enum rc store_open(const char *conninfo, int size, struct store **out, struct fault *f);
 void store_close(struct store *s);
+// The same for other queries than the embedded ones; list lives as long as the store.
+enum rc store_open_with(const char *conninfo, int size, const struct query *const *list, int count,
+                        struct store **out, struct fault *f);
 
 // Runs one query; args are text, NULL for SQL NULL. out may be NULL where the
 // rows do not matter. Blocks until a pooled connection is free (at most 5 s, then
@@ -38,7 +41,9 @@ void store_close(struct store *s);
 enum rc store_run(struct store *s, const struct query *q, const char *const *args,
                   struct rows **out, struct fault *f);
 
-// Takes a connection out of the pool for one transaction. On RC_OK, *out must be
+// Takes a connection out of the pool for one transaction; inside a transaction, begins a savepoint
+// of it, so that a failure there (a query that failed makes all later ones fail too) can be
+// rolled back without the rest. On RC_OK, *out must be
 // ended by exactly one of store_commit and store_rollback, which free it.
 enum rc store_begin(struct store *pool, struct store **out, struct fault *f);
 enum rc store_commit(struct store *tx, struct fault *f);

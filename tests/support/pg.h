@@ -22,7 +22,8 @@ const char *pg_folder(void);
 pid_t pg_postmaster(void);
 
 void pg_crash(void);   // kill -9 of the postmaster; waits until it is gone
-void pg_restart(void); // starts it again after pg_crash() or pg_pause(); waits until it answers
+void pg_stop(void);    // fast shutdown; waits until it is gone
+void pg_restart(void); // starts it again after either; waits until it answers
 
 // The unprivileged user that everything PostgreSQL must run as; our own where we are not root.
 uid_t pg_uid(void);
