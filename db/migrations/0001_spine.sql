@@ -103,10 +103,10 @@ CREATE TRIGGER audit_seal_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON aud
 CREATE TABLE device (
     catalog      int NOT NULL REFERENCES catalog,
     device       bigint NOT NULL,            -- minted by the server, grows with time
-    id           text NOT NULL UNIQUE,       -- first 32 digits of the fingerprint
+    id           text COLLATE "C" NOT NULL UNIQUE, -- first 32 digits of the fingerprint
     fingerprint  text NOT NULL UNIQUE,       -- SHA-256 of public_key, 64 hex digits
     public_key   bytea NOT NULL,             -- SubjectPublicKeyInfo, DER
-    name         text,
+    name         text COLLATE "C",           -- bytewise, so that a prefix is a range
     lifecycle    smallint NOT NULL DEFAULT 0, -- enum device_lifecycle
     tags         jsonb NOT NULL DEFAULT '{}',
     refused_before timestamptz,              -- certificates issued before are denied
@@ -115,7 +115,9 @@ CREATE TABLE device (
     claimed_at   timestamptz,
     PRIMARY KEY (catalog, device)
 );
-CREATE INDEX device_name ON device (catalog, name text_pattern_ops);
+CREATE INDEX device_id ON device (catalog, id);
+CREATE INDEX device_name ON device (catalog, name, device);
+CREATE INDEX device_lifecycle ON device (catalog, lifecycle, device);
 CREATE INDEX device_tags ON device USING gin (tags jsonb_path_ops);
 
 -- Hot: written by ingest each second for the devices that spoke.
@@ -160,6 +162,23 @@ CREATE TABLE device_trust (
     cert_not_after timestamptz,
     PRIMARY KEY (catalog, device)
 );
+
+-- A device as people see it; times in Unix ms. Page or filter on device first, then join this.
+CREATE VIEW device_row AS
+SELECT d.catalog, d.device, d.id, d.fingerprint, d.name, d.lifecycle, d.tags, d.version,
+       (extract(epoch FROM d.created_at) * 1000)::bigint AS created_at,
+       (extract(epoch FROM d.claimed_at) * 1000)::bigint AS claimed_at,
+       s.state, s.reason, s.online,
+       (extract(epoch FROM s.state_since) * 1000)::bigint AS state_since,
+       (extract(epoch FROM s.last_seen) * 1000)::bigint AS last_seen,
+       t.verdict, t.os_version, t.hw_model, t.cert_kind,
+       encode(t.cert_serial, 'hex') AS cert_serial,
+       (extract(epoch FROM t.attested_at) * 1000)::bigint AS attested_at,
+       (extract(epoch FROM t.cert_not_before) * 1000)::bigint AS cert_not_before,
+       (extract(epoch FROM t.cert_not_after) * 1000)::bigint AS cert_not_after
+  FROM device d
+  LEFT JOIN device_state s ON s.catalog = d.catalog AND s.device = d.device
+  LEFT JOIN device_trust t ON t.catalog = d.catalog AND t.device = d.device;
 
 -- What a measurement may be. One row an accepted value.
 CREATE TABLE reference_value (
@@ -225,6 +244,7 @@ GRANT USAGE, CREATE ON SCHEMA public TO orrery_server;
 GRANT SELECT, INSERT, UPDATE, DELETE ON catalog, account, session, api_token, idempotency, device,
     device_state, device_trust, reference_value, shape, ingest_batch TO orrery_server;
 GRANT SELECT, INSERT ON audit, audit_seal TO orrery_server;
+GRANT SELECT ON device_row TO orrery_server;
 -- It makes and drops their partitions.
 ALTER TABLE telemetry OWNER TO orrery_server;
 ALTER TABLE journal OWNER TO orrery_server;

@@ -17,9 +17,16 @@
 
 #include "core/rc.h"
 
-#define DEVICE_ID_LEN   32
-#define FINGERPRINT_LEN 64
-#define DEVICE_NAME_MAX 80
+#define DEVICE_ID_LEN     32
+#define FINGERPRINT_LEN   64
+#define DEVICE_NAME_MAX   80
+#define DEVICE_TAGS_MAX   32
+#define TAG_NAME_MAX      64
+#define TAG_VALUE_MAX     256
+#define DEVICE_CURSOR_LEN 160
+
+// A certificate is renewed at half of its life; being late by more than this is a risk.
+#define RENEWAL_GRACE_MS (10 * 60 * 1000)
 
 enum device_lifecycle {
     DEVICE_REGISTERED,
@@ -66,5 +73,107 @@ enum device_state device_state_of(const struct device_facts *facts, const char *
 const char *device_state_name(enum device_state s); // "atRisk", …
 int device_state_from_name(const char *name);       // -1 if unknown
 const char *device_lifecycle_name(enum device_lifecycle l);
+int device_lifecycle_from_name(const char *name); // -1 if unknown
 const char *verdict_name(enum verdict v);
 bool device_id_valid(const char *id);
+
+// A row as people see it. Texts are borrowed from the struct devices it came from; times are
+// Unix ms, 0 where there is none.
+struct device {
+    int64_t device;
+    const char *id;
+    const char *fingerprint;
+    const char *name; // NULL until someone names it
+    const char *tags; // a JSON object as text
+    enum device_lifecycle lifecycle;
+    enum device_state state;
+    const char *state_reason;
+    int64_t state_since;
+    bool online;
+    int64_t last_seen;
+    int64_t created_at;
+    int64_t claimed_at;
+    enum verdict verdict;
+    int64_t attested_at;
+    const char *os_version;
+    const char *model;
+    const char *cert_serial; // hex; NULL while there is no certificate
+    int cert_kind;           // enum cert_kind
+    int64_t cert_not_before;
+    int64_t cert_not_after;
+    int64_t version;
+};
+
+struct devices; // what a query found
+struct store;
+
+int devices_count(const struct devices *ds);
+void devices_at(const struct devices *ds, int index, struct device *out);
+void devices_free(struct devices *ds); // NULL is fine
+
+// Grows with time and is unique in this process.
+int64_t device_mint(void);
+
+// RC_NOT_FOUND also covers a malformed id and a device of another catalog, so that asking does
+// not reveal which ids exist.
+enum rc device_load(struct store *s, int32_t catalog, const char *id, struct devices **out,
+                    struct fault *f);
+// Only the number: for what hangs on a device. The same RC_NOT_FOUND.
+enum rc device_find(struct store *s, int32_t catalog, const char *id, int64_t *out,
+                    struct fault *f);
+
+struct device_filter {
+    const char *prefix; // of id or name; "" for any
+    int state;          // enum device_state, -1 for any
+    int lifecycle;      // enum device_lifecycle, -1 for any
+};
+
+// A page after cursor ("" at the start): by age, or with a prefix first the ids, then the names
+// that begin with it, each in byte order. next is "" at the end.
+enum rc device_page(struct store *s, int32_t catalog, const struct device_filter *filter,
+                    const char *cursor, int limit, struct devices **out,
+                    char next[DEVICE_CURSOR_LEN], struct fault *f);
+
+// 1…DEVICE_NAME_MAX bytes without control characters.
+enum rc device_name_check(const char *name, struct fault *f);
+// An object of at most DEVICE_TAGS_MAX texts.
+enum rc device_tags_check(json_t *tags, struct fault *f);
+
+// A row to add. The bytes of public_key are SubjectPublicKeyInfo, DER.
+struct device_key {
+    char id[DEVICE_ID_LEN + 1];
+    char fingerprint[FINGERPRINT_LEN + 1];
+    uint8_t spki[128];
+    size_t spki_len;
+};
+
+struct device_entry {
+    struct device_key key;
+    bool skip;        // this one is left out of what the call does
+    int64_t device;   // from device_mint(); for device_add
+    const char *name; // may be NULL
+    json_t *tags;     // borrowed; may be NULL
+};
+
+// What became of an entry.
+struct device_touched {
+    int64_t device; // 0: this catalog has no such device
+    bool changed;   // by this call
+    enum device_lifecycle lifecycle;
+    int64_t refused_before; // Unix s; 0 = never unclaimed
+};
+
+// Adds those whose key no catalog knows yet, with their state and trust rows. One round trip;
+// touched has an element an entry.
+enum rc device_add(struct store *s, int32_t catalog, const struct device_entry *entries,
+                   size_t count, struct device_touched *touched, struct fault *f);
+// registered -> claimed for those of this catalog. One round trip.
+enum rc device_claim(struct store *s, int32_t catalog, const struct device_entry *entries,
+                     size_t count, struct device_touched *touched, struct fault *f);
+// claimed -> registered: forgets trust, boot and sequence; certificates issued so far are denied.
+// RC_CONFLICT if it is not claimed.
+enum rc device_unclaim(struct store *s, int32_t catalog, const char *id, struct device_touched *out,
+                       struct fault *f);
+// RC_CONFLICT when version is not the current one. name may be NULL; tags: JSON text.
+enum rc device_change(struct store *s, int32_t catalog, const char *id, int64_t version,
+                      const char *name, const char *tags, struct fault *f);

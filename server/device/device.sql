@@ -1,0 +1,149 @@
+-- name: device_by_id (catalog, id)
+SELECT * FROM device_row WHERE catalog = $1 AND id = $2;
+
+-- name: device_number (catalog, id)
+SELECT device FROM device WHERE catalog = $1 AND id = $2;
+
+-- Each page picks its devices from one index in a subquery and joins their state afterwards: an
+-- inequality on one side of that join costs 350 times as much at a million devices.
+
+-- name: device_page (catalog, after, limit)
+SELECT v.*
+  FROM (SELECT device FROM device
+         WHERE catalog = $1 AND device > $2
+         ORDER BY device LIMIT $3) p
+  JOIN device_row v ON v.catalog = $1 AND v.device = p.device
+ ORDER BY p.device;
+
+-- name: device_page_lifecycle (catalog, after, limit, lifecycle, state)
+SELECT v.*
+  FROM (SELECT d.device FROM device d
+         WHERE d.catalog = $1 AND d.device > $2 AND d.lifecycle = $4
+           AND ($5::smallint IS NULL
+                OR (SELECT s.state FROM device_state s
+                     WHERE s.catalog = d.catalog AND s.device = d.device) = $5)
+         ORDER BY d.device LIMIT $3) p
+  JOIN device_row v ON v.catalog = $1 AND v.device = p.device
+ ORDER BY p.device;
+
+-- name: device_page_healthy (catalog, after, limit)
+-- Most are, so walking all of them finds a page soon.
+SELECT v.*
+  FROM (SELECT device FROM device_state
+         WHERE catalog = $1 AND device > $2 AND state = 1
+         ORDER BY device LIMIT $3) p
+  JOIN device_row v ON v.catalog = $1 AND v.device = p.device
+ ORDER BY p.device;
+
+-- name: device_page_unwell (catalog, after, limit, state)
+-- "state <> 1" is what lets a prepared query use the partial index.
+SELECT v.*
+  FROM (SELECT device FROM device_state
+         WHERE catalog = $1 AND state = $4 AND state <> 1 AND device > $2
+         ORDER BY device LIMIT $3) p
+  JOIN device_row v ON v.catalog = $1 AND v.device = p.device
+ ORDER BY p.device;
+
+-- name: device_page_ids (catalog, from, before, limit, lifecycle, state, after)
+SELECT v.*
+  FROM (SELECT d.device, d.id FROM device d
+         WHERE d.catalog = $1 AND d.id >= $2 AND d.id < $3 AND d.id > $7
+           AND ($5::smallint IS NULL OR d.lifecycle = $5)
+           AND ($6::smallint IS NULL
+                OR (SELECT s.state FROM device_state s
+                     WHERE s.catalog = d.catalog AND s.device = d.device) = $6)
+         ORDER BY d.id LIMIT $4) p
+  JOIN device_row v ON v.catalog = $1 AND v.device = p.device
+ ORDER BY p.id;
+
+-- name: device_page_names (catalog, after_name, after, before, limit, lifecycle, state, not_from, not_before)
+-- Without those that device_page_ids has shown.
+SELECT v.*
+  FROM (SELECT d.device, d.name FROM device d
+         WHERE d.catalog = $1 AND (d.name, d.device) > ($2, $3) AND d.name < $4
+           AND NOT (d.id >= $8 AND d.id < $9)
+           AND ($6::smallint IS NULL OR d.lifecycle = $6)
+           AND ($7::smallint IS NULL
+                OR (SELECT s.state FROM device_state s
+                     WHERE s.catalog = d.catalog AND s.device = d.device) = $7)
+         ORDER BY d.name, d.device LIMIT $5) p
+  JOIN device_row v ON v.catalog = $1 AND v.device = p.device
+ ORDER BY p.name, p.device;
+
+-- name: device_add (catalog, entries)
+-- In order of id, so that two of these cannot wait for each other.
+WITH e AS (
+    SELECT * FROM jsonb_to_recordset($2::jsonb)
+        AS x(device bigint, id text, fingerprint text, key text, name text, tags jsonb)
+), d AS (
+    INSERT INTO device (catalog, device, id, fingerprint, public_key, name, tags)
+    SELECT $1::int, device, id, fingerprint, decode(key, 'hex'), name, coalesce(tags, '{}')
+      FROM e ORDER BY id
+    ON CONFLICT DO NOTHING
+    RETURNING catalog, device
+), s AS (
+    INSERT INTO device_state (catalog, device, reason)
+    SELECT catalog, device, 'It has never shown evidence' FROM d
+    ON CONFLICT DO NOTHING
+), t AS (
+    INSERT INTO device_trust (catalog, device) SELECT catalog, device FROM d
+    ON CONFLICT DO NOTHING
+)
+SELECT device FROM d;
+
+-- name: device_claim (catalog, entries)
+-- The check and the change are one statement, so two claims cannot both win.
+WITH e AS (
+    SELECT * FROM jsonb_to_recordset($2::jsonb) AS x(n int, id text, name text)
+), was AS (
+    SELECT e.n, e.name, d.device, d.lifecycle, d.refused_before
+      FROM e JOIN device d ON d.catalog = $1 AND d.id = e.id
+     ORDER BY d.device FOR UPDATE OF d
+), c AS (
+    UPDATE device d
+       SET lifecycle = 1, claimed_at = now(), name = coalesce(was.name, d.name),
+           version = d.version + 1
+      FROM was
+     WHERE d.catalog = $1 AND d.device = was.device AND d.lifecycle = 0
+    RETURNING d.device
+)
+SELECT was.n, was.device, was.lifecycle, c.device IS NOT NULL AS changed,
+       ceil(extract(epoch FROM was.refused_before))::bigint AS refused_before
+  FROM was LEFT JOIN c ON c.device = was.device;
+
+-- name: device_unclaim (catalog, id)
+-- What a person decided by hand, and the highest security version seen, outlive it.
+WITH d AS (
+    UPDATE device
+       SET lifecycle = 0, claimed_at = NULL, refused_before = clock_timestamp(),
+           version = version + 1
+     WHERE catalog = $1 AND id = $2 AND lifecycle = 1
+    RETURNING catalog, device, refused_before
+), s AS (
+    UPDATE device_state s
+       SET state = CASE WHEN h.by_hand IS NULL THEN 0 ELSE 4 END,
+           reason = CASE WHEN h.by_hand IS NULL THEN 'It has never shown evidence'
+                         ELSE 'A person put it in quarantine' END,
+           state_since = now(), online = false, boot = 0, last_seq = 0, settings = 0
+      FROM d LEFT JOIN device_trust h ON h.catalog = d.catalog AND h.device = d.device
+     WHERE s.catalog = d.catalog AND s.device = d.device
+), t AS (
+    UPDATE device_trust t
+       SET verdict = 0, attested_at = NULL, findings = '[]', evidence = NULL, evidence_hash = NULL,
+           claims = NULL, attester = NULL, boot_count = NULL, cert_kind = NULL,
+           cert_serial = NULL, cert_key = NULL, cert_not_before = NULL, cert_not_after = NULL
+      FROM d WHERE t.catalog = d.catalog AND t.device = d.device
+)
+SELECT device, ceil(extract(epoch FROM refused_before))::bigint AS refused_before FROM d;
+
+-- name: device_change (catalog, id, version, name, tags)
+UPDATE device SET name = $4, tags = $5::jsonb, version = version + 1
+ WHERE catalog = $1 AND id = $2 AND version = $3
+RETURNING device;
+
+-- name: roster_page (catalog, device, limit)
+SELECT catalog, device, id, lifecycle,
+       ceil(extract(epoch FROM refused_before))::bigint AS refused_before
+  FROM device
+ WHERE (catalog, device) > ($1, $2)
+ ORDER BY catalog, device LIMIT $3;
