@@ -10,7 +10,6 @@
 
 #pragma once
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -54,4 +53,3 @@ bool catalogs_name(struct catalogs *c, int32_t id, char out[CATALOG_NAME_MAX + 1
 // Up to max catalogs with a number above after, by number; id > 0: only that one.
 enum rc catalog_list(struct store *s, int32_t only, int32_t after, int max, struct catalog *out,
                      int *count, struct fault *f);
-json_t *catalog_to_json(const struct catalog *c);
