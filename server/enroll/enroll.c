@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "enroll/enroll.h"
+
+#include <openssl/evp.h>
+#include <openssl/objects.h>
+#include <openssl/pem.h>
+#include <openssl/sha.h>
+#include <openssl/x509.h>
+#include <string.h>
+
+#include "core/auto.h"
+#include "core/bus.h"
+#include "core/clock.h"
+#include "core/hex.h"
+#include "device/roster.h"
+
+DEFINE_AUTO(EVP_PKEY *, pkey_freep, EVP_PKEY_free)
+DEFINE_AUTO(BIO *, bio_freep, BIO_free_all)
+
+static void openssl_freep(void *p)
+{
+    OPENSSL_free(*(void **)p);
+}
+
+// ---------------------------------------------------------------- the key
+
+static enum rc not_a_key(const char *label, struct fault *f)
+{
+    if (strstr(label, "PRIVATE KEY"))
+        return fail(f, RC_INVALID,
+                    "publicKey holds a private key: keep it where it was made and "
+                    "send its public half (openssl pkey -pubout)");
+    if (strstr(label, "CERTIFICATE"))
+        return fail(f, RC_INVALID,
+                    "publicKey holds a certificate: send the key in it "
+                    "(openssl x509 -noout -pubkey)");
+    return fail(f, RC_INVALID,
+                "publicKey must be one PEM block BEGIN PUBLIC KEY, not another kind");
+}
+
+// The DER inside of the only block in pem.
+static enum rc read_block(const char *pem, uint8_t **der, long *len, struct fault *f)
+{
+    auto_with(bio_freep) BIO *in = BIO_new_mem_buf(pem, -1);
+    auto_with(openssl_freep) char *label = NULL, *header = NULL;
+    char rest;
+
+    if (!in || !PEM_read_bio(in, &label, &header, der, len))
+        return fail(f, RC_INVALID,
+                    "publicKey is not PEM: it begins with "
+                    "-----BEGIN PUBLIC KEY----- on a line of its own");
+    if (strcmp(label, PEM_STRING_PUBLIC) != 0)
+        return not_a_key(label, f);
+    while (BIO_read(in, &rest, 1) == 1)
+        if (!strchr(" \t\r\n", rest))
+            return fail(f, RC_INVALID, "publicKey holds more than one PEM block: send one key");
+    return RC_OK;
+}
+
+static enum rc check_kind(EVP_PKEY *key, struct fault *f)
+{
+    char group[64] = "";
+    const char *kind = OBJ_nid2sn(EVP_PKEY_get_base_id(key));
+
+    if (EVP_PKEY_get_base_id(key) != EVP_PKEY_EC)
+        return fail(f, RC_INVALID, "publicKey is %s: only P-256 (prime256v1) keys are accepted",
+                    kind ? kind : "of an unknown kind");
+    if (EVP_PKEY_get_group_name(key, group, sizeof group, NULL) != 1 ||
+        strcmp(group, SN_X9_62_prime256v1) != 0)
+        return fail(f, RC_INVALID, "publicKey is on curve %s: only P-256 (prime256v1) is accepted",
+                    *group ? group : "of its own");
+    return RC_OK;
+}
+
+// A fingerprint is over bytes, so a key must have only one form: the one all software writes.
+static enum rc check_form(EVP_PKEY *key, const uint8_t *der, long len, struct fault *f)
+{
+    auto_with(openssl_freep) uint8_t *usual = NULL;
+
+    EVP_PKEY_set_utf8_string_param(key, "point-format", "uncompressed");
+    int n = i2d_PUBKEY(key, &usual);
+    if (n != len || memcmp(usual, der, (size_t)n) != 0)
+        return fail(f, RC_INVALID, "publicKey must name its curve and hold an uncompressed point");
+    return RC_OK;
+}
+
+static void name_it(struct device_key *key)
+{
+    uint8_t hash[SHA256_DIGEST_LENGTH];
+
+    SHA256(key->spki, key->spki_len, hash);
+    hex_encode(hash, sizeof hash, key->fingerprint);
+    memcpy(key->id, key->fingerprint, DEVICE_ID_LEN);
+    key->id[DEVICE_ID_LEN] = '\0';
+}
+
+enum rc enroll_key_read(const char *pem, struct device_key *out, struct fault *f)
+{
+    auto_with(openssl_freep) uint8_t *der = NULL;
+    auto_with(pkey_freep) EVP_PKEY *key = NULL;
+    struct device_key k = { 0 };
+    long len = 0;
+    enum rc rc;
+
+    if (strlen(pem) > ENROLL_PEM_MAX)
+        return fail(f, RC_INVALID, "publicKey must be at most %d bytes long", ENROLL_PEM_MAX);
+    rc = read_block(pem, &der, &len, f);
+    if (rc != RC_OK)
+        return rc;
+    const uint8_t *at = der;
+    key = d2i_PUBKEY(NULL, &at, len);
+    if (!key || at != der + len)
+        return fail(f, RC_INVALID, "publicKey is damaged: the PEM block holds no public key");
+    rc = check_kind(key, f);
+    if (rc == RC_OK)
+        rc = check_form(key, der, len, f);
+    if (rc != RC_OK)
+        return rc;
+    if ((size_t)len > sizeof k.spki)
+        return fail(f, RC_INVALID, "publicKey is too long for a P-256 key");
+    memcpy(k.spki, der, (size_t)len);
+    k.spki_len = (size_t)len;
+    name_it(&k);
+    *out = k;
+    return RC_OK;
+}
+
+// ---------------------------------------------------------------- the steps
+
+static enum rc elsewhere(struct fault *f)
+{
+    return fail(f, RC_CONFLICT, "this key cannot be registered here: it is in use");
+}
+
+enum rc enroll_register(struct store *s, int32_t catalog, struct device_entry *entry, bool *created,
+                        struct device_touched *touched, struct fault *f)
+{
+    enum rc rc;
+
+    entry->device = device_mint();
+    rc = device_add(s, catalog, entry, 1, touched, f);
+    if (rc != RC_OK)
+        return rc;
+    *created = touched->changed;
+    if (*created)
+        return RC_OK;
+    rc = device_find(s, catalog, entry->key.id, &touched->device, f);
+    return rc == RC_NOT_FOUND ? elsewhere(f) : rc;
+}
+
+enum rc enroll_claim(struct store *s, int32_t catalog, const char *id, const char *name,
+                     struct device_touched *touched, struct fault *f)
+{
+    struct device_entry entry = { .name = name };
+    enum rc rc;
+
+    if (!device_id_valid(id))
+        return fail(f, RC_NOT_FOUND, "this catalog has no such device");
+    memcpy(entry.key.id, id, DEVICE_ID_LEN);
+    rc = device_claim(s, catalog, &entry, 1, touched, f);
+    if (rc != RC_OK)
+        return rc;
+    if (!touched->device)
+        return fail(f, RC_NOT_FOUND, "this catalog has no such device");
+    if (!touched->changed)
+        return fail(f, RC_CONFLICT, "this device is already %s",
+                    device_lifecycle_name(touched->lifecycle));
+    return RC_OK;
+}
+
+enum rc enroll_many(struct store *s, int32_t catalog, struct device_entry *entries, size_t count,
+                    struct device_touched *touched, struct fault *f)
+{
+    enum rc rc;
+
+    for (size_t i = 0; i < count; i++)
+        entries[i].device = device_mint();
+    rc = device_add(s, catalog, entries, count, touched, f);
+    if (rc != RC_OK)
+        return rc;
+    return device_claim(s, catalog, entries, count, touched, f);
+}
+
+void enroll_announce(struct roster *r, struct bus *b, const struct enroll_news *news)
+{
+    struct roster_entry e = {
+        .catalog = news->catalog,
+        .device = news->what.device,
+        .refused_before = news->what.refused_before,
+        .lifecycle = news->what.lifecycle,
+    };
+    struct bus_event event = {
+        .kind = BUS_DEVICE,
+        .catalog = news->catalog,
+        .device = news->what.device,
+        .id = news->id,
+        .at = clock_now_ms(),
+        .lifecycle = news->what.lifecycle,
+    };
+
+    // The roster first: a device that is thrown out must not slip in again.
+    if (r && hex_decode(news->id, e.id, sizeof e.id))
+        roster_put(r, &e);
+    if (news->revoked) {
+        event.kind = BUS_REVOKE;
+        event.text = "unclaimed";
+        bus_publish(b, &event);
+        event.kind = BUS_DEVICE;
+        event.text = NULL;
+    }
+    bus_publish(b, &event);
+}
