@@ -37,8 +37,8 @@ static enum rc make_folder(const char *path, const char *user, struct fault *f)
                          f, RC_DENIED,
                          "user '%s' may not write in %.100s: chown it, or choose another instance folder",
                          user, path);
-    return fail(f, errno == ENOSPC ? RC_LIMIT : RC_DENIED, "cannot make %.100s: %s", path,
-                strerror(errno));
+    return fail(f, errno == ENOSPC ? RC_LIMIT : RC_DENIED,
+                "cannot make %.90s: %s; choose another instance folder", path, strerror(errno));
 }
 
 static enum rc find_user(struct place *p, struct fault *f)

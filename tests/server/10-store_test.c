@@ -229,7 +229,7 @@ static void a_lost_connection_comes_back(void **state)
     assert_int_equal(store_run(s, &quit, NULL, NULL, NULL), RC_UNAVAILABLE);
     assert_int_equal(store_run(s, &count, NULL, NULL, NULL), RC_OK);
     // Lost while idle, nobody notices at all.
-    sql(db, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    sql(db, "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity "
             "WHERE application_name = 'orreryd' AND datname = current_database()");
     assert_int_equal(store_run(s, &count, NULL, NULL, NULL), RC_OK);
     assert_true(store_is_up(s));
@@ -269,9 +269,11 @@ static void a_server_that_is_away_is_said_quickly_and_comes_back(void **state)
     int64_t t;
 
     pg_crash();
-    t = clock_mono_ms();
-    assert_int_equal(store_run(s, &count, NULL, NULL, &f), RC_UNAVAILABLE);
-    assert_in_range(clock_mono_ms() - t, 0, 2700);
+    for (int i = 0; i < 3; i++) { // the query under way, then a reconnect that waits
+        t = clock_mono_ms();
+        assert_int_equal(store_run(s, &count, NULL, NULL, &f), RC_UNAVAILABLE);
+        assert_in_range(clock_mono_ms() - t, 0, 2700);
+    }
     t = clock_mono_ms();
     assert_int_equal(store_run(s, &count, NULL, NULL, &f), RC_UNAVAILABLE);
     assert_in_range(clock_mono_ms() - t, 0, 600);

@@ -179,6 +179,21 @@ void pg_stop(void)
 
 // ---------------------------------------------------------------- cleaning up
 
+bool pg_is_running(pid_t pid)
+{
+    char path[40], line[200] = "";
+
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *in = fopen(path, "r");
+    if (!in)
+        return false;
+    if (!fgets(line, sizeof line, in))
+        *line = 0;
+    fclose(in);
+    const char *name_end = strrchr(line, ')'); // "7 (postgres) Z 1 …"
+    return name_end && name_end[1] && name_end[2] != 'Z' && name_end[2] != 'X';
+}
+
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
 {
     (void)st, (void)kind, (void)ftw;
@@ -198,7 +213,7 @@ static void clean_up(void)
         fclose(in);
     if (pid > 1)
         kill(pid, SIGQUIT);
-    for (int i = 0; i < 250 && pid > 1 && kill(pid, 0) == 0; i++)
+    for (int i = 0; i < 250 && pid > 1 && pg_is_running(pid); i++)
         usleep(20000);
     nftw(cluster.folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }

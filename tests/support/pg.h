@@ -8,6 +8,7 @@
 
 #pragma once
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 // conninfo of a migrated database that all tests of this program share.
@@ -24,6 +25,9 @@ pid_t pg_postmaster(void);
 void pg_crash(void);   // kill -9 of the postmaster; waits until it is gone
 void pg_stop(void);    // fast shutdown; waits until it is gone
 void pg_restart(void); // starts it again after either; waits until it answers
+
+// Also false for a process that has ended but that nobody has waited for yet.
+bool pg_is_running(pid_t pid);
 
 // The unprivileged user that everything PostgreSQL must run as; our own where we are not root.
 uid_t pg_uid(void);

@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The private cluster, made and broken for real. PostgreSQL refuses root, so all but the first test
+// run in a child that gave its rights up.
+
+#include <libpq-fe.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/auto.h"
+#include "core/clock.h"
+#include "store/cluster.h"
+#include "support/pg.h"
+#include "test.h"
+
+DEFINE_AUTO(struct cluster *, cluster_stopp, cluster_stop)
+
+static char dir[64]; // the instance folder; all tests use the same, in order
+
+static struct cluster *start(void)
+{
+    struct cluster *c = NULL;
+    struct fault f = { 0 };
+
+    if (cluster_start(dir, &c, &f) != RC_OK)
+        fail_msg("%s", f.text);
+    return c;
+}
+
+// The first value of the answer, or "" while nobody answers.
+static void ask(const char *conninfo, const char *sql, char *out, size_t size)
+{
+    PGconn *pg = PQconnectdb(conninfo);
+    PGresult *r = PQexec(pg, sql);
+
+    snprintf(out, size, "%s",
+             PQresultStatus(r) == PGRES_TUPLES_OK && PQntuples(r) ? PQgetvalue(r, 0, 0) : "");
+    PQclear(r);
+    PQfinish(pg);
+}
+
+static pid_t postmaster(void)
+{
+    char path[128], line[32] = "";
+
+    snprintf(path, sizeof path, "%s/pg/postmaster.pid", dir);
+    FILE *in = fopen(path, "r");
+    if (!in)
+        return 0;
+    if (!fgets(line, sizeof line, in))
+        *line = 0;
+    fclose(in);
+    return (pid_t)strtol(line, NULL, 10);
+}
+
+static bool within(int ms, bool (*true_at_last)(const struct cluster *), const struct cluster *c)
+{
+    int64_t until = clock_mono_ms() + ms;
+
+    while (!true_at_last(c) && clock_mono_ms() < until)
+        usleep(10000);
+    return true_at_last(c);
+}
+
+static bool is_back(const struct cluster *c)
+{
+    return cluster_restarts(c) > 0 && cluster_is_up(c);
+}
+
+static void root_is_refused(void **state)
+{
+    (void)state;
+    struct cluster *c = NULL;
+    struct fault f = { 0 };
+
+    if (geteuid() != 0) {
+        print_message("skipped: only root can be refused for being root\n");
+        skip();
+    }
+    assert_int_equal(cluster_start("/tmp/orrery-never", &c, &f), RC_DENIED);
+    assert_non_null(strstr(f.text, "root"));
+    assert_non_null(strstr(f.text, "database="));
+    assert_int_not_equal(access("/tmp/orrery-never", F_OK), 0);
+}
+
+static void the_first_start_makes_a_cluster_that_listens_nowhere(void **state)
+{
+    (void)state;
+    char text[64];
+    auto_with(cluster_stopp) struct cluster *c = start();
+
+    assert_true(cluster_is_up(c));
+    ask(cluster_conninfo(c), "SELECT current_database()", text, sizeof text);
+    assert_string_equal(text, "orrery");
+    ask(cluster_conninfo(c), "SHOW listen_addresses", text, sizeof text);
+    assert_string_equal(text, "");
+    ask(cluster_conninfo(c), "SHOW fsync", text, sizeof text);
+    assert_string_equal(text, "on");
+    ask(cluster_conninfo(c), "SHOW jit", text, sizeof text);
+    assert_string_equal(text, "off");
+    ask(cluster_conninfo(c), "CREATE TABLE kept AS SELECT 7 AS n RETURNING n", text, sizeof text);
+    ask(cluster_conninfo(c), "CREATE TABLE kept AS SELECT 7 AS n", text, sizeof text);
+    cluster_trouble(c, text, sizeof text);
+    assert_string_equal(text, "");
+}
+
+static void the_second_start_uses_what_is_there(void **state)
+{
+    (void)state;
+    char text[64];
+    int64_t t = clock_mono_ms();
+    auto_with(cluster_stopp) struct cluster *c = start();
+
+    assert_in_range(clock_mono_ms() - t, 0, 3000);
+    ask(cluster_conninfo(c), "SELECT n FROM kept", text, sizeof text);
+    assert_string_equal(text, "7");
+}
+
+static void a_stop_leaves_no_process_behind(void **state)
+{
+    (void)state;
+    struct cluster *c = start();
+    pid_t pid = postmaster();
+    PGconn *open = PQconnectdb(cluster_conninfo(c));
+
+    assert_int_equal(PQstatus(open), CONNECTION_OK);
+    assert_true(pg_is_running(pid));
+    int64_t t = clock_mono_ms();
+    cluster_stop(c);
+    assert_in_range(clock_mono_ms() - t, 0, 5000);
+    PQfinish(open);
+    assert_false(pg_is_running(pid));
+    assert_int_equal(postmaster(), 0);
+}
+
+static void a_killed_postmaster_is_started_again(void **state)
+{
+    (void)state;
+    char text[200];
+    auto_with(cluster_stopp) struct cluster *c = start();
+    pid_t pid = postmaster();
+    int64_t t = clock_mono_ms();
+
+    kill(pid, SIGKILL);
+    assert_true(within(15000, is_back, c));
+    print_message("back after %d ms\n", (int)(clock_mono_ms() - t));
+    assert_int_not_equal(postmaster(), pid);
+    ask(cluster_conninfo(c), "SELECT n FROM kept", text, sizeof text);
+    assert_string_equal(text, "7");
+    cluster_trouble(c, text, sizeof text);
+    assert_string_equal(text, "");
+}
+
+static void a_killed_backend_does_not_cost_a_restart_of_ours(void **state)
+{
+    (void)state;
+    char text[64];
+    auto_with(cluster_stopp) struct cluster *c = start();
+    pid_t pid = postmaster();
+
+    ask(cluster_conninfo(c), "SELECT pg_backend_pid()", text, sizeof text);
+    PGconn *pg = PQconnectdb(cluster_conninfo(c));
+    kill(PQbackendPID(pg), SIGKILL);
+    PQfinish(pg);
+    for (int i = 0; i < 200 && PQping(cluster_conninfo(c)) != PQPING_OK; i++)
+        usleep(20000);
+    assert_int_equal(PQping(cluster_conninfo(c)), PQPING_OK);
+    assert_int_equal(postmaster(), pid);
+    assert_int_equal(cluster_restarts(c), 0);
+}
+
+// Starts a cluster in a child that dies at once, as a killed orreryd does.
+static void start_and_die(void)
+{
+    pid_t child = fork();
+    int status = 0;
+
+    if (!child) {
+        struct cluster *c = NULL;
+        struct fault f = { 0 };
+
+        if (cluster_start(dir, &c, &f) != RC_OK)
+            _exit(1);
+        raise(SIGKILL);
+    }
+    waitpid(child, &status, 0);
+    assert_true(WIFSIGNALED(status));
+}
+
+static void the_postmaster_of_a_killed_server_is_taken_over(void **state)
+{
+    (void)state;
+    char text[64];
+
+    start_and_die();
+    pid_t pid = postmaster();
+    assert_true(pg_is_running(pid));
+    struct cluster *c = start();
+    assert_int_equal(postmaster(), pid);
+    ask(cluster_conninfo(c), "SELECT n FROM kept", text, sizeof text);
+    assert_string_equal(text, "7");
+    // It is watched like one of our own.
+    kill(pid, SIGKILL);
+    assert_true(within(15000, is_back, c));
+    pid = postmaster();
+    cluster_stop(c);
+    assert_false(pg_is_running(pid));
+}
+
+static void a_taken_over_postmaster_is_stopped_too(void **state)
+{
+    (void)state;
+
+    start_and_die();
+    pid_t pid = postmaster();
+    struct cluster *c = start();
+    cluster_stop(c);
+    assert_false(pg_is_running(pid));
+}
+
+static void server_and_postmaster_killed_together_start_again(void **state)
+{
+    (void)state;
+    char text[64];
+
+    start_and_die();
+    kill(postmaster(), SIGKILL);
+    auto_with(cluster_stopp) struct cluster *c = start();
+    ask(cluster_conninfo(c), "SELECT n FROM kept", text, sizeof text);
+    assert_string_equal(text, "7");
+}
+
+static void a_second_server_in_the_same_folder_is_refused(void **state)
+{
+    (void)state;
+    auto_with(cluster_stopp) struct cluster *c = start();
+    struct cluster *second = NULL;
+    struct fault f = { 0 };
+    pid_t pid = postmaster();
+
+    assert_int_equal(cluster_start(dir, &second, &f), RC_CONFLICT);
+    assert_non_null(strstr(f.text, "another orreryd"));
+    assert_true(pg_is_running(pid));
+    assert_true(cluster_is_up(c));
+}
+
+static void the_postmaster_holds_no_descriptor_of_ours(void **state)
+{
+    (void)state;
+    char path[64], target[256], name[400];
+    int leak = open("/etc/hostname", O_RDONLY); // no O_CLOEXEC, as a careless library does
+    auto_with(cluster_stopp) struct cluster *c = start();
+
+    assert_true(leak > 2);
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)postmaster());
+    DIR *fds = opendir(path);
+    assert_non_null(fds);
+    for (struct dirent *e; (e = readdir(fds));) {
+        snprintf(name, sizeof name, "%s/%s", path, e->d_name);
+        ssize_t n = readlink(name, target, sizeof target - 1);
+        target[n < 0 ? 0 : n] = 0;
+        assert_null(strstr(target, "hostname"));
+    }
+    closedir(fds);
+    close(leak);
+}
+
+static void an_interrupted_first_start_is_made_again(void **state)
+{
+    (void)state;
+    char path[128], saved[64];
+    struct cluster *c = NULL;
+
+    snprintf(saved, sizeof saved, "%s", dir);
+    snprintf(dir, sizeof dir, "%.50s/again", saved);
+    assert_int_equal(mkdir(dir, 0700), 0);
+    snprintf(path, sizeof path, "%s/pg.new", dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/pg.new/PG_VERSION", dir);
+    close(open(path, O_WRONLY | O_CREAT, 0600));
+    c = start();
+    cluster_stop(c);
+    snprintf(path, sizeof path, "%s/pg.new", dir);
+    assert_int_not_equal(access(path, F_OK), 0);
+    snprintf(dir, sizeof dir, "%s", saved);
+}
+
+static void refused(const char *where, enum rc rc, const char *word)
+{
+    struct cluster *c = NULL;
+    struct fault f = { 0 };
+
+    assert_int_equal(cluster_start(where, &c, &f), rc);
+    print_message("%s\n", f.text);
+    assert_non_null(strstr(f.text, word));
+}
+
+static void a_bad_folder_gets_a_sentence(void **state)
+{
+    (void)state;
+    char path[300], deep[200];
+
+    refused("/proc/orrery", RC_DENIED, "/proc/orrery");
+    snprintf(path, sizeof path, "%s/closed", dir);
+    assert_int_equal(mkdir(path, 0500), 0);
+    refused(path, RC_DENIED, "may not write");
+    memset(deep, 'x', sizeof deep - 1);
+    deep[sizeof deep - 1] = 0;
+    snprintf(path, sizeof path, "/tmp/%s", deep);
+    refused(path, RC_INVALID, "too long");
+    snprintf(path, sizeof path, "%s/other", dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/other/pg", dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/other/pg/holiday.jpg", dir);
+    close(open(path, O_WRONLY | O_CREAT, 0600));
+    snprintf(path, sizeof path, "%s/other", dir);
+    refused(path, RC_CONFLICT, "move it away");
+}
+
+static void data_of_another_major_version_gets_a_sentence(void **state)
+{
+    (void)state;
+    char path[100];
+
+    snprintf(path, sizeof path, "%s/old", dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/old/pg", dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/old/pg/PG_VERSION", dir);
+    FILE *out = fopen(path, "w");
+    fputs("9\n", out);
+    fclose(out);
+    snprintf(path, sizeof path, "%s/old", dir);
+    refused(path, RC_NOT_FOUND, "postgresql-9");
+}
+
+static void a_cluster_that_cannot_start_says_why(void **state)
+{
+    (void)state;
+    char path[128], line[64] = "\nshared_buffers = nonsense\n";
+
+    snprintf(path, sizeof path, "%s/pg/postgresql.conf", dir);
+    FILE *conf = fopen(path, "a");
+    fputs(line, conf);
+    fclose(conf);
+    refused(dir, RC_UNAVAILABLE, "configuration file");
+    assert_int_equal(truncate(path, 0), 0);
+}
+
+static int run_unprivileged(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_start_makes_a_cluster_that_listens_nowhere),
+        cmocka_unit_test(the_second_start_uses_what_is_there),
+        cmocka_unit_test(a_stop_leaves_no_process_behind),
+        cmocka_unit_test(a_killed_postmaster_is_started_again),
+        cmocka_unit_test(a_killed_backend_does_not_cost_a_restart_of_ours),
+        cmocka_unit_test(the_postmaster_of_a_killed_server_is_taken_over),
+        cmocka_unit_test(a_taken_over_postmaster_is_stopped_too),
+        cmocka_unit_test(server_and_postmaster_killed_together_start_again),
+        cmocka_unit_test(a_second_server_in_the_same_folder_is_refused),
+        cmocka_unit_test(the_postmaster_holds_no_descriptor_of_ours),
+        cmocka_unit_test(an_interrupted_first_start_is_made_again),
+        cmocka_unit_test(a_bad_folder_gets_a_sentence),
+        cmocka_unit_test(data_of_another_major_version_gets_a_sentence),
+        cmocka_unit_test(a_cluster_that_cannot_start_says_why),
+    };
+    return cmocka_run_group_tests_name("as an ordinary user", tests, NULL, NULL);
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+    (void)st, (void)kind, (void)ftw;
+    return remove(path);
+}
+
+static int in_child(void)
+{
+    int status = 1;
+    pid_t child = fork();
+
+    if (!child) {
+        if (geteuid() == 0 && (setgroups(0, NULL) || setgid(pg_gid()) || setuid(pg_uid())))
+            _exit(1);
+        exit(run_unprivileged());
+    }
+    waitpid(child, &status, 0);
+    return status ? 1 : 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(root_is_refused) };
+    int failed = cmocka_run_group_tests_name("as root", tests, NULL, NULL);
+
+    snprintf(dir, sizeof dir, "/tmp/orrery-cl-XXXXXX");
+    if (!mkdtemp(dir) || (geteuid() == 0 && chown(dir, pg_uid(), pg_gid()) != 0)) {
+        perror(dir);
+        return 1;
+    }
+    failed += in_child();
+    pid_t pid = postmaster();
+    if (pid > 1) // only where a test failed half way
+        kill(pid, SIGQUIT);
+    nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return failed ? 1 : 0;
+}
