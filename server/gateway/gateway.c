@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "gateway/gateway.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "catalog/catalog.h"
+#include "core/auto.h"
+#include "core/bus.h"
+#include "core/clock.h"
+#include "core/hex.h"
+#include "core/log.h"
+#include "gateway/loop.h"
+
+#define LOOPS_MAX   16
+#define BACKLOG     4096
+#define STEP_MS     (5 * 60 * 1000) // of the wall clock against the monotonic one
+#define DRAIN_MS    5000
+#define PER_ADDRESS 64
+
+struct gateway {
+    struct loop_shared shared;
+    struct catalogs *catalogs;
+    struct loop *loops[LOOPS_MAX];
+    int count;
+    int port;
+    int64_t clock_offset; // wall - monotonic at start
+    _Atomic bool draining, clock_told;
+    pthread_rwlock_t lock; // held for reading by who posts, for writing to end that
+    bool stopped;
+};
+
+static const struct log_ctx area = { .area = "gateway" };
+
+// ---------------------------------------------------------------- what the parts ask
+
+static bool catalog_name(void *ctx, int32_t catalog, char out[KEEPER_CATALOG_MAX + 1])
+{
+    const struct gateway *g = ctx;
+
+    return catalogs_name(g->catalogs, catalog, out);
+}
+
+static bool clock_is_good(void *ctx)
+{
+    struct gateway *g = ctx;
+    int64_t step = clock_now_ms() - clock_mono_ms() - g->clock_offset;
+    bool good = step <= STEP_MS && step >= -STEP_MS;
+
+    if (!good && !atomic_exchange(&g->clock_told, true))
+        log_error(&area,
+                  "the server's clock was set by more than 5 minutes, nothing is issued or judged "
+                  "until it is set back or the server is restarted");
+    return good;
+}
+
+static void tell_refused(void *ctx, const char *why)
+{
+    struct gateway *g = ctx;
+
+    g->shared.refused++;
+    log_info(&area, "refused in the handshake: %s", why);
+}
+
+// ---------------------------------------------------------------- notes to the loops
+
+static void post(void *ctx, uint32_t loop, struct note *owned)
+{
+    struct gateway *g = ctx;
+
+    pthread_rwlock_rdlock(&g->lock);
+    if (loop < (uint32_t)g->count && !g->stopped) {
+        loop_post(g->loops[loop], owned);
+        owned = NULL;
+    }
+    pthread_rwlock_unlock(&g->lock);
+    note_free(owned);
+}
+
+static void post_all(struct gateway *g, enum note_kind kind)
+{
+    for (int i = 0; i < g->count; i++)
+        post(g, (uint32_t)i, note_new(kind, 0));
+}
+
+static void answer(void *ctx, struct job *owned)
+{
+    struct note *n = note_new(NOTE_ANSWER, 0);
+
+    n->job = owned;
+    post(ctx, owned->loop, n);
+}
+
+// One note a loop, with the acks of its sessions.
+static void acked(void *ctx, const struct ingest_ack *acks, size_t count)
+{
+    struct gateway *g = ctx;
+
+    for (uint32_t loop = 0; loop < (uint32_t)g->count; loop++) {
+        struct note *n;
+        size_t mine = 0;
+
+        for (size_t i = 0; i < count; i++)
+            mine += acks[i].loop == loop;
+        if (mine == 0)
+            continue;
+        n = note_new(NOTE_ACKS, mine);
+        n->count = 0;
+        for (size_t i = 0; i < count; i++)
+            if (acks[i].loop == loop)
+                n->acks[n->count++] = acks[i];
+        post(g, loop, n);
+    }
+}
+
+static void drained(void *ctx)
+{
+    post_all(ctx, NOTE_DRAINED);
+}
+
+static void on_bus(void *ctx, const struct bus_event *e)
+{
+    struct gateway *g = ctx;
+    uint8_t device[16];
+
+    if (e->kind != BUS_REVOKE || !e->id || !hex_decode(e->id, device, sizeof device))
+        return;
+    for (int i = 0; i < g->count; i++) {
+        struct note *n = note_new(NOTE_REVOKE, 0);
+
+        memcpy(n->device, device, sizeof device);
+        post(g, (uint32_t)i, n);
+    }
+}
+
+// ---------------------------------------------------------------- start
+
+static int listen_at(const struct addrinfo *a)
+{
+    int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1, off = 0;
+
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    if (a->ai_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+static int port_of(int fd)
+{
+    struct sockaddr_storage at;
+    socklen_t len = sizeof at;
+    char port[8];
+
+    if (getsockname(fd, (struct sockaddr *)&at, &len) < 0 ||
+        getnameinfo((struct sockaddr *)&at, len, NULL, 0, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        return 0;
+    return (int)strtol(port, NULL, 10);
+}
+
+// SO_REUSEPORT would also let another server of this user share the port: look first.
+static bool is_taken(const struct addrinfo *a)
+{
+    int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1, off = 0;
+    bool taken;
+
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (a->ai_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    taken = fd < 0 || bind(fd, a->ai_addr, a->ai_addrlen) < 0;
+    close(fd);
+    return taken;
+}
+
+static enum rc open_socket(struct gateway *g, const char *listen_text, bool first, int *out,
+                           struct fault *f)
+{
+    auto_free char *host = strdup(listen_text);
+    char *colon = host ? strrchr(host, ':') : NULL, port[8], *name = host;
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *a = NULL;
+    bool taken;
+
+    if (!colon || colon == host)
+        return fail(f, RC_INVALID, "gateway.listen must be address:port, not '%.80s'", listen_text);
+    *colon = '\0';
+    if (*name == '[' && colon[-1] == ']') {
+        colon[-1] = '\0';
+        name++;
+    }
+    snprintf(port, sizeof port, "%s", colon + 1);
+    if (!first)
+        snprintf(port, sizeof port, "%d", g->port);
+    if (getaddrinfo(name, port, &hints, &a) != 0)
+        return fail(f, RC_INVALID, "gateway.listen: '%.80s' is not an address and port",
+                    listen_text);
+    taken = first && is_taken(a);
+    *out = taken ? -1 : listen_at(a);
+    freeaddrinfo(a);
+    if (*out < 0)
+        return fail(f, RC_UNAVAILABLE,
+                    "cannot listen for devices on %.80s: %s; stop what uses it or set "
+                    "gateway.listen",
+                    listen_text, taken ? "the port is taken" : strerror(errno));
+    g->port = first ? port_of(*out) : g->port;
+    return RC_OK;
+}
+
+static int loop_count(int64_t wanted)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (wanted <= 0)
+        wanted = cores > 2 ? cores - 1 : 1;
+    return wanted < LOOPS_MAX ? (int)wanted : LOOPS_MAX;
+}
+
+static enum rc make_loops(struct gateway *g, const struct gateway_options *o, struct fault *f)
+{
+    int count = loop_count(o->loops);
+
+    for (int i = 0; i < count; i++) {
+        int fd = -1;
+        enum rc rc = open_socket(g, o->listen, i == 0, &fd, f);
+
+        if (rc == RC_OK)
+            rc = loop_new(&g->shared, (uint32_t)i, fd, o->cert_pem, o->key_pem, &g->loops[i], f);
+        if (rc == RC_OK)
+            rc = tls_selftest(loop_tls(g->loops[i]), &g->shared.tls, f);
+        if (rc != RC_OK)
+            return rc;
+        g->count = i + 1;
+    }
+    return RC_OK;
+}
+
+static enum rc start_clerks(struct gateway *g, const struct gateway_options *o, struct fault *f)
+{
+    struct clerk_options c = {
+        .attest = { .store = o->store,
+                    .keeper = o->keeper,
+                    .bus = o->bus,
+                    .lifetime_s = (int32_t)o->cert_lifetime_s,
+                    .quarantine_s = (int32_t)o->cert_quarantine_s },
+        .ingest = o->ingest,
+        .clock_is_good = clock_is_good,
+        .answer = answer,
+        .ctx = g,
+    };
+
+    return clerks_start(&c, &g->shared.clerks, f);
+}
+
+static enum rc prepare(struct gateway *g, const struct gateway_options *o, struct fault *f)
+{
+    struct trust *t = &g->shared.tls.trust;
+    enum rc rc = trust_roots(o->device_root_pem, &t->roots, f);
+
+    g->catalogs = o->catalogs;
+    g->clock_offset = clock_now_ms() - clock_mono_ms();
+    t->roster = o->roster;
+    t->catalog_name = catalog_name;
+    t->ctx = g;
+    g->shared.tls.ctx = g;
+    g->shared.ingest = o->ingest;
+    g->shared.per_address = o->per_address > 0 ? (uint32_t)o->per_address : PER_ADDRESS;
+    g->shared.post = post;
+    g->shared.ctx = g;
+    g->shared.presence = presence_new();
+    if (rc == RC_OK && !g->shared.presence)
+        rc = fail(f, RC_INTERNAL, "out of memory");
+    return rc == RC_OK ? tls_init(&g->shared.tls, f) : rc;
+}
+
+static enum rc start(struct gateway *g, const struct gateway_options *o, struct fault *f)
+{
+    const struct ingest_hooks hooks = { .ctx = g, .acked = acked, .drained = drained };
+    enum rc rc = prepare(g, o, f);
+
+    if (rc == RC_OK)
+        rc = make_loops(g, o, f);
+    if (rc == RC_OK)
+        rc = start_clerks(g, o, f);
+    if (rc != RC_OK)
+        return rc;
+    g->shared.tls.tell = tell_refused; // not what the self-tests were refused
+    ingest_hook(o->ingest, &hooks);
+    if (o->bus)
+        bus_subscribe(o->bus, on_bus, g);
+    for (int i = 0; rc == RC_OK && i < g->count; i++)
+        rc = loop_start(g->loops[i], f);
+    return rc;
+}
+
+enum rc gateway_start(const struct gateway_options *o, struct gateway **out, struct fault *f)
+{
+    struct gateway *g = calloc(1, sizeof *g);
+    enum rc rc;
+
+    if (!g)
+        return fail(f, RC_INTERNAL, "out of memory");
+    pthread_rwlock_init(&g->lock, NULL);
+    rc = start(g, o, f);
+    if (rc == RC_OK) {
+        *out = g;
+        return rc;
+    }
+    gateway_stop(g);
+    gateway_free(g);
+    return rc;
+}
+
+int gateway_port(const struct gateway *g)
+{
+    return g->port;
+}
+
+enum rc gateway_reload(struct gateway *g, const char *cert_pem, const char *key_pem,
+                       struct fault *f)
+{
+    SSL_CTX *trial = SSL_CTX_new(TLS_server_method());
+    enum rc rc =
+        trial ? tls_certify(trial, cert_pem, key_pem, f) : fail(f, RC_INTERNAL, "out of memory");
+
+    SSL_CTX_free(trial);
+    for (int i = 0; rc == RC_OK && i < g->count; i++) {
+        struct note *n = note_new(NOTE_CERTIFY, 0);
+
+        n->chain = strdup(cert_pem);
+        n->key = strdup(key_pem);
+        post(g, (uint32_t)i, n);
+    }
+    return rc;
+}
+
+// ---------------------------------------------------------------- end
+
+void gateway_drain(struct gateway *g)
+{
+    if (!atomic_exchange(&g->draining, true))
+        post_all(g, NOTE_DRAIN);
+}
+
+void gateway_stop(struct gateway *g)
+{
+    int64_t until = clock_mono_ms() + DRAIN_MS;
+
+    if (!g || g->stopped) // only this thread sets it
+        return;
+    gateway_drain(g);
+    while (g->shared.connections > 0 && clock_mono_ms() < until)
+        usleep(10000);
+    post_all(g, NOTE_STOP);
+    for (int i = 0; i < g->count; i++)
+        loop_join(g->loops[i]);
+    pthread_rwlock_wrlock(&g->lock);
+    g->stopped = true;
+    pthread_rwlock_unlock(&g->lock);
+    clerks_stop(take(&g->shared.clerks));
+    // What is still connected is let go here, while ingest and the presence table exist.
+    for (int i = 0; i < g->count; i++)
+        loop_free(take(&g->loops[i]));
+}
+
+void gateway_free(struct gateway *g)
+{
+    if (!g)
+        return;
+    presence_free(g->shared.presence);
+    pthread_rwlock_destroy(&g->lock);
+    X509_STORE_free(g->shared.tls.trust.roots);
+    OPENSSL_cleanse(g->shared.tls.ticket_keys, sizeof g->shared.tls.ticket_keys);
+    free(g);
+}
+
+void gateway_stats(const struct gateway *g, struct gateway_stats *out)
+{
+    const struct loop_shared *s = &g->shared;
+
+    *out = (struct gateway_stats){
+        .connections = s->connections,
+        .handshaking = s->arrivals,
+        .sessions = s->sessions,
+        .accepted = s->accepted,
+        .refused = s->refused,
+        .established = s->established,
+        .closed = s->closed,
+        .frames = s->frames,
+        .bytes_in = s->received,
+        .bytes_out = s->sent,
+        .jobs_waiting = s->clerks ? clerks_waiting(s->clerks) : 0,
+    };
+}
+
+bool gateway_is_ready(const struct gateway *g, char *text, size_t size)
+{
+    int64_t step = clock_now_ms() - clock_mono_ms() - g->clock_offset;
+
+    if (g->draining)
+        snprintf(text, size, "draining");
+    else if (step > STEP_MS || step < -STEP_MS)
+        snprintf(text, size, "the server's clock was set by more than 5 minutes");
+    else
+        return true;
+    return false;
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// identity: which device a client certificate belongs to, and whether it may connect now.
+//
+//   certificate --kind by key usage--> chain under the device root --roster--> struct identity
+//
+// Fails closed: what is not exactly an operational certificate, a quarantine
+// certificate or a registered factory identity is refused in the handshake. Called
+// by the TLS verify hook, and again for every established connection, because
+// OpenSSL does not call the hook when a session is resumed.
+
+#pragma once
+
+#include <openssl/x509.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/rc.h"
+#include "device/device.h"
+#include "keeper/keeper.h"
+
+struct roster;
+
+enum identity_kind {
+    IDENTITY_FACTORY, // self-signed by the factory key; may only be attested
+    IDENTITY_OPERATIONAL,
+    IDENTITY_QUARANTINE,
+};
+
+struct identity {
+    enum identity_kind kind;
+    uint8_t device_id[16];
+    char id[DEVICE_ID_LEN + 1];
+    int32_t catalog;
+    int64_t device;
+    char catalog_name[KEEPER_CATALOG_MAX + 1];
+    uint8_t fingerprint[32]; // of a factory key
+    int64_t not_before;      // Unix s; 0 for a factory identity, whose dates mean nothing
+    int64_t not_after;
+};
+
+// What identities are judged by.
+struct trust {
+    X509_STORE *roots; // the device root, nothing else
+    struct roster *roster;
+    // Writes a catalog's name, false if there is no such catalog. Any thread.
+    bool (*catalog_name)(void *ctx, int32_t catalog, char out[KEEPER_CATALOG_MAX + 1]);
+    void *ctx;
+};
+
+// now in Unix s. *alert is the X509_V_ERR_… that tells the client why, best as TLS can.
+enum rc identity_verify(const struct trust *t, X509 *leaf, STACK_OF(X509) * chain, int64_t now,
+                        struct identity *out, int *alert, struct fault *f);
+
+// The same without the signatures of the chain, for a certificate that was verified before.
+enum rc identity_check(const struct trust *t, X509 *leaf, int64_t now, struct identity *out,
+                       int *alert, struct fault *f);
+
+// A store that trusts the certificates in pem.
+enum rc trust_roots(const char *pem, X509_STORE **out, struct fault *f);
+
+const char *identity_kind_name(enum identity_kind kind);

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// job: what a session asks of the worker threads, because it may block.
+//
+//   loop --clerks_submit--> bounded queue --> worker: keeper, database --> answer --> loop
+//
+// A job carries the question and comes back with the answer. It names its session by
+// number: the session may be gone by then, and what it was given is released.
+
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "attest/attest.h"
+#include "core/rc.h"
+#include "gateway/identity.h"
+
+struct clerks;
+struct ingest;
+struct ingest_device;
+
+enum job_kind {
+    JOB_CHALLENGE, // admit the device, draw a nonce, get the signed time
+    JOB_ATTACH,    // load what is known of the device, attach it to ingest
+    JOB_JUDGE,     // evidence to verdict and certificate
+};
+
+struct job {
+    struct job *next;
+    enum job_kind kind;
+    uint32_t loop;    // where the answer goes
+    uint64_t session; // there
+    struct identity who;
+
+    int64_t boot; // JOB_ATTACH
+
+    char *eat; // JOB_JUDGE; owned
+    size_t eat_len;
+    uint8_t *csr; // owned
+    size_t csr_len;
+    uint8_t nonce[32]; // also the answer of JOB_CHALLENGE
+    uint8_t exporter[32];
+    int64_t nonce_at;
+
+    enum rc rc; // the answer
+    struct fault fault;
+    char *time; // JOB_CHALLENGE; owned, JWS
+    struct ingest_device *ingest;
+    int64_t last_boot, last_seq;
+    struct device_facts facts;
+    bool unclaimed; // JOB_JUDGE: no certificate because nobody claimed the device
+    struct attest_result result;
+};
+
+// Detaches and frees whatever the job still holds. NULL is fine.
+void job_free(struct job *j);
+
+struct clerk_options {
+    struct attest attest;
+    struct ingest *ingest;
+    bool (*clock_is_good)(void *ctx);
+    void (*answer)(void *ctx, struct job *owned); // worker thread
+    void *ctx;
+};
+
+enum rc clerks_start(const struct clerk_options *o, struct clerks **out, struct fault *f);
+void clerks_stop(struct clerks *c); // finishes the job in hand, drops the others
+// False when the queue is full; then the job stays the caller's.
+bool clerks_submit(struct clerks *c, struct job *j);
+uint64_t clerks_waiting(struct clerks *c);

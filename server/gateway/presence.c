@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "gateway/presence.h"
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS         65536
+#define ADDRESS_BUCKETS 4096
+
+struct present {
+    struct present *next;
+    uint8_t device[16];
+    struct place at;
+};
+
+struct address {
+    struct address *next;
+    uint8_t key[17]; // family, then the address or its network
+    uint32_t count;
+};
+
+struct presence {
+    pthread_mutex_t lock;
+    struct present *devices[BUCKETS];
+    struct address *addresses[ADDRESS_BUCKETS];
+};
+
+struct presence *presence_new(void)
+{
+    struct presence *p = calloc(1, sizeof *p);
+
+    if (p)
+        pthread_mutex_init(&p->lock, NULL);
+    return p;
+}
+
+void presence_free(struct presence *p)
+{
+    if (!p)
+        return;
+    for (size_t i = 0; i < BUCKETS; i++)
+        while (p->devices[i]) {
+            struct present *d = p->devices[i];
+
+            p->devices[i] = d->next;
+            free(d);
+        }
+    for (size_t i = 0; i < ADDRESS_BUCKETS; i++)
+        while (p->addresses[i]) {
+            struct address *a = p->addresses[i];
+
+            p->addresses[i] = a->next;
+            free(a);
+        }
+    pthread_mutex_destroy(&p->lock);
+    free(p);
+}
+
+// Where the device is, or where its list ends. An id is half a SHA-256: its bytes are a hash.
+static struct present **find(struct presence *p, const uint8_t device[16])
+{
+    struct present **at = &p->devices[(device[0] << 8 | device[1]) % BUCKETS];
+
+    while (*at && memcmp((*at)->device, device, sizeof(*at)->device) != 0)
+        at = &(*at)->next;
+    return at;
+}
+
+bool presence_claim(struct presence *p, const uint8_t device[16], const struct place *now,
+                    struct place *before)
+{
+    struct present **at;
+    bool was;
+
+    pthread_mutex_lock(&p->lock);
+    at = find(p, device);
+    was = *at != NULL;
+    if (was) {
+        *before = (*at)->at;
+        (*at)->at = *now;
+    } else if ((*at = calloc(1, sizeof **at))) {
+        memcpy((*at)->device, device, sizeof(*at)->device);
+        (*at)->at = *now;
+    }
+    pthread_mutex_unlock(&p->lock);
+    return was;
+}
+
+void presence_release(struct presence *p, const uint8_t device[16], const struct place *now)
+{
+    struct present **at, *d;
+
+    pthread_mutex_lock(&p->lock);
+    at = find(p, device);
+    d = *at;
+    if (d && d->at.loop == now->loop && d->at.session == now->session) {
+        *at = d->next;
+        free(d);
+    }
+    pthread_mutex_unlock(&p->lock);
+}
+
+static void key_of(const struct sockaddr_storage *from, uint8_t key[17])
+{
+    static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+    struct sockaddr_in6 v6;
+    struct sockaddr_in v4;
+
+    memset(key, 0, 17);
+    if (from->ss_family == AF_INET) {
+        memcpy(&v4, from, sizeof v4);
+        key[0] = 4;
+        memcpy(key + 1, &v4.sin_addr, 4);
+        return;
+    }
+    memcpy(&v6, from, sizeof v6);
+    key[0] = 6;
+    if (!memcmp(&v6.sin6_addr, mapped, sizeof mapped)) {
+        key[0] = 4;
+        memcpy(key + 1, v6.sin6_addr.s6_addr + 12, 4);
+    } else {
+        memcpy(key + 1, &v6.sin6_addr, 8);
+    }
+}
+
+static struct address **find_address(struct presence *p, const uint8_t key[17])
+{
+    uint32_t h = 2166136261u; // FNV-1a
+    struct address **at;
+
+    for (int i = 0; i < 17; i++)
+        h = (h ^ key[i]) * 16777619u;
+    at = &p->addresses[h % ADDRESS_BUCKETS];
+    while (*at && memcmp((*at)->key, key, sizeof(*at)->key) != 0)
+        at = &(*at)->next;
+    return at;
+}
+
+struct address *address_enter(struct presence *p, const struct sockaddr_storage *from, uint32_t max)
+{
+    struct address **at, *a;
+    uint8_t key[17];
+
+    key_of(from, key);
+    pthread_mutex_lock(&p->lock);
+    at = find_address(p, key);
+    if (!*at && (*at = calloc(1, sizeof **at)))
+        memcpy((*at)->key, key, sizeof key);
+    a = *at && (*at)->count < max ? *at : NULL;
+    if (a)
+        a->count++;
+    pthread_mutex_unlock(&p->lock);
+    return a;
+}
+
+void address_leave(struct presence *p, struct address *a)
+{
+    struct address **at;
+
+    if (!a)
+        return;
+    pthread_mutex_lock(&p->lock);
+    if (--a->count == 0) {
+        at = find_address(p, a->key);
+        *at = a->next;
+        free(a);
+    }
+    pthread_mutex_unlock(&p->lock);
+}
