@@ -37,7 +37,7 @@ struct setting {
 
 static const struct setting settings[] = {
     { "database", TEXT(database), "", 0, 0, NULL, false,
-      "libpq conninfo of the PostgreSQL server to use; empty: a private cluster in the instance folder" },
+      "libpq conninfo of the PostgreSQL server to use, without password (`passfile=`); empty: a private cluster in the instance folder" },
     { "database.owner", TEXT(database_owner), "", 0, 0, NULL, false,
       "conninfo of the role that owns the tables and migrates them; empty: the same as database" },
     { "database.pool", INT(database_pool), "8", 1, 64, NULL, false,
@@ -133,6 +133,15 @@ static bool is_choice(const struct setting *s, const char *value)
     return false;
 }
 
+// `config show` prints conninfos, so they must not hold what nobody may see.
+static bool holds_password(const char *value)
+{
+    const char *host = strstr(value, "://");
+    const char *at = host ? strchr(host, '@') : NULL;
+
+    return strcasestr(value, "password") || (at && memchr(host + 3, ':', (size_t)(at - host - 3)));
+}
+
 static enum rc set_text(struct config *c, const struct setting *s, const char *value,
                         const struct origin *o, struct fault *f)
 {
@@ -142,6 +151,8 @@ static enum rc set_text(struct config *c, const struct setting *s, const char *v
         snprintf(why, sizeof why, "must be one of: %s", s->choices);
         return refuse(o, f, s->name, why);
     }
+    if (!strncmp(s->name, "database", strlen("database")) && holds_password(value))
+        return refuse(o, f, s->name, "must not hold a password; put it in a file (passfile=)");
     char *copy = strdup(value);
     if (!copy)
         return fail(f, RC_INTERNAL, "out of memory");
