@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// threaded
+
 #include <libpq-fe.h>
 
 #include <pthread.h>

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// threaded
+
 #include "core/log.h"
 
 #include <pthread.h>
