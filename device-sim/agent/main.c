@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// orrery-device: makes any Linux machine a device of an Orrery server.
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "agent/identity.h"
+#include "agent/measure.h"
+#include "core/auto.h"
+#include "core/json_out.h"
+#include "sdk/args.h"
+
+static const char usage[] =
+    "usage: orrery-device COMMAND [options]\n"
+    "\n"
+    "  run --dir DIR --server HOST:PORT --ca FILE\n"
+    "      be a device until SIGTERM\n"
+    "        --interval TIME   between two readings (1s)\n"
+    "        --buffer BYTES    disk space for what the server does not have yet (16M)\n"
+    "  identity --dir DIR [--claims]\n"
+    "      print this device's id and public key, made on first use;\n"
+    "      --claims: as a body for POST claims\n"
+    "  measure\n"
+    "      print what runs here as a body for POST reference-values\n";
+
+static enum rc run(const struct args *a, struct fault *f)
+{
+    struct agent_options o = { 0 };
+    enum rc rc = args_need(a, "dir", &o.dir, f);
+
+    if (rc == RC_OK)
+        rc = args_need(a, "server", &o.server, f);
+    if (rc == RC_OK)
+        rc = args_need(a, "ca", &o.ca_file, f);
+    if (rc == RC_OK)
+        rc = args_time(a, "interval", 1000, 100, 3600000, &o.interval_ms, f);
+    if (rc == RC_OK)
+        rc = args_size(a, "buffer", 16 << 20, 128 << 10, 1LL << 40, &o.buffer_bytes, f);
+    return rc == RC_OK ? agent_run(&o, f) : rc;
+}
+
+static void print_claims(const char *pem)
+{
+    json_auto_t *o = json_object();
+    json_t *device = json_object(), *list = json_array();
+    char name[65] = "this machine";
+
+    gethostname(name, sizeof name - 1);
+    add_text(device, "publicKey", pem);
+    add_text(device, "name", name);
+    json_array_append_new(list, device);
+    json_object_set_new(o, "devices", list);
+    json_dumpf(o, stdout, JSON_COMPACT);
+    putchar('\n');
+}
+
+static enum rc identity(const struct args *a, struct fault *f)
+{
+    const char *dir;
+    char id[P256_ID_LEN + 1];
+    struct p256 key;
+    enum rc rc = args_need(a, "dir", &dir, f);
+
+    if (rc == RC_OK)
+        rc = identity_folder(dir, f);
+    if (rc == RC_OK)
+        rc = identity_load(dir, &key, f);
+    if (rc != RC_OK)
+        return rc;
+    auto_free char *pem = p256_public_pem(&key);
+    if (!pem)
+        return fail(f, RC_INTERNAL, "out of memory");
+    p256_id(&key, id);
+    if (args_has(a, "claims"))
+        print_claims(pem);
+    else
+        printf("%s\n%s", id, pem);
+    return RC_OK;
+}
+
+static enum rc measure(const struct args *a, struct fault *f)
+{
+    struct measured m;
+    enum rc rc = measure_machine(&m, f);
+
+    (void)a;
+    if (rc != RC_OK)
+        return rc;
+    auto_free char *text = measure_manifest(&m);
+    puts(text ? text : "");
+    return RC_OK;
+}
+
+static const char *const run_options[] = { "dir=", "server=", "ca=", "interval=", "buffer=", NULL };
+static const char *const identity_options[] = { "dir=", "claims", NULL };
+static const char *const no_options[] = { NULL };
+
+static const struct command commands[] = {
+    { "run", run_options, run },
+    { "identity", identity_options, identity },
+    { "measure", no_options, measure },
+    { "manifest", no_options, measure },
+    { 0 },
+};
+
+int main(int argc, char **argv)
+{
+    close_range(3, ~0U, 0); // whatever the parent left open is not ours
+    return args_run("orrery-device", usage, commands, argc, argv);
+}
