@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// persona: what an emulated device is: its name, site, model, firmware and signals.
+//
+// Everything follows from the fleet's seed and the device's number, and each signal from the time
+// besides, so that nothing needs to be stored and a message that is sent again says the same.
+
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sdk/eat.h"
+
+#define PERSONA_NAME_MAX 48
+#define PERSONA_LOG      4 // measurements of the firmware
+
+enum behaviour_id {
+    BEHAVIOUR_HEALTHY,
+    BEHAVIOUR_FLAKY,
+    BEHAVIOUR_TAMPERED,
+    BEHAVIOUR_SILENT,
+    BEHAVIOUR_COUNT,
+};
+
+// How a device lives; a story is a row here.
+struct behaviour {
+    const char *name;
+    const char *app_text;          // what its application measures as; NULL: the real one
+    unsigned drop_every_s, away_s; // loses its connection about so often, for up to so long
+    bool talks;
+};
+
+extern const struct behaviour behaviours[BEHAVIOUR_COUNT];
+
+struct persona {
+    char name[PERSONA_NAME_MAX];
+    char site[32];
+    const char *hwmodel, *swversion;
+    int kind;
+};
+
+void persona_make(uint64_t seed, uint32_t index, struct persona *out);
+void persona_log(const struct persona *p, const struct behaviour *b,
+                 struct measurement log[PERSONA_LOG]);
+// Members of the "m" object at that time, without braces; returns the length.
+size_t persona_signals(const struct persona *p, uint64_t seed, uint32_t index, int64_t t_ms,
+                       char *out, size_t size);
+// A log line (or an event, with its name) such a device may have at that time.
+struct persona_line {
+    const char *name, *level, *source, *text;
+};
+const struct persona_line *persona_line(const struct persona *p, bool event, uint64_t dice);
+
+// Calls with the measurements of each model's healthy firmware.
+void persona_each_model(void (*each)(void *ctx, const struct measurement *log, size_t count),
+                        void *ctx);
+
+uint64_t persona_dice(uint64_t a, uint64_t b); // a well mixed number
