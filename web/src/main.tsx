@@ -4,11 +4,11 @@
 //
 //   GET /session --> sign in | change the first password | page of the path
 
-import { signal } from '@preact/signals';
+import { effect, signal } from '@preact/signals';
 import { render } from 'preact';
 import { delayAfter, startLive, stopLive } from './core/live';
 import { go, matches, path, startRouter } from './core/router';
-import { catalog, loading, loadSession, may, session } from './core/session';
+import { catalog, devicesHref, loading, loadSession, may, session } from './core/session';
 import { startClock } from './core/time';
 import { t } from './i18n/i18n';
 import { DevicePage } from './pages/device';
@@ -37,14 +37,14 @@ async function boot(): Promise<void> {
 function Pages() {
   const here = path.value;
   if (here === '/' || here === '/login') {
-    queueMicrotask(() => go('/devices', { replace: true }));
+    queueMicrotask(() => go(catalog.value ? devicesHref() : '/settings', { replace: true }));
     return null;
   }
   if (here === '/settings') return <Settings />;
-  const device = matches(/^\/devices\/([^/]+)$/, here);
-  if (here !== '/devices' && !device) return <NotFound />;
+  const [name, rest] = matches(/^\/c\/([^/]+)\/devices(?:\/([^/]*))?$/, here) ?? [];
+  if (!name || name !== catalog.value) return <NotFound />;
   if (!may('devices:read')) return <Forbidden title={t('nav.devices')} permission="devices:read" />;
-  return device ? <DevicePage key={device[0]} id={device[0]!} /> : <Devices />;
+  return rest ? <DevicePage key={name + rest} id={rest} /> : <Devices key={name} />;
 }
 
 function App() {
@@ -55,8 +55,9 @@ function App() {
 }
 
 // The socket lives as long as the session can use it.
-session.subscribe(s => {
-  if (s && !s.mustChangePassword && catalog.peek()) startLive(catalog.peek());
+effect(() => {
+  const s = session.value;
+  if (s && !s.mustChangePassword && catalog.value) startLive(catalog.value);
   else stopLive();
 });
 

@@ -3,11 +3,12 @@
 // mock: serves web/dist and plays a fleet of fifty, to look at pages without a server.
 // A development tool: no test relies on it. `npm run build && npm run mock`, any name, password "x".
 //
-//   PORT=8099 node tools/mock.mjs [--first]      --first: the password must be changed
+//   PORT=8099 node tools/mock.mjs [--out] [--first]      --out: not signed in; --first: the password must be changed
 
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync, existsSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { hostname } from 'node:os';
 import { dirname, extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -30,9 +31,9 @@ const devices = Array.from({ length: 50 }, (_, i) => {
   const [model, short] = KINDS[i % 4];
   const [state, why] = STORY[i] ?? ['healthy', 'Attested, certificate in date, connected.'];
   return {
-    id: fingerprint.slice(0, 32), name: i === 0 ? 'this machine' : `${short}-${fingerprint.slice(0, 6)}`, fingerprint, lifecycle: 'claimed', state,
+    id: fingerprint.slice(0, 32), name: i === 0 ? hostname() : `${short}-${fingerprint.slice(0, 6)}`, fingerprint, lifecycle: 'claimed', state,
     stateReason: why, stateSince: iso(began - i * 311_000), online: state !== 'offline', product: null, group: null,
-    osVersion: i === 0 ? 'Debian GNU/Linux 12' : '4.1.' + (i % 3), model: i === 0 ? 'Virtual machine' : model, lastSeen: state === 'unknown' ? null : iso(began),
+    osVersion: i === 0 ? '12' : '4.1.' + (i % 3), model: i === 0 ? 'Virtual machine' : model, lastSeen: state === 'unknown' ? null : iso(began),
     tags: { site: SITES[i % 4] }, verdict: { quarantined: 'contraindicated', unknown: 'none', atRisk: 'warning' }[state] ?? 'affirming', attestedAt: state === 'unknown' ? null : iso(began - 3_600_000),
     certificate: state === 'unknown' ? null : { kind: state === 'quarantined' ? 'quarantine' : 'operational', serial: fingerprint.slice(0, 32), notBefore: iso(began - 3_600_000), notAfter: iso(began + 82_800_000) },
     createdAt: iso(began - 9e8), claimedAt: iso(began - 8e8),
@@ -40,10 +41,17 @@ const devices = Array.from({ length: 50 }, (_, i) => {
 });
 
 const wave = (i, k, t) => Math.sin(t / (40_000 + 7000 * k) + i * 1.7 + k) + 0.25 * Math.sin(t / 5300 + i * k);
-const reading = (i, t) => ({
-  cpu_pct: +(22 + 12 * wave(i, 1, t)).toFixed(1), mem_pct: +(46 + 4 * wave(i, 2, t)).toFixed(1), temp_c: +(41 + 3 * wave(i, 3, t)).toFixed(2),
-  load1: +(0.6 + 0.3 * wave(i, 4, t)).toFixed(2), disk_pct: 37.2, net_rx_bps: Math.round(42_000 + 30_000 * wave(i, 5, t)), net_tx_bps: Math.round(12_000 + 8000 * wave(i, 6, t)), uptime_s: Math.round((t - began) / 1000 + 86_400 * 3),
-});
+const WAVES = [
+  { 'pressure.bar': [4.2, 0.6], 'flow.lpm': [118, 14], 'temp.motor': [58, 6], 'vibration.mm_s': [2.1, 0.7], 'valve.open': [0.4, 1] },
+  { 'power.w': [2350, 900], 'voltage.v': [231, 3.5], 'current.a': [10.2, 3.8], 'frequency.hz': [50, 0.02] },
+  { 'temp.room': [3.4, 0.9], 'temp.coil': [-7.5, 2.2], humidity: [71, 6], 'door.open': [0, 1] },
+  { 'co2.ppm': [640, 190], 'temp.room': [21.8, 1.3], humidity: [44, 8], 'fan.rpm': [1320, 240] },
+];
+const HOST = { 'cpu.load': [0.22, 0.12], 'cpu.load1': [0.6, 0.3], 'mem.used': [4.1e9, 4e8], 'mem.total': [16.7e9, 0], 'disk.used': [38e9, 0], 'disk.total': [98e9, 0], 'net.rx': [42_000, 30_000], 'net.tx': [12_000, 8000], uptime: [271_000, 0], 'temp.x86_pkg_temp': [47, 3] };
+const reading = (i, t) => Object.fromEntries(Object.entries(i ? WAVES[i % 4] : HOST).map(([name, [mid, by]], k) => {
+  const v = mid + by * 0.8 * wave(i, k + 1, t);
+  return [name, /open/.test(name) ? +(v > 0.6) : +v.toFixed(3)];
+}));
 const says = [['info', 'agent', 'Sent 16 readings, all acknowledged'], ['info', 'kernel', 'eth0: link is up, 1000 Mbps, full duplex'], ['warn', 'sensor', 'Reading took longer than usual'], ['info', 'agent', 'Certificate renewal is due in 11 h'], ['debug', 'agent', 'Buffer is empty'], ['error', 'sensor', 'Probe 2 did not answer']];
 const line = (i, k, t) => {
   const [level, source, text] = says[(i + k) % says.length];
@@ -63,19 +71,19 @@ function evidence(d) {
   };
 }
 
-let signedIn = !process.argv.includes('--out');
+const open = !process.argv.includes('--out');
 let mustChange = process.argv.includes('--first');
 const tokens = [{ id: '1', name: 'nightly export', prefix: 'orr_k3v9x0ab', scopes: ['devices:read', 'telemetry:read'], createdAt: iso(began - 9e8), expiresAt: iso(began + 9e8), usedAt: iso(began - 4e6) }];
-const PERMISSIONS = ['self:read', 'devices:read', 'devices:write', 'devices:claim', 'trust:read', 'trust:write', 'telemetry:read', 'audit:read', 'users:read', 'users:write', 'catalog:write', 'tokens:own'];
+const PERMISSIONS = ['self:read', 'devices:read', 'devices:write', 'devices:claim', 'trust:read', 'trust:write', 'telemetry:read', 'audit:read', 'users:read', 'users:write', 'catalog:write', 'tokens:write'];
 const session = () => ({ account: { id: '1', name: 'owner', role: 'owner' }, permissions: PERMISSIONS, catalogs: ['demo'], csrf: 'c', mustChangePassword: mustChange });
 const find = id => devices.findIndex(d => d.id === id);
 const missing = { status: 404, title: 'Not found', detail: 'No such device in this catalog.', code: 'not_found' };
 const page = items => ({ items, next: null });
 
 const routes = [
-  ['GET /session', () => (signedIn ? session() : [401, { title: 'Unauthorized', detail: 'Sign in first.' }])],
-  ['POST /session', (_, q, body) => (body.password === 'x' ? ((signedIn = true), session()) : [401, { detail: 'The name or the password is wrong.' }])],
-  ['DELETE /session', () => ((signedIn = false), [204])],
+  ['GET /session', (_, q, body, signedIn) => (signedIn ? session() : [401, { title: 'Unauthorized', detail: 'Sign in first.' }])],
+  ['POST /session', (_, q, body) => (body.password === 'x' || body.password.startsWith('e2e') ? [200, session(), 's=1; Path=/'] : [401, { detail: 'The name or the password is wrong.' }])],
+  ['DELETE /session', () => [204, null, 's=; Path=/; Max-Age=0']],
   ['POST /session/password', () => ((mustChange = false), session())],
   ['POST /live-tickets', () => ({ ticket: 't', expiresIn: 30 })],
   ['GET /tokens', () => page(tokens)],
@@ -83,7 +91,7 @@ const routes = [
   ['DELETE /tokens/(\\d+)', ([id]) => (tokens.splice(tokens.findIndex(k => k.id === id), 1), [204])],
   ['GET /catalogs/demo', () => ({ name: 'demo', telemetryHours: 720, journalHours: 720, states: devices.reduce((n, d) => ({ ...n, [d.state]: (n[d.state] ?? 0) + 1 }), {}) })],
   ['GET /catalogs/demo/devices', (_, q) => page(devices.filter(d => (!q.get('state') || d.state === q.get('state')) && (!q.get('q') || d.name.startsWith(q.get('q')) || d.id.startsWith(q.get('q')))))],
-  ['GET /catalogs/demo/devices/(\\w+)', ([id]) => devices[find(id)] ?? [404, missing]],
+  ['GET /catalogs/demo/devices/(\\w+)', ([id]) => devices[find(id)]],
   ['GET /catalogs/demo/devices/(\\w+)/evidence', ([id]) => evidence(devices[find(id)])],
   ['GET /catalogs/demo/devices/(\\w+)/telemetry/last', ([id]) => (devices[find(id)].attestedAt ? { t: Date.now(), m: reading(find(id), Date.now()) } : { t: null, m: {} })],
   ['GET /catalogs/demo/devices/(\\w+)/telemetry', ([id], q) => {
@@ -104,9 +112,10 @@ async function rest(req, res, url) {
     const [method, pattern] = route.split(' ');
     const m = method === req.method && new RegExp(`^/api/v1${pattern}$`).exec(url.pathname);
     if (!m) continue;
-    const answer = run(m.slice(1), url.searchParams, text ? JSON.parse(text) : {});
-    const [status, body] = Array.isArray(answer) ? answer : [200, answer];
-    res.writeHead(status, { ...HEAD, 'content-type': status < 400 ? 'application/json' : 'application/problem+json', 'x-request-id': randomBytes(6).toString('hex') });
+    const known = !m[1] || !pattern.includes('/devices/') || find(m[1]) >= 0;
+    const answer = !known ? [404, missing] : run(m.slice(1), url.searchParams, text ? JSON.parse(text) : {}, open || /s=1/.test(req.headers.cookie ?? ''));
+    const [status, body, cookie] = Array.isArray(answer) ? answer : [200, answer];
+    res.writeHead(status, { ...HEAD, 'content-type': status < 400 ? 'application/json' : 'application/problem+json', 'x-request-id': randomBytes(6).toString('hex'), ...(cookie ? { 'set-cookie': cookie } : {}) });
     return res.end(status === 204 ? undefined : JSON.stringify(body));
   }
   res.writeHead(404, { ...HEAD, 'content-type': 'application/problem+json' }).end(JSON.stringify(missing));
@@ -156,6 +165,7 @@ server.on('upgrade', (req, socket) => {
   const snapshot = topic => {
     const s = topics.get(topic);
     s.seq = 1;
+    if (topic !== 'devices' && find(topic.slice(7)) < 0) return send({ type: 'error', text: 'no such device' });
     const body = topic === 'devices' ? s.ids.map(find).filter(i => i >= 0).map(i => ({ ...change(i), ...(awake(i) ? {} : { lastSeen: null, m: {} }) })) : members(topic, find(topic.slice(7)), 1);
     send({ topic, seq: s.seq, snapshot: body });
   };
@@ -172,7 +182,7 @@ server.on('upgrade', (req, socket) => {
     for (const [topic, s] of topics) {
       s.seq++; s.k++;
       if (topic === 'devices') send({ topic, seq: s.seq, changes: s.ids.map(find).filter(i => i >= 0 && awake(i)).map(change) });
-      else send({ topic, seq: s.seq, ...members(topic, find(topic.slice(7)), s.k) });
+      else if (find(topic.slice(7)) >= 0) send({ topic, seq: s.seq, ...members(topic, find(topic.slice(7)), s.k) });
     }
   }, 500);
   const end = () => clearInterval(beat);

@@ -16,6 +16,7 @@ interface ProblemBody {
   title?: string;
   detail?: string;
   code?: string;
+  requestId?: string;
 }
 
 export class Problem extends Error {
@@ -60,10 +61,9 @@ async function reach(method: string, url: string, body: unknown, signal?: AbortS
 }
 
 async function problem(answer: Response): Promise<Problem> {
-  const id = answer.headers.get('x-request-id') ?? '';
   const body: ProblemBody = await answer.json().catch(() => ({}));
   const text = body.detail ?? body.title ?? `${answer.status} ${answer.statusText}`;
-  return new Problem(answer.status, text, body.code ?? '', id);
+  return new Problem(answer.status, text, body.code ?? '', body.requestId ?? answer.headers.get('x-request-id') ?? '');
 }
 
 export async function call<T>(

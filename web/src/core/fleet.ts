@@ -155,20 +155,8 @@ export class Fleet {
     this.arrivals.value = 0;
   }
 
-  // The server's own count, or ours where the whole catalog is in the list.
   private async count(): Promise<void> {
-    const c = await get<Catalog>(`/catalogs/${this.catalog}`);
-    if (c.states) {
-      this.counts.value = c.states;
-      return;
-    }
-    if (this.filter.q || this.filter.state || this.next) return;
-    const counts: Counts = {};
-    for (const id of this.order.peek()) {
-      const s = this.rows.get(id)!.peek().state;
-      counts[s] = (counts[s] ?? 0) + 1;
-    }
-    this.counts.value = counts;
+    this.counts.value = (await get<Catalog>(`/catalogs/${this.catalog}`)).states ?? null;
   }
 
   private moved(from: State, to: State): void {

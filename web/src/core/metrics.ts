@@ -1,81 +1,108 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// metrics: how a reading is written. Names belong to devices; the unit is told
-// from the name's ending, the label from the catalogue or from the name itself.
+// metrics: how a reading is written. Names belong to devices and read from the
+// general to the particular; the unit is told from the last part or the first.
 //
-//   "mem_used_pct", 41.26 --> "Memory used" "41 %"
+//   "mem.used", 412e6 --> "Memory used" "412 MB"      "temp.motor", 58.04 --> "Motor temperature" "58.0 °C"
 
-import { locale, named } from '../i18n/i18n';
+import { locale, named, t } from '../i18n/i18n';
 
-type Unit = 'percent' | 'celsius' | 'bytes' | 'bytesRate' | 'seconds' | 'volts' | 'plain';
+type Kind = 'share' | 'bytes' | 'bytesRate' | 'span' | 'switch' | 'plain';
 
-const ENDINGS: [RegExp, Unit][] = [
-  [/(pct|percent)$/i, 'percent'],
-  [/(_c|celsius)$/i, 'celsius'],
-  [/(bps|bytes_(per_)?s|bytes\/s|byte_rate)$/i, 'bytesRate'],
-  [/bytes$/i, 'bytes'],
-  [/(uptime|_s|seconds)$/i, 'seconds'],
-  [/(_v|volts?)$/i, 'volts'],
-  [/^temp(erature)?$/i, 'celsius'],
-  [/^(cpu|mem|memory|disk|battery|humidity)$/i, 'percent'],
+const SYMBOLS: Record<string, string> = {
+  percent: '%', pct: '%', c: '°C', celsius: '°C', v: 'V', a: 'A', w: 'W', wh: 'Wh', kwh: 'kWh', hz: 'Hz', ppm: 'ppm',
+  rpm: 'rpm', bar: 'bar', lpm: 'l/min', dbm: 'dBm', mm_s: 'mm/s', ug_m3: 'µg/m³', ms: 'ms', lux: 'lx', db: 'dB',
+};
+const KINDS: [RegExp, Kind][] = [
+  [/^cpu\.load$/, 'share'], [/^(mem|disk)\./, 'bytes'], [/\.bytes$/, 'bytes'], [/^net\./, 'bytesRate'],
+  [/(^uptime|\.seconds)$/, 'span'], [/(\.(on|open)|^moving)$/, 'switch'],
 ];
-
-// What a list shows first, where a device has it.
-const COLUMNS: RegExp[] = [/^cpu/i, /^mem/i, /^temp/i];
-
-const one = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
-const three = new Intl.NumberFormat(locale, { maximumSignificantDigits: 3 });
 const SIZES = ['B', 'kB', 'MB', 'GB', 'TB'];
 
-export const unitOf = (name: string): Unit => ENDINGS.find(([end]) => end.test(name))?.[1] ?? 'plain';
+// Whom a reader looks for first; totals, counters and switches come last.
+const FIRST = [/^cpu\.load$/, /^mem\.used$/, /^pressure/, /^power/, /^co2/, /^battery\.percent/, /^temp/, /^humidity/, /^flow/, /^voltage/, /^net\./, /^cpu\./];
+const LAST = [/\.total$/, /^uptime$/, /\.(seconds|wh)$/, /(\.(on|open)|^moving|^passes)$/];
 
-export function label(name: string): string {
-  const words = name.replace(/[._/]+/g, ' ').trim();
-  return named(`metric.${name}`, words.charAt(0).toUpperCase() + words.slice(1));
+const parts = (name: string) => {
+  const all = name.split(/[./]/);
+  const unit = all.length > 1 ? SYMBOLS[all[all.length - 1]!] : undefined;
+  return { words: unit || all[all.length - 1] === 'seconds' ? all.slice(0, -1) : all, unit };
+};
+
+const kindOf = (name: string): Kind => KINDS.find(([shape]) => shape.test(name))?.[1] ?? 'plain';
+
+function unitOf(name: string): string {
+  if (/^temp(\.|$)/.test(name)) return '°C';
+  if (/^humidity$/.test(name)) return '%';
+  return parts(name).unit ?? '';
 }
 
-function size(v: number): string {
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
+const plain = (words: string[]) => words.join(' ').replace(/_/g, ' ');
+
+export function label(name: string): string {
+  const { words } = parts(name);
+  const what = plain(words.slice(1));
+  const usual = words[0] === 'temp' && what ? t('metric.tempOf', { what }) : plain(words);
+  return named(`metric.${name}`, capital(usual));
+}
+
+// As many decimals as three digits need, so that a number keeps its width while it moves.
+const formats = new Map<number, Intl.NumberFormat>();
+function digits(v: number): string {
+  const size = Math.abs(v);
+  const n = size >= 100 ? 0 : size >= 10 ? 1 : 2;
+  let f = formats.get(n);
+  if (!f) formats.set(n, (f = new Intl.NumberFormat(locale, { minimumFractionDigits: n, maximumFractionDigits: n })));
+  return f.format(v);
+}
+const short = new Intl.NumberFormat(locale, { maximumSignificantDigits: 4 });
+
+function size(v: number, number: (v: number) => string): string {
   let step = 0;
   while (Math.abs(v) >= 1000 && step < SIZES.length - 1) {
     v /= 1000;
     step++;
   }
-  return `${three.format(v)} ${SIZES[step]}`;
+  return `${step ? number(v) : Math.round(v)} ${SIZES[step]}`;
 }
 
 function span(s: number): string {
-  if (s >= 86_400) return `${one.format(s / 86_400)} d`;
-  if (s >= 3600) return `${one.format(s / 3600)} h`;
-  if (s >= 60) return `${one.format(s / 60)} min`;
-  return `${three.format(s)} s`;
+  if (s >= 86_400) return `${digits(s / 86_400)} d`;
+  if (s >= 3600) return `${digits(s / 3600)} h`;
+  return s >= 60 ? `${digits(s / 60)} min` : `${digits(s)} s`;
 }
 
-export function write(name: string, v: number | null | undefined): string {
-  if (v === null || v === undefined || !Number.isFinite(v)) return '–';
-  switch (unitOf(name)) {
-    case 'percent': return `${one.format(v)} %`;
-    case 'celsius': return `${one.format(v)} °C`;
-    case 'bytes': return size(v);
-    case 'bytesRate': return `${size(v)}/s`;
-    case 'seconds': return span(v);
-    case 'volts': return `${three.format(v)} V`;
-    case 'plain': return three.format(v);
+function spell(name: string, v: number, number: (v: number) => string): string {
+  switch (kindOf(name)) {
+    case 'share': return `${number(v * 100)} %`;
+    case 'bytes': return size(v, number);
+    case 'bytesRate': return `${size(v, number)}/s`;
+    case 'span': return span(v);
+    case 'switch': return v ? t('word.yes') : t('word.no');
+    case 'plain': {
+      const unit = unitOf(name);
+      return number(v) + (unit ? ' ' + unit : '');
+    }
   }
 }
 
-// The metric of a device that belongs in list column i, if it has one.
-export const columnMetric = (m: Record<string, number>, i: number) =>
-  Object.keys(m).sort().find(name => COLUMNS[i]!.test(name));
+export const write = (name: string, v: number | null | undefined): string =>
+  v === null || v === undefined || !Number.isFinite(v) ? '–' : spell(name, v, digits);
 
-// What a device page draws before anyone has picked: the first four that matter.
-export function favourites(names: string[]): string[] {
-  const order = [/^cpu/i, /^mem/i, /^temp/i, /^load/i, /^net/i, /^disk/i];
-  const rank = (n: string) => {
-    const at = order.findIndex(r => r.test(n));
-    return at < 0 ? order.length : at;
-  };
-  const seen = new Set<number>();
-  const sorted = [...names].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
-  const first = sorted.filter(n => !seen.has(rank(n)) && seen.add(rank(n)));
-  return [...first, ...sorted.filter(n => !first.includes(n))].slice(0, 4);
+// On an axis: no decimals that say nothing, and the edge between yes and no has no name.
+export const tick = (name: string, v: number): string =>
+  kindOf(name) === 'switch' ? (v === 0 || v === 1 ? spell(name, v, short.format) : '') : spell(name, v, short.format);
+
+export const isSwitch = (name: string) => kindOf(name) === 'switch';
+
+function rank(name: string): number {
+  const early = FIRST.findIndex(r => r.test(name));
+  if (early >= 0) return early;
+  const late = LAST.findIndex(r => r.test(name));
+  return late < 0 ? FIRST.length : FIRST.length + 1 + late;
 }
+
+// The n metrics of a device that say most about it; the same ones each time.
+export const foremost = (names: string[], n: number): string[] =>
+  [...names].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b)).slice(0, n);

@@ -16,7 +16,12 @@ export const path = computed(() => place.value.path);
 
 export const matches = (pattern: RegExp, text: string) => {
   const found = pattern.exec(text);
-  return found ? found.slice(1).map(decodeURIComponent) : null;
+  if (!found) return null;
+  try {
+    return found.slice(1).map(part => decodeURIComponent(part ?? ''));
+  } catch {
+    return null; // a stray % in the address
+  }
 };
 
 export function go(href: string, { replace = false } = {}): void {

@@ -7,11 +7,18 @@
 import { computed, signal } from '@preact/signals';
 import type { Session } from '../api/api';
 import { Problem, call, get, onSignedOut, post, setCsrf } from '../api/client';
+import { matches, path } from './router';
 
 export const session = signal<Session | null>(null);
 export const loading = signal(true);
 export const endedByServer = signal(false);
-export const catalog = computed(() => session.value?.catalogs[0] ?? '');
+// The catalog of the page; outside of one (settings) the first that may be seen.
+export const catalog = computed(() => {
+  const mine = session.value?.catalogs ?? [];
+  const named = matches(/^\/c\/([^/]+)/, path.value)?.[0] ?? '';
+  return mine.includes(named) ? named : (mine[0] ?? '');
+});
+export const devicesHref = (id = '') => `/c/${catalog.value}/devices${id ? '/' + encodeURIComponent(id) : ''}`;
 
 export const may = (permission: string) => session.value?.permissions.includes(permission) ?? false;
 

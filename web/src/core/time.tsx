@@ -4,7 +4,7 @@
 // One clock ticks for the whole page, each second, and rests while it is hidden.
 
 import { signal } from '@preact/signals';
-import { locale, longDate } from '../i18n/i18n';
+import { locale, longDate, t } from '../i18n/i18n';
 import { elapsed } from './elapsed';
 
 export const now = signal(Date.now());
@@ -24,8 +24,23 @@ export function ago(ms: number, at: number): string {
   return relative.format(n, unit);
 }
 
-export function Ago({ t, never = '–' }: { t: string | number | null | undefined; never?: string }) {
-  const ms = toMs(t);
+const units = new Map<string, Intl.NumberFormat>();
+const lasted = (n: number, unit: string) => {
+  let f = units.get(unit);
+  if (!f) units.set(unit, (f = new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long' })));
+  return f.format(n);
+};
+
+// "for 36 minutes", since t.
+export function For({ t: since }: { t: string | number }) {
+  const ms = toMs(since)!;
+  const { n, unit } = elapsed(Math.max(0, now.value - ms));
+  const date = new Date(ms);
+  return <time class="num" dateTime={date.toISOString()} title={longDate.format(date)}>{t('time.for', { span: lasted(n, unit) })}</time>;
+}
+
+export function Ago({ t: at, never = '–' }: { t: string | number | null | undefined; never?: string }) {
+  const ms = toMs(at);
   if (ms === null) return <span class="dimmer">{never}</span>;
   const date = new Date(ms);
   return <time class="num" dateTime={date.toISOString()} title={longDate.format(date)}>{ago(ms, now.value)}</time>;

@@ -8,10 +8,10 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import { Problem } from '../api/client';
 import type { Device } from '../api/api';
 import { subscribe } from '../core/live';
-import { favourites, label } from '../core/metrics';
+import { foremost, label } from '../core/metrics';
 import { place, setQuery } from '../core/router';
-import { catalog, may } from '../core/session';
-import { Ago } from '../core/time';
+import { catalog, devicesHref, may } from '../core/session';
+import { Ago, For } from '../core/time';
 import { Watch } from '../core/watch';
 import { t } from '../i18n/i18n';
 import { Chart } from '../parts/chart';
@@ -48,7 +48,7 @@ function Head({ d, watch }: { d: Device; watch: Watch }) {
         <StatePill state={d.state} />
         <CopyId id={d.id} />
       </div>
-      <p class="why">{d.stateReason ? d.stateReason + ' ' : ''}{d.stateSince ? <span class="dim">{t('device.since')} <Ago t={d.stateSince} /></span> : null}</p>
+      <p class="why">{(d.stateReason ?? '').replace(/\.$/, '')}{d.stateSince ? <span class="dim">{d.stateReason ? ', ' : ''}<For t={d.stateSince} /></span> : null}</p>
       <dl class="facts">
         <div><dt>{t('device.seen')}</dt><dd class="fades"><Ago t={watch.seen.value} never={t('device.never')} /></dd></div>
         <div><dt>{t('device.model')}</dt><dd>{d.model ?? '–'}</dd></div>
@@ -78,14 +78,14 @@ function TelemetryCard({ watch }: { watch: Watch }) {
   const query = place.value.query;
   const range: Range = (query.get('range') ?? '') in RANGES ? (query.get('range') as Range) : '5m';
   const names = Object.keys(watch.last.value).sort();
-  const chosen = query.get('m')?.split(',').filter(n => names.includes(n)) ?? favourites(names);
+  const chosen = query.get('m')?.split(',').filter(n => names.includes(n)) ?? foremost(names, 4);
   const span = RANGES[range];
   const key = chosen.join();
   useEffect(() => {
     if (key) void watch.loadHistory(chosen, span);
   }, [watch, key, span]);
   return (
-    <section class="card c8" aria-labelledby="telemetry">
+    <section class="card" aria-labelledby="telemetry">
       <header>
         <h2 id="telemetry">{t('telemetry.title')}</h2><span class="grow" />
         {names.length ? <Picker names={names} chosen={chosen} onPick={m => setQuery({ m: m.join(',') || null })} /> : null}
@@ -102,9 +102,9 @@ function TelemetryCard({ watch }: { watch: Watch }) {
   );
 }
 
-function Lacks({ title, permission, span }: { title: string; permission: string; span: string }) {
+function Lacks({ title, permission }: { title: string; permission: string }) {
   return (
-    <section class={'card ' + span}>
+    <section class="card">
       <header><h2>{title}</h2></header>
       <div class="empty">{t('forbidden.part', { permission })}</div>
     </section>
@@ -117,10 +117,14 @@ function Whole({ watch, d }: { watch: Watch; d: Device }) {
   return (
     <>
       <Head d={d} watch={watch} />
-      {telemetry ? <TelemetryCard watch={watch} /> : <Lacks title={t('telemetry.title')} permission="telemetry:read" span="c8" />}
-      {trust ? <Trust device={d} evidence={watch.evidence.value} /> : <Lacks title={t('trust.title')} permission="trust:read" span="c4" />}
-      {telemetry ? <LogTail watch={watch} /> : null}
-      {trust ? <BootLog evidence={watch.evidence.value} /> : null}
+      <div class="c8 stack">
+        {telemetry ? <TelemetryCard watch={watch} /> : <Lacks title={t('telemetry.title')} permission="telemetry:read" />}
+        {telemetry ? <LogTail watch={watch} /> : null}
+      </div>
+      <div class="c4 stack">
+        {trust ? <Trust device={d} evidence={watch.evidence.value} /> : <Lacks title={t('trust.title')} permission="trust:read" />}
+        {trust ? <BootLog evidence={watch.evidence.value} /> : null}
+      </div>
     </>
   );
 }
@@ -137,8 +141,8 @@ export function DevicePage({ id }: { id: string }) {
   useEffect(() => void watch.load(may('trust:read')), [watch, state]);
   const missing = watch.error.value instanceof Problem && watch.error.value.status === 404;
   return (
-    <Page title={d ? (d.name ?? d.id) : missing ? t('device.missing') : id.slice(0, 8)} parent={{ href: '/devices', label: t('nav.devices') }}>
-      {missing ? <div class="notice"><h2>{t('device.missing')}</h2><p class="dim">{t('device.missingWhy')}</p><a class="btn" href="/devices">{t('notFound.go')}</a></div>
+    <Page title={d ? (d.name ?? d.id) : missing ? t('device.missing') : id.slice(0, 8)} parent={{ href: devicesHref(), label: t('nav.devices') }}>
+      {missing ? <div class="notice"><h2>{t('device.missing')}</h2><p class="dim">{t('device.missingWhy')}</p><a class="btn" href={devicesHref()}>{t('notFound.go')}</a></div>
         : watch.error.value && !d ? <div class="c12"><Says error={watch.error.value} retry={() => void watch.load(may('trust:read'))} /></div>
         : d ? <Whole watch={watch} d={d} /> : null}
     </Page>

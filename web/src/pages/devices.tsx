@@ -8,10 +8,10 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { State } from '../api/api';
 import { Fleet, type Row } from '../core/fleet';
 import { renew, subscribe } from '../core/live';
-import { columnMetric, write } from '../core/metrics';
+import { foremost, label, write } from '../core/metrics';
 import { shortcuts } from '../core/prefs';
 import { go, place, setQuery } from '../core/router';
-import { catalog } from '../core/session';
+import { catalog, devicesHref as href } from '../core/session';
 import { Ago } from '../core/time';
 import { t } from '../i18n/i18n';
 import { SearchIcon } from '../parts/icons';
@@ -21,8 +21,8 @@ import { Glyph, STATES, StateMark, stateClass, stateWord } from '../parts/state'
 import { VirtualRows } from '../parts/virtual';
 
 const REFRESH_MS = 10_000;
-const COLUMNS = ['state', 'name', 'why', 'seen', 'cpu', 'mem', 'temp', 'os', 'tags'] as const;
-const href = (id: string) => `/devices/${encodeURIComponent(id)}`;
+const COLUMNS = ['state', 'name', 'why', 'seen', 'readings', 'os', 'tags'] as const;
+const READINGS = 3;
 const typing = (e: KeyboardEvent) => e.target instanceof HTMLInputElement || e.target instanceof HTMLSelectElement;
 
 // Phones get two lines a row.
@@ -76,15 +76,16 @@ function Tags({ tags }: { tags: Record<string, unknown> }) {
   return <>{all.slice(0, 2).map(([k, v]) => <span key={k} class="tag" title={k}>{String(v)}</span>)}{all.length > 2 ? <span class="dimmer num">+{all.length - 2}</span> : null}</>;
 }
 
-function Value({ row, i }: { row: Row; i: number }) {
-  const name = columnMetric(row.m, i);
-  return <span class="num fades" title={name}>{name ? write(name, row.m[name]) : <span class="dimmer">–</span>}</span>;
+function Readings({ row }: { row: Row }) {
+  return <>{foremost(Object.keys(row.m), READINGS).map(name => (
+    <span key={name} class="reading" title={name}><span class="dimmer cut">{label(name)}</span> <b class="num fades">{write(name, row.m[name])}</b></span>
+  ))}</>;
 }
 
 function DeviceRow({ fleet, id, index, active, onActive }: { fleet: Fleet; id: string; index: number; active: boolean; onActive: (i: number) => void }) {
   const r = fleet.rows.get(id)!.value;
   return (
-    <div class="row" role="row" aria-rowindex={index + 2} tabIndex={active ? 0 : -1} data-index={index} data-id={id}
+    <div class={'row' + (r.state === 'healthy' ? ' calm' : '')} role="row" aria-rowindex={index + 2} tabIndex={active ? 0 : -1} data-index={index} data-id={id}
       aria-label={`${r.name ?? r.id}, ${stateWord(r.state)}`}
       onFocus={() => onActive(index)} onClick={e => open(e, id)}>
       <div role="gridcell" class="k-state"><StateMark state={r.state} /></div>
@@ -94,9 +95,7 @@ function DeviceRow({ fleet, id, index, active, onActive }: { fleet: Fleet; id: s
       </div>
       <div role="gridcell" class="k-why cut dim" title={r.stateReason ?? ''}>{r.stateReason ?? ''}</div>
       <div role="gridcell" class="k-seen"><Ago t={r.seenMs} never={t('device.never')} /></div>
-      <div role="gridcell" class="k-cpu"><Value row={r} i={0} /></div>
-      <div role="gridcell" class="k-mem"><Value row={r} i={1} /></div>
-      <div role="gridcell" class="k-temp"><Value row={r} i={2} /></div>
+      <div role="gridcell" class="k-readings"><Readings row={r} /></div>
       <div role="gridcell" class="k-os cut dim" title={r.osVersion ?? ''}>{r.osVersion ?? '–'}</div>
       <div role="gridcell" class="k-tags"><Tags tags={r.tags} /></div>
     </div>
@@ -166,7 +165,7 @@ function Grid({ fleet }: { fleet: Fleet }) {
   return (
     <div class="grid" role="grid" ref={grid} aria-label={t('nav.devices')} aria-rowcount={fleet.hasMore ? -1 : ids.length + 1} aria-colcount={COLUMNS.length}
       onPointerEnter={e => e.pointerType === 'mouse' && set({ pointer: true })} onPointerLeave={() => set({ pointer: false })}
-      onFocusIn={() => set({ focus: true })} onFocusOut={e => set({ focus: grid.current!.contains(e.relatedTarget as Node | null) })}
+      onFocusIn={() => set({ focus: true })} onFocusOut={e => set({ focus: grid.current?.contains(e.relatedTarget as Node | null) ?? false })}
       onKeyDown={move}>
       <div role="rowgroup" class="head">
         <div class="row" role="row" aria-rowindex={1}>
@@ -206,6 +205,7 @@ function Search({ q }: { q: string }) {
     document.addEventListener('keydown', slash);
     return () => document.removeEventListener('keydown', slash);
   }, []);
+  useEffect(() => () => clearTimeout(timer.current), []);
   const change = () => {
     clearTimeout(timer.current);
     timer.current = setTimeout(() => setQuery({ q: input.current!.value.trim() || null }), 150);

@@ -14,7 +14,7 @@ export function NotFound() {
       <div class="notice">
         <h2>{t('notFound.head')}</h2>
         <p class="dim">{t('notFound.text')}</p>
-        <a class="btn" href="/devices">{t('notFound.go')}</a>
+        <a class="btn" href="/">{t('notFound.go')}</a>
       </div>
     </Page>
   );

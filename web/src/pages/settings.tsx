@@ -106,7 +106,7 @@ function Tokens() {
       <header><h2 id="tokens">{t('tokens.title')}</h2><span class="sub">{t('tokens.sub')}</span></header>
       {error ? <div class="pad"><Says error={error} retry={() => void load()} /></div> : null}
       {tokens?.length ? (
-        <div class="scrolls" tabIndex={0} role="region" aria-labelledby="tokens">
+        <div class="scrolls" tabIndex={0} role="group" aria-labelledby="tokens">
           <table class="tokens">
             <thead><tr><th scope="col">{t('tokens.name')}</th><th scope="col">{t('tokens.scopes')}</th><th scope="col">{t('tokens.used')}</th><th scope="col">{t('tokens.expires')}</th><th scope="col"><span class="only-read">{t('tokens.drop')}</span></th></tr></thead>
             <tbody>{tokens.map(k => <TokenRow key={k.id} token={k} onDrop={() => void remove(k.id)} />)}</tbody>
@@ -120,6 +120,15 @@ function Tokens() {
           void load();
         }} />
       </div>
+    </section>
+  );
+}
+
+function NoTokens() {
+  return (
+    <section class="card">
+      <header><h2>{t('tokens.title')}</h2></header>
+      <div class="empty">{t('forbidden.part', { permission: 'tokens:write' })}</div>
     </section>
   );
 }
@@ -159,7 +168,7 @@ function Browser() {
 export function Settings() {
   return (
     <Page title={t('nav.settings')}>
-      <div class="c7 stack">{may('tokens:own') || may('tokens:write') || may('self:read') ? <Tokens /> : null}</div>
+      <div class="c7 stack">{may('tokens:write') ? <Tokens /> : <NoTokens />}</div>
       <div class="c5 stack">
         <Account />
         <section class="card" aria-labelledby="password"><header><h2 id="password">{t('password.head')}</h2></header><div class="pad"><PasswordForm /></div></section>

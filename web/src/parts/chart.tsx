@@ -4,14 +4,13 @@
 // of the picture; the plot arrives later, in its own chunk.
 
 import { useEffect, useRef } from 'preact/hooks';
-import { label, write } from '../core/metrics';
+import { isSwitch, label, tick, write } from '../core/metrics';
 import { theme } from '../core/prefs';
 import { columns, summary, type Point } from '../core/series';
 import { locale, t } from '../i18n/i18n';
 import type { Plot } from './plot';
 
 const minutes = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', hour12: false });
-const seconds = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false });
 
 export function Chart({ metric, points, span, end }: { metric: string; points: Point[]; span: number; end: number }) {
   const box = useRef<HTMLDivElement>(null);
@@ -30,7 +29,7 @@ export function Chart({ metric, points, span, end }: { metric: string; points: P
       const { plot } = await import('./plot');
       if (gone) return;
       live.current?.destroy();
-      live.current = plot(el, el.clientWidth, v => write(metric, v), span <= 300_000 ? seconds : minutes);
+      live.current = plot(el, el.clientWidth, { write: v => tick(metric, v), hour: minutes, stepped: isSwitch(metric) });
       draw();
     };
     void make();

@@ -43,7 +43,7 @@ export function LogTail({ watch }: { watch: Watch }) {
   useEffect(() => void watch.loadLog(level), [watch, level]);
   useEffect(() => watch.setHold(pinned || reading), [watch, pinned, reading]);
   return (
-    <section class="card c6 tail" aria-labelledby="log">
+    <section class="card tail" aria-labelledby="log">
       <header>
         <h2 id="log">{t('log.title')}</h2>
         <span class="sub">{pinned || reading ? t('log.held') : ''}</span><span class="grow" />
@@ -59,7 +59,7 @@ export function LogTail({ watch }: { watch: Watch }) {
         }}>{t('log.newer', { n: watch.held.value })}</button>
       ) : null}
       {log.length ? (
-        <div class="lines" tabIndex={0} role="region" aria-labelledby="log"
+        <div class="lines" tabIndex={0} role="group" aria-labelledby="log"
           onPointerEnter={e => e.pointerType === 'mouse' && setReading(true)} onPointerLeave={() => setReading(false)} onFocusIn={() => setReading(true)} onFocusOut={() => setReading(false)}>
           <ol>{log.map((e, i) => <Line key={`${e.t}.${log.length - i}`} e={e} />)}</ol>
           {watch.more.value ? <button type="button" class="btn ghost sm" onClick={() => void watch.loadLog(level, true)}>{t('log.older')}</button> : null}

@@ -26,7 +26,13 @@ function colours(el: HTMLElement) {
   return found;
 }
 
-export function plot(el: HTMLElement, width: number, write: (v: number) => string, hour: Intl.DateTimeFormat): Plot {
+interface Options {
+  write: (v: number) => string;
+  hour: Intl.DateTimeFormat;
+  stepped: boolean; // a value that is 0 or 1
+}
+
+export function plot(el: HTMLElement, width: number, { write, hour, stepped }: Options): Plot {
   const c = colours(el);
   const font = '11px "Inter V", system-ui, sans-serif';
   let range: [number, number] = [0, 1];
@@ -42,16 +48,17 @@ export function plot(el: HTMLElement, width: number, write: (v: number) => strin
     scales: {
       x: { range: () => range },
       y: { range: (_, min, max) => {
+        if (stepped) return [-0.1, 1.2];
         if (min === null || max === null) return [0, 1];
         const room = Math.max((max - min) * 0.15, Math.abs(max) * 0.02, 0.1);
         return [min >= 0 ? Math.max(0, min - room) : min - room, max + room];
       } },
     },
     axes: [
-      { font, stroke: c.ink, grid: { show: false }, ticks: { show: false }, size: 24, space: 80, values: (_, at) => at.map(s => hour.format(s * 1000)) },
-      { font, stroke: c.ink, grid: { stroke: c.rule, width: 1 }, ticks: { show: false }, size: 62, space: 34, values: (_, at) => at.map(v => write(v)) },
+      { font, stroke: c.ink, grid: { show: false }, ticks: { show: false }, size: 24, space: 44, values: (_, at) => at.map(s => hour.format(s * 1000)) },
+      { font, stroke: c.ink, grid: { stroke: c.rule, width: 1 }, ticks: { show: false }, size: 54, space: 30, values: (_, at) => at.map(v => write(v)) },
     ],
-    series: [{}, { stroke: c.line, width: 1.6, fill, points: { show: false }, spanGaps: false }],
+    series: [{}, { stroke: c.line, width: 1.6, fill, points: { show: false }, spanGaps: false, ...(stepped ? { paths: uPlot.paths.stepped!({ align: 1 }) } : {}) }],
   }, [[], []], el);
   return {
     set(data, from, to) {

@@ -8,7 +8,7 @@ import { latency } from '../api/client';
 import { retryNow, status } from '../core/live';
 import { setTheme, theme, type Theme } from '../core/prefs';
 import { path } from '../core/router';
-import { catalog, session } from '../core/session';
+import { catalog, devicesHref, session } from '../core/session';
 import { now } from '../core/time';
 import { clock, t } from '../i18n/i18n';
 import { DevicesIcon, Mark, MoonIcon, SettingsIcon, SunIcon, SystemIcon, WarnIcon } from './icons';
@@ -27,11 +27,11 @@ export function Connection() {
   const s = status.value;
   const ms = latency.value;
   const [kind, text] =
-    s.state === 'live' ? ['on', ms === null ? t('live.on') : t('live.onMs', { ms })]
+    s.state === 'live' ? ['on', t('live.on')]
     : s.state === 'waiting' ? ['bad', t('live.stopped')]
     : s.state === 'paused' ? ['', t('live.paused')]
     : ['', t('live.connecting')];
-  return <span class={'live ' + kind} title={t('live.title')}><i />{text}</span>;
+  return <span class={'live ' + kind} title={t('live.title')}><i />{text}{s.state === 'live' && ms !== null ? <span class="ms num">{t('live.ms', { ms })}</span> : null}</span>;
 }
 
 // Visible text counts down each second; what is announced does not.
@@ -57,19 +57,19 @@ function NavLink({ href, icon, label }: { href: string; icon: ComponentChildren;
 
 function Nav() {
   return (
-    <nav class="nav" aria-label={t('nav.main')}>
-      <a class="brand" href="/devices" aria-label={t('nav.home')}><Mark /><span>Orrery</span></a>
+    <div class="navcol"><nav class="nav" aria-label={t('nav.main')}>
+      <a class="brand" href="/" aria-label={t('nav.home')}><Mark /><span>Orrery</span></a>
       <div class="tenant"><b>{catalog.value}</b><small>{t('nav.catalog')}</small></div>
       <ul>
-        <NavLink href="/devices" icon={<DevicesIcon />} label={t('nav.devices')} />
+        <NavLink href={devicesHref()} icon={<DevicesIcon />} label={t('nav.devices')} />
         <NavLink href="/settings" icon={<SettingsIcon />} label={t('nav.settings')} />
       </ul>
       <div class="navfoot">
         <ThemeSwitch />
         <Connection />
-        <span class="dimmer cut">{t('nav.who', { name: session.value?.account.name ?? '', role: session.value?.account.role ?? '' })}</span>
+        <span class="dimmer cut" title={session.value?.account.role}>{t('nav.who', { name: session.value?.account.name ?? '' })}</span>
       </div>
-    </nav>
+    </nav></div>
   );
 }
 
@@ -88,7 +88,7 @@ export function Page({ title, parent, tools, children, class: extra = '' }: {
     window.scrollTo(0, 0);
   }, [here]);
   return (
-    <div class={'app' + (status.value.state === 'waiting' ? ' stale' : '')}>
+    <div class={'app ' + extra + (status.value.state === 'waiting' ? ' stale' : '')}>
       <a class="skip" href="#main">{t('nav.skip')}</a>
       <Nav />
       <div class="page">
@@ -102,7 +102,7 @@ export function Page({ title, parent, tools, children, class: extra = '' }: {
           <Connection />
         </header>
         <StaleStrip />
-        <main id="main" class={'main ' + extra} tabIndex={-1} ref={main}>{children}</main>
+        <main id="main" class="main" tabIndex={-1} ref={main}>{children}</main>
       </div>
     </div>
   );

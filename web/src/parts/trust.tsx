@@ -55,7 +55,7 @@ export function Trust({ device, evidence }: { device: Device; evidence: Evidence
   const state = verdictState(verdict);
   const findings = evidence?.findings ?? [];
   return (
-    <section class="card c4 trust" aria-labelledby="trust">
+    <section class="card trust" aria-labelledby="trust">
       <header><h2 id="trust">{t('trust.title')}</h2><span class="grow" /><span class="sub"><Ago t={evidence?.attestedAt ?? device.attestedAt} never={t('trust.never')} /></span></header>
       <div class={'verdict ' + stateClass(state)}><Glyph state={state} size={16} /><p>{verdictSentence(verdict)}</p></div>
       {findings.length ? <ul class="findings">{findings.map((f, i) => <FindingItem key={i} f={f} />)}</ul> : null}
@@ -73,17 +73,17 @@ export function BootLog({ evidence }: { evidence: Evidence | null }) {
   const log = evidence?.log ?? [];
   const strange = log.filter(m => !m.known).length;
   return (
-    <section class="card c6" aria-labelledby="boot">
+    <section class="card" aria-labelledby="boot">
       <header><h2 id="boot">{t('boot.title')}</h2><span class="sub">{log.length ? (strange ? t('boot.strange', { n: strange }) : t('boot.allKnown', { n: log.length })) : ''}</span></header>
       {log.length ? (
-        <div class="scrolls boot" tabIndex={0} role="region" aria-labelledby="boot">
+        <div class="scrolls boot" tabIndex={0} role="group" aria-labelledby="boot">
           <table>
-            <thead><tr><th scope="col">{t('boot.pcr')}</th><th scope="col">{t('boot.component')}</th><th scope="col">{t('boot.version')}</th><th scope="col">{t('boot.sha256')}</th><th scope="col">{t('boot.known')}</th></tr></thead>
+            <thead><tr><th scope="col">{t('boot.pcr')}</th><th scope="col">{t('boot.component')}</th><th scope="col">{t('boot.sha256')}</th><th scope="col">{t('boot.known')}</th></tr></thead>
             <tbody>
               {log.map((m, i) => (
                 <tr key={i}>
-                  <td class="num dim">{m.pcr}</td><td>{m.component}</td><td class="dim">{m.version ?? '–'}</td>
-                  <td class="mono dim nowrap" title={m.sha256}>{short(m.sha256)}</td>
+                  <td class="num dim">{m.pcr}</td><td>{m.component}<br /><span class="dimmer">{m.version ?? '–'}</span></td>
+                  <td class="mono dim nowrap" title={m.sha256}>{m.sha256.slice(0, 8)}…{m.sha256.slice(-4)}</td>
                   <td>{m.known ? <span class="st healthy"><TickIcon />{t('boot.isKnown')}</span> : <span class="st quar"><CrossIcon />{t('boot.isUnknown')}</span>}</td>
                 </tr>
               ))}

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The dashboard as a person meets it, against a running server.
+//
+//   ORRERY_URL             https://127.0.0.1:8443
+//   ORRERY_NAME            the account (owner)
+//   ORRERY_PASSWORD_FILE   its first password; ORRERY_PASSWORD works too
+//   ORRERY_STOP, ORRERY_START   shell commands that stop and start the server; without them that story is skipped
+//   ORRERY_THIS            the name of this machine's device (its host name)
+//   ORRERY_DEVICES         how many devices to wait for (2)
+//   SCREENS                where screenshots go (build/screens)
+
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { executablePath, hasBrowser, launch, open, overflow, violations } from './browser.mjs';
+import { check, finish, skip, step } from './harness.mjs';
+
+const env = process.env;
+const base = env.ORRERY_URL ?? 'https://127.0.0.1:8443';
+const account = env.ORRERY_NAME ?? 'owner';
+const first = env.ORRERY_PASSWORD ?? (env.ORRERY_PASSWORD_FILE ? readFileSync(env.ORRERY_PASSWORD_FILE, 'utf8').trim() : '');
+const screens = env.SCREENS ?? join(dirname(fileURLToPath(import.meta.url)), '../../build/screens');
+const here = env.ORRERY_THIS ?? hostname();
+const wanted = Number(env.ORRERY_DEVICES ?? 2);
+let password = first;
+
+if (!hasBrowser()) {
+  console.log(`1..0 # SKIP no browser at ${executablePath}`);
+  console.log('0 passed, 0 failed, 1 skipped');
+  process.exit(0);
+}
+if (!first) {
+  console.log('ORRERY_PASSWORD_FILE or ORRERY_PASSWORD must say how to sign in');
+  console.log('0 passed, 1 failed, 0 skipped');
+  process.exit(1);
+}
+
+mkdirSync(screens, { recursive: true });
+const browser = await launch();
+const { context, page, troubles } = await open(browser, base);
+const frames = { received: [], sent: [] };
+page.on('websocket', socket => {
+  socket.on('framereceived', f => frames.received.push({ at: Date.now(), text: String(f.payload) }));
+  socket.on('framesent', f => frames.sent.push({ at: Date.now(), text: String(f.payload) }));
+});
+
+const pause = ms => new Promise(done => setTimeout(done, ms));
+const quiet = () => {
+  const all = troubles.splice(0);
+  check(!all.length, all.join('\n'));
+};
+const shot = name => page.screenshot({ path: join(screens, name + '.png') });
+const rows = () => page.locator('.rows .row');
+const fill = async (label, text) => page.getByLabel(label, { exact: true }).fill(text);
+
+async function signIn(p, secret) {
+  await p.goto('/');
+  await p.getByLabel('Name', { exact: true }).fill(account);
+  await p.getByLabel('Password', { exact: true }).fill(secret);
+  await p.getByRole('button', { name: 'Sign in' }).click();
+}
+
+// Judges a page as it stands: accessible in both schemes, nothing wider than the window.
+async function judge(name) {
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    for (const width of [1440, 640, 390, 320]) {
+      await page.setViewportSize({ width, height: 900 });
+      await pause(120);
+      const wide = await overflow(page);
+      check(wide <= 0, `${name} is ${wide} px too wide at ${width}`);
+      if (width === 1440 || width === 390) {
+        await shot(`${name}-${colorScheme}-${width}`);
+        const found = await violations(page);
+        check(!found.length, `${name}, ${colorScheme}, ${width} px:\n${found.join('\n')}`);
+      }
+    }
+  }
+  await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.emulateMedia({ reducedMotion: null });
+  quiet();
+}
+
+const live = () => page.locator('.live.on').first().waitFor({ state: 'attached' });
+const cells = () => page.locator('.rows .reading b').allInnerTexts().then(t => t.join('|'));
+
+await step('the sign-in page is accessible and fits every width', async () => {
+  page.excused = /401/;
+  await page.goto('/');
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  await judge('sign-in');
+});
+
+await step('a wrong password is refused in words', async () => {
+  await fill('Name', account);
+  await fill('Password', 'not the password');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('alert').waitFor();
+  quiet();
+});
+
+await step('the first password signs in and must be changed', async () => {
+  await signIn(page, first);
+  const change = page.getByRole('heading', { name: 'Choose your own password' });
+  await change.or(page.getByRole('grid')).waitFor();
+  if (!(await change.isVisible())) skip('this account has changed it before');
+  page.excused = undefined;
+  await judge('first-password');
+  password = 'e2e ' + randomBytes(12).toString('hex');
+  await fill('Present password', first);
+  await fill('New password', password);
+  await fill('New password again', password);
+  await page.getByRole('button', { name: 'Change password' }).click();
+  await page.getByRole('grid').waitFor();
+  quiet();
+});
+
+await step(`at least ${wanted} devices are listed, this machine among them`, async () => {
+  page.excused = undefined;
+  await page.waitForURL(/\/c\/[^/]+\/devices$/);
+  for (let s = 0; s < 30; s++) {
+    const said = await page.locator('.tiles b').first().innerText();
+    if (Number(said.replace(/\D/g, '')) >= wanted) break;
+    await page.reload();
+    await pause(1000);
+  }
+  check((await rows().count()) >= Math.min(wanted, 8), `only ${await rows().count()} rows`);
+  await page.getByRole('searchbox').fill(here);
+  await page.waitForURL(/q=/);
+  await page.locator('.rows .k-name a', { hasText: here }).first().waitFor();
+  await page.getByRole('searchbox').fill('');
+  await page.waitForURL(/devices$/);
+});
+
+await step('values move by themselves and are younger than 2 s when they arrive', async () => {
+  await live();
+  await page.locator('.rows .reading').first().waitFor({ timeout: 20_000 });
+  const before = await cells();
+  const from = Date.now();
+  await page.waitForFunction(old => [...document.querySelectorAll('.rows .reading b')]
+    .map(e => e.innerText).join('|') !== old, before, { timeout: 15_000, polling: 50 });
+  const ages = frames.received.filter(f => f.at > from - 1000).flatMap(f => {
+    const m = JSON.parse(f.text);
+    return (m.topic === 'devices' ? m.changes ?? [] : []).filter(c => c.lastSeen).map(c => f.at - c.lastSeen);
+  });
+  check(ages.length > 0, 'no change came over the socket');
+  check(Math.min(...ages) < 2000, `the youngest change was ${Math.min(...ages)} ms old`);
+});
+
+await step('the devices page is accessible and fits every width', () => judge('devices'), 120);
+
+await step('rows keep their place and their element while values move', async () => {
+  const first = await rows().first().elementHandle();
+  const id = await first.getAttribute('data-id');
+  await pause(1500);
+  check(await first.evaluate(e => e.isConnected), 'the row was mounted anew');
+  check((await first.getAttribute('data-id')) === id, 'another device took the place');
+});
+
+await step('a filter lives in the address and survives a reload', async () => {
+  await page.getByRole('button', { name: /^Quarantined/ }).click();
+  await page.waitForURL(/state=quarantined/);
+  await page.reload();
+  await page.getByRole('button', { name: /^Quarantined/, pressed: true }).waitFor();
+  await page.getByRole('button', { name: /^All devices/ }).click();
+  await page.waitForURL(/devices$/);
+});
+
+await step('a hidden tab is silent and catches up with one snapshot', async () => {
+  await live();
+  await page.locator('.rows .reading').first().waitFor();
+  await page.evaluate(() => window.setHidden(true));
+  await pause(700);
+  const silentFrom = Date.now();
+  await pause(2000);
+  const heard = frames.received.filter(f => f.at > silentFrom).length;
+  check(heard === 0, `${heard} frames while hidden`);
+  await page.evaluate(() => window.setHidden(false));
+  await pause(1500);
+  const back = frames.received.filter(f => f.at > silentFrom + 2000).map(f => JSON.parse(f.text));
+  check(back.length && back[0].snapshot !== undefined, 'the first frame after was no snapshot');
+});
+
+let deviceUrl = '';
+await step('the keyboard alone finds and opens a device', async () => {
+  await page.getByRole('grid').waitFor();
+  await page.locator('#main').focus();
+  const name = await page.locator('.rows .k-name a').nth(1).innerText();
+  await page.keyboard.press('/');
+  await page.keyboard.type(name);
+  await page.waitForURL(/q=/);
+  await page.keyboard.press('Escape');
+  await page.locator('#main').focus();
+  await page.waitForFunction(n => document.querySelectorAll('.rows .row').length === n, 1);
+  await page.keyboard.press('j');
+  await page.waitForFunction(() => document.activeElement?.matches('.rows .row'));
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { level: 2, name, exact: true }).waitFor();
+  deviceUrl = page.url();
+});
+
+await step('a device draws its charts and they run on', async () => {
+  await page.locator('.chart canvas').first().waitFor({ timeout: 20_000 });
+  const painted = () => page.locator('.chart canvas').first().evaluate(c => {
+    const { data } = c.getContext('2d').getImageData(0, 0, c.width, c.height);
+    let sum = 0;
+    for (let i = 3; i < data.length; i += 4) sum = (sum * 31 + data[i] * (i % 997)) | 0;
+    return { sum, blank: !data.some((v, i) => i % 4 === 3 && v) };
+  });
+  const before = await painted();
+  check(!before.blank, 'the canvas is blank');
+  for (let i = 0; i < 40; i++) {
+    if ((await painted()).sum !== before.sum) return;
+    await pause(250);
+  }
+  throw new Error('the chart did not move in 10 s');
+});
+
+await step('its evidence is told in words, its boot log measured', async () => {
+  await page.getByText(/Everything it measured at boot is known|something about it should be looked at|It is not what it should be/).waitFor();
+  check((await page.locator('.boot tbody tr').count()) > 0, 'no measurement');
+  await page.locator('.boot .st', { hasText: /known/ }).first().waitFor();
+  await page.getByText('Expires').first().waitFor();
+});
+
+await step('its log is there and can be filtered', async () => {
+  await page.locator('.lines li').first().waitFor({ timeout: 20_000 });
+  await page.getByRole('group', { name: 'Lowest level shown' }).getByRole('button', { name: 'Info' }).click();
+  await page.waitForURL(/level=info/);
+  await page.getByRole('group', { name: 'Lowest level shown' }).getByRole('button', { name: 'All' }).click();
+});
+
+await step('the device page is accessible and fits every width', () => judge('device'), 120);
+
+await step('a device that is quarantined says why', async () => {
+  await page.goto(new URL(deviceUrl).pathname.replace(/\/[^/]+$/, '') + '?state=quarantined');
+  await page.getByRole('button', { name: /^Quarantined/, pressed: true }).waitFor();
+  await pause(800);
+  if (!(await rows().count())) skip('none is quarantined');
+  await rows().first().click();
+  await page.locator('.findings li').first().waitFor();
+  await judge('quarantined');
+}, 120);
+
+await step('a token is made, shown once and revoked', async () => {
+  await page.goto('/settings');
+  const form = page.locator('form', { has: page.locator('#token-name') });
+  await form.locator('#token-name').fill('e2e token');
+  await form.getByRole('button', { name: 'Create token' }).click();
+  const text = await page.locator('.secret code').innerText();
+  check(/^orr_\w{8}_[\w-]{43}$/.test(text), `not a token: ${text.slice(0, 4)}…`);
+  await judge('settings');
+  await page.getByRole('button', { name: 'Revoke e2e token' }).click();
+  await page.getByRole('button', { name: 'Revoke for good' }).click();
+  await page.getByRole('button', { name: 'Revoke e2e token' }).waitFor({ state: 'detached' });
+}, 120);
+
+await step('an address that leads nowhere says so', async () => {
+  await page.goto('/nowhere');
+  await page.getByRole('heading', { name: 'There is no such page' }).waitFor();
+  await judge('not-found');
+  page.excused = /404/;
+  await page.goto(deviceUrl.replace(/[0-9a-f]{32}.*$/, '0'.repeat(32)));
+  await page.getByRole('heading', { level: 2, name: 'No such device' }).waitFor();
+  page.excused = undefined;
+}, 120);
+
+await step('the chosen theme holds after a reload', async () => {
+  await page.goto('/');
+  await page.getByRole('navigation').getByRole('button', { name: 'Dark' }).click();
+  await page.reload();
+  const scheme = await page.evaluate(() => getComputedStyle(document.body).colorScheme);
+  check(scheme === 'dark', `the scheme is ${scheme}`);
+  await page.getByRole('navigation').getByRole('button', { name: 'As the system' }).click();
+  quiet();
+});
+
+await step('a stopped server shows, and the page comes back by itself', async () => {
+  if (!env.ORRERY_STOP || !env.ORRERY_START) skip('ORRERY_STOP and ORRERY_START are not set');
+  await page.goto('/');
+  await live();
+  page.excused = /./;
+  execFileSync('/bin/sh', ['-c', env.ORRERY_STOP], { timeout: 60_000, stdio: 'ignore' });
+  await page.locator('.strip').waitFor({ timeout: 15_000 });
+  check(/stopped \d\d:\d\d:\d\d/.test(await page.locator('.strip').innerText()), 'the strip does not say since when');
+  check((await rows().count()) > 0, 'the rows are gone');
+  await shot('stale');
+  execFileSync('/bin/sh', ['-c', env.ORRERY_START], { timeout: 90_000, stdio: 'ignore' });
+  await page.locator('.strip').waitFor({ state: 'detached', timeout: 60_000 });
+  page.excused = undefined;
+}, 240);
+
+await step('the keyboard alone signs in', async () => {
+  const other = await open(browser, base);
+  other.page.excused = /401/;
+  await other.page.goto('/');
+  await other.page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  await other.page.keyboard.type(account);
+  await other.page.keyboard.press('Tab');
+  await other.page.keyboard.type(password);
+  await other.page.keyboard.press('Enter');
+  await other.page.getByRole('grid').waitFor();
+  check(!other.troubles.length, other.troubles.join('\n'));
+  await other.context.close();
+});
+
+await step('signing out ends the session', async () => {
+  await page.goto('/settings');
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  page.excused = /401/;
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  await page.goto('/settings');
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  quiet();
+});
+
+await context.close();
+await browser.close();
+process.exit(finish() ? 0 : 1);
