@@ -32,6 +32,7 @@ GEN      := $(foreach s,$(SQL),$(B)/gen/$(notdir $(s:.sql=_sql.h))) $(B)/gen/que
             $(B)/gen/migrations_gen.h
 LIB      := $(B)/liborrery.a
 SIMLIB   := $(B)/libdevice.a
+TESTLIB  := $(B)/libtest.a
 BIN      := $(B)/orreryd $(B)/orrery-device $(B)/orrery-fleet
 UNIT     := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*_test.c))
 SERVER_T := $(patsubst %.c,$(B)/%,$(wildcard tests/server/*_test.c))
@@ -73,6 +74,10 @@ $(SIMLIB): $(SIM:%.c=$(B)/%.o)
 	@rm -f $@
 	ar rcs $@ $^
 
+$(TESTLIB): $(SUPPORT:%.c=$(B)/%.o)
+	@rm -f $@
+	ar rcs $@ $^
+
 $(B)/orreryd: $(B)/server/main.o $(LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -82,11 +87,12 @@ $(B)/orrery-device: $(AGENT:%.c=$(B)/%.o) $(SIMLIB) $(LIB)
 $(B)/orrery-fleet: $(FLEET:%.c=$(B)/%.o) $(SIMLIB) $(LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-# A test that defines store_run or clock_now_ms itself replaces that member of the archive.
-$(B)/tests/unit/%_test: $(B)/tests/unit/%_test.o $(SUPPORT:%.c=$(B)/%.o) $(SIMLIB) $(LIB)
+# A test that defines store_run or clock_now_ms itself replaces that member of the archive; of
+# tests/support, too, only what it uses is linked.
+$(B)/tests/unit/%_test: $(B)/tests/unit/%_test.o $(TESTLIB) $(SIMLIB) $(LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB) $(LDLIBS) -lcmocka
 
-$(B)/tests/server/%_test: $(B)/tests/server/%_test.o $(SUPPORT:%.c=$(B)/%.o) $(SIMLIB) $(LIB)
+$(B)/tests/server/%_test: $(B)/tests/server/%_test.o $(TESTLIB) $(SIMLIB) $(LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB) $(LDLIBS) -lcmocka
 
 # ---------------------------------------------------------------- run, install

@@ -25,9 +25,6 @@
 #define TAG_VALUE_MAX     256
 #define DEVICE_CURSOR_LEN 160
 
-// A certificate is renewed at half of its life; being late by more than this is a risk.
-#define RENEWAL_GRACE_MS (10 * 60 * 1000)
-
 enum device_lifecycle {
     DEVICE_REGISTERED,
     DEVICE_CLAIMED,
@@ -61,7 +58,7 @@ struct device_facts {
     bool attested_once;
     bool online;             // has a session
     int64_t last_session_at; // Unix ms; when the last session ended, or now
-    int64_t renewal_due_at;  // Unix ms; 0 while there is no certificate
+    int64_t renewal_due_at;  // Unix ms; overdue after it; 0 while there is no certificate
     int64_t now;
     int64_t ping_ms; // of the protocol
 };

@@ -82,7 +82,7 @@ static bool warned(const struct device_facts *x)
 
 static bool overdue(const struct device_facts *x)
 {
-    return x->renewal_due_at != 0 && x->now > x->renewal_due_at + RENEWAL_GRACE_MS;
+    return x->renewal_due_at != 0 && x->now > x->renewal_due_at;
 }
 
 static bool alerted(const struct device_facts *x)
