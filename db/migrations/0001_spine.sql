@@ -27,7 +27,6 @@ CREATE UNIQUE INDEX account_name ON account (lower(name));
 
 CREATE TABLE session (
     hash        bytea PRIMARY KEY,           -- SHA-256 of the cookie
-    csrf        bytea NOT NULL,              -- SHA-256 of the CSRF token
     account     bigint NOT NULL REFERENCES account ON DELETE CASCADE,
     remote      text,
     agent       text,
@@ -54,10 +53,19 @@ CREATE TABLE idempotency (
     account     bigint NOT NULL,
     key         text NOT NULL,
     request     bytea NOT NULL,              -- SHA-256 of method, path and body
-    status      int,                         -- NULL while the first one runs
-    answer      text,
+    status      int NOT NULL,
+    answer      text,                        -- JSON; NULL where it held a secret
+    etag        text NOT NULL,
+    location    text NOT NULL,
     created_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (account, key)
+);
+CREATE INDEX idempotency_age ON idempotency (created_at);
+
+-- Random bytes made once, from which the server derives the keys of cursors and CSRF tokens.
+CREATE TABLE secret (
+    name        text PRIMARY KEY,
+    value       bytea NOT NULL
 );
 
 -- ---------------------------------------------------------------- audit
@@ -243,7 +251,7 @@ CREATE TABLE ingest_batch (
 GRANT USAGE, CREATE ON SCHEMA public TO orrery_server;
 GRANT SELECT, INSERT, UPDATE, DELETE ON catalog, account, session, api_token, idempotency, device,
     device_state, device_trust, reference_value, shape, ingest_batch TO orrery_server;
-GRANT SELECT, INSERT ON audit, audit_seal TO orrery_server;
+GRANT SELECT, INSERT ON audit, audit_seal, secret TO orrery_server;
 GRANT SELECT ON device_row TO orrery_server;
 -- It makes and drops their partitions.
 ALTER TABLE telemetry OWNER TO orrery_server;
