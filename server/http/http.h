@@ -73,6 +73,7 @@ struct req {
     json_t *body;                  // borrowed; NULL when there was none
     const char *query;             // raw query string or ""
     const char *remote;            // address of the client
+    const char *agent;             // User-Agent; NULL if there is none or it is not clean text
     const char *id;                // request id
     const char *if_match;          // entity tag of If-Match without quotes; NULL if none was sent
     void *dispatch;                // the dispatcher's own
