@@ -29,7 +29,7 @@ FLEET    := $(wildcard device-sim/fleet/*.c)
 SQL      := $(wildcard server/*/*.sql)
 MIGRATE  := $(sort $(wildcard db/migrations/*.sql))
 GEN      := $(foreach s,$(SQL),$(B)/gen/$(notdir $(s:.sql=_sql.h))) $(B)/gen/queries_gen.h \
-            $(B)/gen/migrations_gen.h
+            $(B)/gen/migrations_gen.h $(B)/gen/openapi_gen.h
 LIB      := $(B)/liborrery.a
 SIMLIB   := $(B)/libdevice.a
 TESTLIB  := $(B)/libtest.a
@@ -59,6 +59,11 @@ $(B)/gen/queries_gen.h: $(SQL) Makefile
 $(B)/gen/migrations_gen.h: $(MIGRATE) tools/migrations.awk
 	@mkdir -p $(@D)
 	awk -f tools/migrations.awk $(MIGRATE) > $@
+
+$(B)/gen/openapi_gen.h: docs/api/openapi.yaml tools/yaml2json.awk tools/embed.awk
+	@mkdir -p $(@D)
+	awk -f tools/yaml2json.awk $< > $(B)/gen/openapi.json
+	awk -v NAME=openapi_json -f tools/embed.awk $(B)/gen/openapi.json > $@
 
 # ---------------------------------------------------------------- programs
 

@@ -2,16 +2,36 @@
 //
 // Every module's routes, one line a table.
 
+#include "access/account_api.h"
+#include "access/api_token_api.h"
+#include "access/web_session_api.h"
 #include "attest/attest_api.h"
 #include "attest/reference_api.h"
+#include "audit/audit_api.h"
 #include "catalog/catalog_api.h"
 #include "device/device_api.h"
 #include "enroll/enroll_api.h"
 #include "http/route.h"
+#include "http/system_api.h"
 #include "journal/journal_api.h"
+#include "live/tickets_api.h"
 #include "telemetry/telemetry_api.h"
 
+// clang-format off
 const struct route *const route_tables[] = {
-    catalog_routes,   device_routes,    enroll_routes,  attest_routes,
-    reference_routes, telemetry_routes, journal_routes, NULL,
+    system_routes,
+    web_session_routes,
+    user_routes,
+    token_routes,
+    audit_routes,
+    ticket_routes,
+    catalog_routes,
+    device_routes,
+    enroll_routes,
+    attest_routes,
+    reference_routes,
+    telemetry_routes,
+    journal_routes,
+    NULL,
 };
+// clang-format on

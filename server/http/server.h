@@ -23,6 +23,7 @@
 struct http;
 struct store;
 struct services;
+struct access;
 
 struct http_options {
     struct store *store;             // the pool
@@ -37,6 +38,8 @@ void http_drain(struct http *h);
 
 int http_port(const struct http *h);
 const char *http_secret(const struct http *h); // HTTP_SECRET_LEN digits
+// For sockets that stay open: access_recheck().
+struct access *http_access(struct http *h);
 
 // Whether the request belongs to the slow pool. path is raw, without the query; any text is fine.
 bool http_is_slow(const char *method, const char *path);
