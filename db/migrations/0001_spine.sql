@@ -137,8 +137,9 @@ CREATE TABLE device_state (
     state_since  timestamptz NOT NULL DEFAULT now(),
     online       boolean NOT NULL DEFAULT false,
     last_seen    timestamptz,                -- last message or end of the last session
-    boot         bigint NOT NULL DEFAULT 0,
+    boot         bigint NOT NULL DEFAULT 0,  -- (boot, last_seq): committed up to here
     last_seq     bigint NOT NULL DEFAULT 0,
+    hello_boot   bigint NOT NULL DEFAULT 0,  -- highest one said in a hello
     last_at      timestamptz,                -- of the newest reading
     last_shape   int,
     last_values  float8[],
@@ -238,13 +239,27 @@ CREATE TABLE journal (
 ) PARTITION BY RANGE (ts);
 CREATE INDEX journal_device ON journal (catalog, device, ts, seq);
 
--- Sequence log and commit token in one; deleted by id once device_state covers it.
+-- Sequence log and commit token in one; deleted by id once device_state covers it. body: for each
+-- device of the batch catalog int4, device int8, boot int8, seq int8, big-endian.
 CREATE TABLE ingest_batch (
     id          uuid PRIMARY KEY,
     shard       int NOT NULL,
     created_at  timestamptz NOT NULL DEFAULT now(),
     body        bytea NOT NULL
 );
+
+-- Deletes up to most rows of a catalog from one partition; how many there were.
+CREATE FUNCTION partition_trim(part regclass, catalog int, most int) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    n bigint;
+BEGIN
+    EXECUTE format('DELETE FROM %s WHERE ctid = ANY (ARRAY('
+                   'SELECT ctid FROM %s WHERE catalog = $1 LIMIT $2))', part, part)
+      USING catalog, most;
+    GET DIAGNOSTICS n = ROW_COUNT;
+    RETURN n;
+END $$;
 
 -- ---------------------------------------------------------------- rights of the server's role
 

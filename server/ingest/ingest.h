@@ -58,7 +58,8 @@ struct ingest_who {
 enum rc ingest_start(const struct config *c, const char *conninfo, struct bus *bus,
                      struct ingest **out, struct fault *f);
 void ingest_hook(struct ingest *g, const struct ingest_hooks *h); // before the first attach
-// Commits what is pending (waits at most 5 s), flushes states, releases the fence.
+// Commits what is pending (waits at most 5 s), flushes states, releases the fence. All devices are
+// detached, and nobody publishes on the bus from here on.
 void ingest_stop(struct ingest *g);
 
 // Blocks (one indexed read at most): for a worker thread, not for a loop. *last_boot and
@@ -92,13 +93,19 @@ enum ingest_result ingest_settle(struct ingest_device *d, int64_t boot, int64_t 
 // A new verdict or certificate of a device with a session.
 void ingest_facts(struct ingest_device *d, const struct device_facts *facts);
 
+// A caller told INGEST_FULL asks again after noting that it waits: drained() may have come between.
 bool ingest_is_full(const struct ingest *g);
 // False while commits fail or the database is away; text says why.
 bool ingest_is_ready(const struct ingest *g, char *text, size_t size);
 
 struct ingest_stats {
-    uint64_t messages, batches, replays, nacks, resent_batches, recovered_batches;
+    uint64_t messages, batches, replays, nacks;
+    uint64_t refused;           // rows PostgreSQL did not want: a bug, logged as an error
+    uint64_t resent_batches;    // their connection was lost before the commit
+    uint64_t recovered_batches; // it was lost after the commit, before the answer
     uint64_t pending, pending_bytes, devices;
     double lag_s; // age of the oldest message not committed yet
+    // Telemetry and journal on disk; growth by the last whole hour; where retention will hold it.
+    uint64_t disk_bytes, disk_bytes_per_hour, disk_forecast_bytes;
 };
 void ingest_stats(const struct ingest *g, struct ingest_stats *out);
