@@ -256,7 +256,7 @@ static enum rc launch_first(struct cluster *c, struct fault *f)
     for (int i = 0; i < RETRIES; i++) {
         rc = launch(c, f);
         if (rc == RC_OK || c->pid_fd >= 0 ||
-            !(strstr(f->text, "shared memory") || strstr(f->text, "lock file")))
+            !(strstr(f->text, "shared memory") || strstr(f->text, "already exists")))
             return rc;
         wait_fd(c->stop_fd, RETRY_MS);
     }

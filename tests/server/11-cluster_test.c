@@ -17,6 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -81,6 +83,15 @@ static bool is_back(const struct cluster *c)
     return cluster_restarts(c) > 0 && cluster_is_up(c);
 }
 
+static bool write_file(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY);
+    bool written = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+    close(fd);
+    return written;
+}
+
 // An ordinary user becomes root of a user namespace of its own.
 static bool become_root(void)
 {
@@ -89,12 +100,7 @@ static bool become_root(void)
     snprintf(map, sizeof map, "0 %d 1", (int)geteuid());
     if (geteuid() == 0)
         return true;
-    if (unshare(CLONE_NEWUSER) != 0)
-        return false;
-    int fd = open("/proc/self/uid_map", O_WRONLY);
-    bool mapped = write(fd, map, strlen(map)) > 0;
-    close(fd);
-    return mapped && geteuid() == 0;
+    return unshare(CLONE_NEWUSER) == 0 && write_file("/proc/self/uid_map", map) && geteuid() == 0;
 }
 
 // 0: as it should be; 77: nobody may be root here.
@@ -207,9 +213,14 @@ static void a_killed_backend_does_not_cost_a_restart_of_ours(void **state)
     PGconn *pg = PQconnectdb(cluster_conninfo(c));
     kill(PQbackendPID(pg), SIGKILL);
     PQfinish(pg);
-    for (int i = 0; i < 200 && PQping(cluster_conninfo(c)) != PQPING_OK; i++)
+    *text = 0;
+    for (int i = 0; i < 500 && *text != '7'; i++) { // it may answer once before it notices
         usleep(20000);
-    assert_int_equal(PQping(cluster_conninfo(c)), PQPING_OK);
+        ask(cluster_conninfo(c), "SELECT n FROM kept", text, sizeof text);
+        if (i < 10)
+            *text = 0;
+    }
+    assert_string_equal(text, "7");
     assert_int_equal(postmaster(), pid);
     assert_int_equal(cluster_restarts(c), 0);
 }
@@ -363,6 +374,94 @@ static void a_bad_folder_gets_a_sentence(void **state)
     refused(path, RC_CONFLICT, "move it away");
 }
 
+// The same user in a namespace in which it may mount.
+static bool become_mounter(void)
+{
+    char uid[64], gid[64];
+
+    snprintf(uid, sizeof uid, "%d %d 1", (int)geteuid(), (int)geteuid());
+    snprintf(gid, sizeof gid, "%d %d 1", (int)getegid(), (int)getegid());
+    return unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 && write_file("/proc/self/uid_map", uid) &&
+           write_file("/proc/self/setgroups", "deny") && write_file("/proc/self/gid_map", gid);
+}
+
+static bool mount_small(const char *where, int mb)
+{
+    char options[32];
+
+    snprintf(options, sizeof options, "size=%dm,mode=0700", mb);
+    return mount("tmpfs", where, "tmpfs", 0, options) == 0;
+}
+
+static bool says(const char *where, const char *word)
+{
+    struct cluster *c = NULL;
+    struct fault f = { 0 };
+    enum rc rc = cluster_start(where, &c, &f);
+
+    printf("%s\n", f.text);
+    fflush(stdout);
+    if (rc == RC_OK)
+        cluster_stop(c);
+    return rc != RC_OK && strstr(f.text, word);
+}
+
+static void fill(const char *path)
+{
+    static char zeros[65536];
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    while (write(fd, zeros, sizeof zeros) > 0)
+        continue;
+    close(fd);
+}
+
+// 0: as it should be; 77: nothing can be mounted here.
+static int start_on_a_small_disk(const char *where)
+{
+    struct cluster *c = NULL;
+    char filler[160];
+
+    if (!become_mounter() || !mount_small(where, 100))
+        return 77;
+    if (!says(where, "MB are free"))
+        return 1;
+    if (!mount_small(where, 300))
+        return 77;
+    if (cluster_start(where, &c, NULL) != RC_OK)
+        return 2;
+    cluster_stop(c);
+    snprintf(filler, sizeof filler, "%s/filler", where);
+    fill(filler);
+    if (!says(where, "free some disk space"))
+        return 3;
+    remove(filler);
+    if (cluster_start(where, &c, NULL) != RC_OK)
+        return 4;
+    cluster_stop(c);
+    return 0;
+}
+
+static void a_full_disk_gets_a_sentence(void **state)
+{
+    (void)state;
+    char path[128];
+    int status = 0;
+
+    snprintf(path, sizeof path, "%s/small", dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    pid_t child = fork();
+    if (!child)
+        _exit(start_on_a_small_disk(path));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77) {
+        print_message("skipped: user namespaces are not allowed here, so no small disk can be "
+                      "mounted\n");
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void data_of_another_major_version_gets_a_sentence(void **state)
 {
     (void)state;
@@ -408,6 +507,7 @@ static int run_unprivileged(void)
         cmocka_unit_test(the_postmaster_holds_no_descriptor_of_ours),
         cmocka_unit_test(an_interrupted_first_start_is_made_again),
         cmocka_unit_test(a_bad_folder_gets_a_sentence),
+        cmocka_unit_test(a_full_disk_gets_a_sentence),
         cmocka_unit_test(data_of_another_major_version_gets_a_sentence),
         cmocka_unit_test(a_cluster_that_cannot_start_says_why),
     };
@@ -428,6 +528,7 @@ static int in_child(void)
     if (!child) {
         if (geteuid() == 0 && (setgroups(0, NULL) || setgid(pg_gid()) || setuid(pg_uid())))
             _exit(1);
+        prctl(PR_SET_DUMPABLE, 1); // lost with the rights; without it /proc/self is root's
         exit(run_unprivileged());
     }
     waitpid(child, &status, 0);
