@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// inbox: from any thread's bus event to the live loop's queue, only for devices somebody looks at.
+//
+//   writer thread --inbox_take (a bus sink)--> queue --wake--> live loop --inbox_next--> hub
+//
+// With nobody looking an event costs one atomic read. The queue is bounded; when it overflows the
+// oldest go and inbox_next says so, upon which the hub sends snapshots.
+
+#pragma once
+
+#include <stdbool.h>
+
+#include "core/bus.h"
+
+struct inbox;
+
+// wake runs in the publisher's thread after something was queued.
+struct inbox *inbox_new(void (*wake)(void *ctx), void *ctx);
+void inbox_free(struct inbox *i);
+
+// Counted: as many unwatch as watch.
+void inbox_watch(struct inbox *i, int32_t catalog, const char *id);
+void inbox_unwatch(struct inbox *i, int32_t catalog, const char *id);
+
+void inbox_take(void *inbox, const struct bus_event *e); // a bus_sink
+
+// The oldest event, or NULL; release with inbox_release(). *lost is set when some were dropped
+// since the last call.
+struct bus_event *inbox_next(struct inbox *i, bool *lost);
+void inbox_release(struct bus_event *e);

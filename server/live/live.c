@@ -1,0 +1,689 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "live/live.h"
+
+#include <ev.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <libwebsockets.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/auto.h"
+#include "core/bus.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "live/hub.h"
+#include "live/inbox.h"
+#include "live/snapshot.h"
+#include "live/tickets.h"
+
+#define SOCKETS_MAX   2000
+#define MESSAGE_MAX   (32 * 1024) // 500 ids of 35 bytes, and room
+#define TICKET_MS     5000
+#define RECHECK_MS    30000
+#define STALL_MS      20000 // a browser that takes nothing for that long goes
+#define TICK_S        0.05
+#define HEAD_MAX      16384 // edge.md: the default of 4 KB drops long cookies without an answer
+#define CLOSE_TICKET  4401
+#define CLOSE_ENDED   4403
+#define CLOSE_BAD     4400
+#define CLOSE_STALLED 4408
+
+static const struct log_ctx ctx = { .area = "live" };
+
+struct socket {
+    struct lws *wsi;
+    struct live *live;
+    struct socket *next, **self;
+    uint64_t id;
+    struct hub_client *client; // NULL until the ticket was taken
+    struct principal who;
+    int32_t catalog;
+    int64_t opened_at, checked_at, stalled_since;
+    char *notice; // an own message to send next: ready, error
+    int close;    // code to close with once the notice is out
+    size_t in_len;
+    char *in; // a message in fragments
+};
+
+struct adoption {
+    int fd;
+    struct adoption *next;
+};
+
+struct live {
+    struct live_options options;
+    struct ev_loop *loop;
+    struct lws_context *cx;
+    struct lws_vhost *vhost;
+    ev_async wake;
+    ev_timer tick;
+    pthread_t thread;
+    bool running;
+    pthread_mutex_t lock; // adoptions and stopping
+    struct adoption *adoptions;
+    bool stopping;
+    struct hub *hub;
+    struct inbox *inbox;
+    struct snapshots *snapshots;
+    struct socket *sockets;
+    uint64_t last_id;
+    atomic_uint_fast64_t count, opened, refused, frames, bytes, pictures;
+};
+
+DEFINE_AUTO(struct live *, live_stopp, live_stop)
+
+// ---------------------------------------------------------------- answers
+
+static void say(struct socket *s, const char *type, const char *text)
+{
+    json_auto_t *o = json_pack("{s:s}", "type", type);
+
+    if (text)
+        json_object_set_new(o, "text", json_string(text));
+    free(s->notice);
+    s->notice = json_dumps(o, JSON_COMPACT);
+    lws_callback_on_writable(s->wsi);
+}
+
+static void hang_up(struct socket *s, int code, const char *why)
+{
+    s->close = code;
+    say(s, "error", why);
+}
+
+static void ask_snapshot(struct socket *s, const char *topic, bool recheck)
+{
+    const char *ids[HUB_WINDOW_MAX];
+    struct snapshot_job *j = calloc(1, sizeof *j);
+
+    if (!j)
+        return;
+    j->socket = s->id;
+    j->recheck = recheck;
+    j->who = s->who;
+    j->catalog = s->catalog;
+    snprintf(j->topic, sizeof j->topic, "%s", topic);
+    j->count = recheck ? 0 : hub_wanted(s->client, topic, ids);
+    j->ids = calloc(j->count ? j->count : 1, sizeof *j->ids);
+    for (size_t i = 0; j->ids && i < j->count; i++)
+        memcpy(j->ids[i], ids[i], sizeof j->ids[i]);
+    if (!snapshots_ask(s->live->snapshots, j))
+        say(s, "error", "the server is busy; ask for a snapshot again in a moment");
+}
+
+// ---------------------------------------------------------------- messages of the browser
+
+static void take_ticket(struct socket *s, json_t *m)
+{
+    const char *text = json_string_value(json_object_get(m, "ticket"));
+    struct ticket t;
+
+    if (s->client) {
+        say(s, "error", "this socket has its ticket already");
+        return;
+    }
+    if (!text || !tickets_redeem(s->live->options.tickets, text, &t)) {
+        atomic_fetch_add(&s->live->refused, 1);
+        hang_up(s, CLOSE_TICKET, "the ticket is unknown, used or older than 30 s; get a new one");
+        return;
+    }
+    s->who = t.who;
+    s->catalog = t.catalog;
+    s->checked_at = clock_mono_ms();
+    s->client = hub_join(s->live->hub, t.catalog, t.who.permissions & MAY_SEE_TELEMETRY);
+    say(s, "ready", NULL);
+}
+
+static void subscribe(struct socket *s, json_t *m)
+{
+    const char *topic = json_string_value(json_object_get(m, "topic"));
+    json_t *list = json_object_get(m, "ids");
+    size_t count = json_array_size(list);
+    const char *ids[HUB_WINDOW_MAX];
+    struct fault f = { 0 };
+
+    if (count > HUB_WINDOW_MAX) {
+        say(s, "error", "at most 500 devices in a subscription");
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        ids[i] = json_string_value(json_array_get(list, i));
+        if (!ids[i])
+            ids[i] = "";
+    }
+    if (!(s->who.permissions & MAY_SEE_DEVICES))
+        say(s, "error", "this needs the permission to see devices");
+    else if (hub_subscribe(s->client, topic ? topic : "", ids, count, &f) != RC_OK)
+        say(s, "error", f.text);
+    else
+        ask_snapshot(s, topic, false);
+}
+
+static void unsubscribe(struct socket *s, json_t *m)
+{
+    const char *topic = json_string_value(json_object_get(m, "topic"));
+
+    if (!topic || !hub_unsubscribe(s->client, topic))
+        say(s, "error", "there is no such subscription");
+}
+
+static void snapshot(struct socket *s, json_t *m)
+{
+    const char *topic = json_string_value(json_object_get(m, "topic"));
+
+    if (!topic || !hub_resend(s->client, topic))
+        say(s, "error", "there is no such subscription");
+    else
+        lws_callback_on_writable(s->wsi);
+}
+
+static const struct {
+    const char *type;
+    void (*run)(struct socket *s, json_t *m);
+    bool first; // allowed before the ticket
+} messages[] = {
+    { "ticket", take_ticket, true },
+    { "subscribe", subscribe, false },
+    { "unsubscribe", unsubscribe, false },
+    { "snapshot", snapshot, false },
+};
+
+static void take_message(struct socket *s, const char *text, size_t len)
+{
+    json_auto_t *m = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+    const char *type = json_string_value(json_object_get(m, "type"));
+
+    if (!type) {
+        hang_up(s, CLOSE_BAD, "a message is a JSON object with a type");
+        return;
+    }
+    for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
+        if (strcmp(type, messages[i].type) != 0)
+            continue;
+        if (s->client || messages[i].first)
+            messages[i].run(s, m);
+        else
+            hang_up(s, CLOSE_TICKET, "the first message must be a ticket");
+        return;
+    }
+    say(s, "error", "there is no message of that type; see docs/api/live.md");
+}
+
+// Puts fragments together; false when there is too much.
+static bool take_bytes(struct socket *s, const char *bytes, size_t len)
+{
+    bool whole = lws_is_final_fragment(s->wsi) && lws_remaining_packet_payload(s->wsi) == 0;
+
+    if (whole && s->in_len == 0) {
+        take_message(s, bytes, len);
+        return true;
+    }
+    if (s->in_len + len > MESSAGE_MAX)
+        return false;
+    if (!s->in)
+        s->in = malloc(MESSAGE_MAX);
+    if (!s->in)
+        return false;
+    memcpy(s->in + s->in_len, bytes, len);
+    s->in_len += len;
+    if (whole) {
+        take_message(s, s->in, s->in_len);
+        s->in_len = 0;
+        free(s->in);
+        s->in = NULL;
+    }
+    return true;
+}
+
+// ---------------------------------------------------------------- writing
+
+static bool write_text(struct socket *s, const char *text, size_t len)
+{
+    auto_free unsigned char *room = malloc(LWS_PRE + len);
+
+    if (!room)
+        return false;
+    memcpy(room + LWS_PRE, text, len);
+    atomic_fetch_add(&s->live->frames, 1);
+    atomic_fetch_add(&s->live->bytes, len);
+    return lws_write(s->wsi, room + LWS_PRE, len, LWS_WRITE_TEXT) >= (int)len;
+}
+
+// One frame a call: lws says when the socket takes more. -1 closes.
+static int write_next(struct socket *s)
+{
+    size_t len;
+
+    s->stalled_since = 0;
+    if (s->notice) {
+        auto_free char *text = take(&s->notice);
+
+        if (!write_text(s, text, strlen(text)))
+            return -1;
+        lws_callback_on_writable(s->wsi);
+        return 0;
+    }
+    if (s->close) {
+        lws_close_reason(s->wsi, (enum lws_close_status)s->close, NULL, 0);
+        return -1;
+    }
+    if (!s->client)
+        return 0;
+    auto_free char *frame = hub_frame(s->client, clock_mono_ms(), &len);
+    if (!frame)
+        return 0;
+    if (!write_text(s, frame, len))
+        return -1;
+    lws_callback_on_writable(s->wsi);
+    return 0;
+}
+
+// ---------------------------------------------------------------- opening and closing
+
+// https://host:port of the page against the Host it was sent to, or a name of ours. A script that
+// is no browser sends no Origin and has no cookie to be tricked out of.
+static bool origin_is_ours(struct lws *wsi, const char *names)
+{
+    char origin[300], host[300];
+    const char *at;
+
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) == 0)
+        return true;
+    if (lws_hdr_copy(wsi, origin, sizeof origin, WSI_TOKEN_ORIGIN) <= 0 ||
+        lws_hdr_copy(wsi, host, sizeof host, WSI_TOKEN_HOST) <= 0)
+        return false;
+    at = strstr(origin, "://");
+    if (!at)
+        return false;
+    at += 3;
+    if (!strcasecmp(at, host))
+        return true;
+    for (const char *name = names; name && *name; name += strspn(name, ", ")) {
+        size_t len = strcspn(name, ", ");
+
+        if (!strncasecmp(at, name, len) && (at[len] == '\0' || at[len] == ':'))
+            return true;
+        name += len;
+    }
+    return false;
+}
+
+static void open_socket(struct live *l, struct socket *s, struct lws *wsi)
+{
+    *s = (struct socket){ .wsi = wsi,
+                          .live = l,
+                          .id = ++l->last_id,
+                          .opened_at = clock_mono_ms(),
+                          .next = l->sockets,
+                          .self = &l->sockets };
+    if (s->next)
+        s->next->self = &s->next;
+    l->sockets = s;
+    atomic_fetch_add(&l->opened, 1);
+    atomic_fetch_add(&l->count, 1);
+}
+
+static void close_socket(struct socket *s)
+{
+    if (!s->live)
+        return;
+    *s->self = s->next;
+    if (s->next)
+        s->next->self = s->self;
+    hub_leave(s->client);
+    free(s->notice);
+    free(s->in);
+    atomic_fetch_sub(&s->live->count, 1);
+    s->live = NULL;
+}
+
+static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                    size_t len)
+{
+    struct live *l = wsi ? lws_context_user(lws_get_context(wsi)) : NULL;
+    struct socket *s = user;
+
+    // The other reasons are libwebsockets' own and have defaults.
+    switch ((int)reason) {
+    case LWS_CALLBACK_HTTP:
+        return -1; // only upgrades are handed over
+    case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
+        if (origin_is_ours(wsi, l->options.names))
+            return 0;
+        atomic_fetch_add(&l->refused, 1);
+        log_warn(&ctx, "a page of another origin asked for a socket, refused");
+        return -1;
+    case LWS_CALLBACK_ESTABLISHED:
+        open_socket(l, s, wsi);
+        return 0;
+    case LWS_CALLBACK_RECEIVE:
+        if (lws_frame_is_binary(wsi) || !take_bytes(s, in, len))
+            hang_up(s, CLOSE_BAD, "messages are text of at most 32 KiB");
+        return 0;
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+        return write_next(s);
+    case LWS_CALLBACK_CLOSED:
+        close_socket(s);
+        return 0;
+    default:
+        return lws_callback_http_dummy(wsi, reason, user, in, len);
+    }
+}
+
+// ---------------------------------------------------------------- the loop
+
+static struct socket *socket_of(struct live *l, uint64_t id)
+{
+    for (struct socket *s = l->sockets; s; s = s->next)
+        if (s->id == id)
+            return s;
+    return NULL;
+}
+
+static void take_answers(struct live *l)
+{
+    struct snapshot_job *j;
+
+    while ((j = snapshots_next(l->snapshots))) {
+        struct socket *s = socket_of(l, j->socket);
+
+        if (s && j->recheck && j->rc == RC_DENIED) {
+            hang_up(s, CLOSE_ENDED, "your session has ended or your rights have changed");
+        } else if (s && !j->recheck && j->rc == RC_OK) {
+            snapshot_seed(j, l->hub);
+            hub_seeded(s->client, j->topic);
+            atomic_fetch_add(&l->pictures, 1);
+        } else if (s && !j->recheck) {
+            say(s, "error", j->problem);
+        }
+        snapshot_free(j);
+    }
+}
+
+static void recheck(struct live *l, int64_t account)
+{
+    for (struct socket *s = l->sockets; s; s = s->next)
+        if (s->client && (account == 0 || s->who.account == account)) {
+            s->checked_at = clock_mono_ms();
+            ask_snapshot(s, "", true);
+        }
+}
+
+static void take_events(struct live *l)
+{
+    struct bus_event *e;
+    bool lost;
+
+    while ((e = inbox_next(l->inbox, &lost)) || lost) {
+        if (lost)
+            hub_resend_all(l->hub);
+        if (!e)
+            continue;
+        if (e->kind == BUS_ACCESS)
+            recheck(l, e->account);
+        else
+            hub_note(l->hub, e);
+        inbox_release(e);
+    }
+}
+
+static void adopt_all(struct live *l)
+{
+    struct adoption *a;
+
+    pthread_mutex_lock(&l->lock);
+    a = l->adoptions;
+    l->adoptions = NULL;
+    pthread_mutex_unlock(&l->lock);
+    while (a) {
+        struct adoption *next = a->next;
+        lws_adopt_desc_t how = { .vh = l->vhost,
+                                 .type = LWS_ADOPT_HTTP | LWS_ADOPT_SOCKET,
+                                 .fd.sockfd = a->fd };
+
+        // On failure lws has closed the descriptor.
+        if (!lws_adopt_descriptor_vhost_via_info(&how))
+            atomic_fetch_add(&l->refused, 1);
+        free(a);
+        a = next;
+    }
+}
+
+static void on_wake(struct ev_loop *loop, ev_async *w, int events)
+{
+    struct live *l = w->data;
+    bool stopping;
+
+    (void)loop, (void)events;
+    pthread_mutex_lock(&l->lock);
+    stopping = l->stopping;
+    pthread_mutex_unlock(&l->lock);
+    if (stopping) {
+        ev_break(l->loop, EVBREAK_ALL);
+        return;
+    }
+    adopt_all(l);
+    take_answers(l);
+}
+
+static void mind_socket(struct socket *s, int64_t now)
+{
+    if (!s->client && !s->close && now - s->opened_at > TICKET_MS)
+        hang_up(s, CLOSE_TICKET, "no ticket came within 5 s");
+    if (s->client && now - s->checked_at > RECHECK_MS) {
+        s->checked_at = now;
+        ask_snapshot(s, "", true);
+    }
+    if (!lws_send_pipe_choked(s->wsi)) {
+        s->stalled_since = 0;
+        if (s->client && hub_has_frame(s->client, now))
+            lws_callback_on_writable(s->wsi);
+    } else if (!s->stalled_since) {
+        s->stalled_since = now;
+    } else if (now - s->stalled_since > STALL_MS) {
+        lws_close_reason(s->wsi, CLOSE_STALLED, NULL, 0);
+        lws_set_timeout(s->wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_ASYNC);
+    }
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct live *l = w->data;
+    int64_t now = clock_mono_ms();
+
+    (void)loop, (void)events;
+    take_events(l);
+    for (struct socket *s = l->sockets, *next; s; s = next) {
+        next = s->next;
+        mind_socket(s, now);
+    }
+}
+
+static void say_goodbye(struct live *l)
+{
+    for (struct socket *s = l->sockets, *next; s; s = next) {
+        next = s->next;
+        lws_close_reason(s->wsi, LWS_CLOSE_STATUS_GOINGAWAY, NULL, 0);
+        lws_set_timeout(s->wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_ASYNC);
+    }
+    for (int turn = 0; turn < 100 && l->sockets; turn++) {
+        ev_run(l->loop, EVRUN_NOWAIT);
+        usleep(5000);
+    }
+}
+
+static void *run(void *arg)
+{
+    struct live *l = arg;
+
+    pthread_setname_np(pthread_self(), "live");
+    ev_run(l->loop, 0);
+    say_goodbye(l);
+    return NULL;
+}
+
+static void wake(void *ctx_)
+{
+    struct live *l = ctx_;
+
+    ev_async_send(l->loop, &l->wake);
+}
+
+// Events wait for the next tick, at most 50 ms: nobody has to be woken for them.
+static void no_hurry(void *ctx_)
+{
+    (void)ctx_;
+}
+
+bool live_adopt(void *ctx_, int fd, const char *head, size_t head_len, const char *remote)
+{
+    struct live *l = ctx_;
+    struct adoption *a = NULL;
+
+    (void)head, (void)head_len, (void)remote;
+    if (atomic_load(&l->count) < SOCKETS_MAX)
+        a = malloc(sizeof *a);
+    if (!a) {
+        close(fd);
+        return false;
+    }
+    a->fd = fd;
+    pthread_mutex_lock(&l->lock);
+    a->next = l->adoptions;
+    l->adoptions = a;
+    pthread_mutex_unlock(&l->lock);
+    wake(l);
+    return true;
+}
+
+// ---------------------------------------------------------------- start and stop
+
+static const struct lws_protocols protocols[] = {
+    { .name = LIVE_PROTOCOL,
+      .callback = callback,
+      .per_session_data_size = sizeof(struct socket),
+      .rx_buffer_size = 4096 },
+    { .name = NULL },
+};
+
+static const lws_retry_bo_t idle = { .secs_since_valid_ping = 30, .secs_since_valid_hangup = 40 };
+
+static enum rc make_context(struct live *l, struct fault *f)
+{
+    void *loops[1];
+    struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN,
+        .options = LWS_SERVER_OPTION_LIBEV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
+        .protocols = protocols,
+        .user = l,
+        .foreign_loops = loops,
+        .max_http_header_data = HEAD_MAX,
+        .timeout_secs = 15,
+        .retry_and_idle_policy = &idle,
+        .vhost_name = "live",
+        .gid = (gid_t)-1,
+        .uid = (uid_t)-1,
+    };
+
+    l->loop = ev_loop_new(EVFLAG_AUTO);
+    if (!l->loop)
+        return fail(f, RC_UNAVAILABLE, "cannot make an event loop");
+    loops[0] = l->loop;
+    lws_set_log_level(LLL_ERR, NULL);
+    l->cx = lws_create_context(&info);
+    l->vhost = l->cx ? lws_create_vhost(l->cx, &info) : NULL;
+    if (!l->vhost)
+        return fail(f, RC_UNAVAILABLE,
+                    "libwebsockets does not start; is "
+                    "libwebsockets-evlib-ev installed?");
+    ev_async_init(&l->wake, on_wake);
+    l->wake.data = l;
+    ev_async_start(l->loop, &l->wake);
+    ev_timer_init(&l->tick, on_tick, TICK_S, TICK_S);
+    l->tick.data = l;
+    ev_timer_start(l->loop, &l->tick);
+    return RC_OK;
+}
+
+enum rc live_start(const struct live_options *o, struct live **out, struct fault *f)
+{
+    auto_with(live_stopp) struct live *l = calloc(1, sizeof *l);
+    enum rc rc;
+
+    if (!l)
+        return fail(f, RC_INTERNAL, "out of memory");
+    l->options = *o;
+    pthread_mutex_init(&l->lock, NULL);
+    l->inbox = inbox_new(no_hurry, l);
+    l->hub = l->inbox ? hub_new(l->inbox) : NULL;
+    if (!l->hub)
+        return fail(f, RC_INTERNAL, "out of memory");
+    rc = make_context(l, f);
+    if (rc == RC_OK)
+        rc = snapshots_start(o->store, o->access, wake, l, &l->snapshots, f);
+    if (rc != RC_OK)
+        return rc;
+    bus_subscribe(o->bus, inbox_take, l->inbox);
+    if (pthread_create(&l->thread, NULL, run, l) != 0)
+        return fail(f, RC_UNAVAILABLE, "cannot start the live thread");
+    l->running = true;
+    *out = take(&l);
+    return RC_OK;
+}
+
+static void drop_context(struct live *l)
+{
+    if (l->cx) {
+        ev_timer_stop(l->loop, &l->tick);
+        ev_async_stop(l->loop, &l->wake);
+        lws_context_destroy(l->cx);
+        // With a loop of ours lws finishes in two steps.
+        for (int turn = 0; turn < 20; turn++)
+            ev_run(l->loop, EVRUN_NOWAIT);
+        lws_context_destroy(l->cx);
+    }
+    if (l->loop)
+        ev_loop_destroy(l->loop);
+}
+
+void live_stop(struct live *l)
+{
+    if (!l)
+        return;
+    if (l->running) {
+        pthread_mutex_lock(&l->lock);
+        l->stopping = true;
+        pthread_mutex_unlock(&l->lock);
+        wake(l);
+        pthread_join(l->thread, NULL);
+    }
+    snapshots_stop(l->snapshots);
+    drop_context(l);
+    while (l->adoptions) {
+        struct adoption *a = l->adoptions;
+
+        l->adoptions = a->next;
+        close(a->fd);
+        free(a);
+    }
+    hub_free(l->hub);
+    inbox_free(l->inbox);
+    pthread_mutex_destroy(&l->lock);
+    free(l);
+}
+
+void live_stats(const struct live *l, struct live_counts *out)
+{
+    *out = (struct live_counts){ .sockets = atomic_load(&l->count),
+                                 .opened = atomic_load(&l->opened),
+                                 .refused = atomic_load(&l->refused),
+                                 .frames = atomic_load(&l->frames),
+                                 .bytes = atomic_load(&l->bytes),
+                                 .snapshots = atomic_load(&l->pictures) };
+}
