@@ -225,7 +225,7 @@ void reply_field(struct client *c, const char *name, const char *value);
 void reply_end(struct client *c);
 void reply_done(struct client *c); // all of the answer is in out
 void reply_problem(struct client *c, int status, const char *detail);
-void reply_text(struct client *c, int status, const char *type, const char *text, size_t len);
+void answer_text(struct client *c, int status, const char *type, const char *text, size_t len);
 void reply_common(struct client *c); // Date, request id, security headers
 bool reply_is_ours(const char *at, struct span name);
 const char *status_phrase(int status);

@@ -168,7 +168,7 @@ static void finish_text(struct client *c, const char *text, size_t len)
     reply_done(c);
 }
 
-void reply_text(struct client *c, int status, const char *type, const char *text, size_t len)
+void answer_text(struct client *c, int status, const char *type, const char *text, size_t len)
 {
     reply_start(c, status, type, (int64_t)len);
     finish_text(c, text, len);

@@ -16,7 +16,7 @@ static void health(struct client *c)
 {
     static const char alive[] = "{\"status\":\"alive\"}";
 
-    reply_text(c, 200, "application/json", alive, sizeof alive - 1);
+    answer_text(c, 200, "application/json", alive, sizeof alive - 1);
 }
 
 static void readiness(struct client *c)
@@ -28,10 +28,10 @@ static void readiness(struct client *c)
     if (c->edge->draining) {
         static const char leaving[] = "{\"ready\":false,\"drain\":true}";
 
-        reply_text(c, 503, "application/json", leaving, sizeof leaving - 1);
+        answer_text(c, 503, "application/json", leaving, sizeof leaving - 1);
         return;
     }
-    reply_text(c, ready ? 200 : 503, "application/json", parts, strlen(parts));
+    answer_text(c, ready ? 200 : 503, "application/json", parts, strlen(parts));
 }
 
 static void metrics(struct client *c)
@@ -47,7 +47,7 @@ static void metrics(struct client *c)
     if (h->metrics)
         text = h->metrics(h->ctx, &len);
     if (text)
-        reply_text(c, 200, "text/plain; version=0.0.4; charset=utf-8", text, len);
+        answer_text(c, 200, "text/plain; version=0.0.4; charset=utf-8", text, len);
     else
         reply_problem(c, 503, "the metrics cannot be read now");
 }
