@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// app: the parts of the server, put together.
+//
+//   lock, database, migrations, keeper, catalogs --> ingest, http, live, gateway --> edge: ready
+//
+// Started in the order of need and stopped in the other one: first nobody new is let in, then
+// what is in flight is finished, then what was acknowledged is on disk.
+
+#pragma once
+
+#include <stddef.h>
+
+#include "core/rc.h"
+
+struct app;
+struct config;
+
+// The texts a first start has for its owner; "" at any other. password is shown once.
+struct app_welcome {
+    char owner_password[24];
+};
+
+// c must outlive the app.
+enum rc app_start(const struct config *c, struct app **out, struct app_welcome *welcome,
+                  struct fault *f);
+void app_stop(struct app *a); // NULL is fine
+
+// SIGHUP: certificates are read again.
+void app_reload(struct app *a);
+
+// https://localhost:8443
+void app_url(const struct app *a, char *out, size_t size);
+
+// For the verbs that only need a database: the instance's lock is not taken, and a private
+// cluster must be running (its server holds it).
+enum rc app_conninfo(const struct config *c, char *out, size_t size, struct fault *f);

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// parts: what app.c put together, for the two pages that look at all of it.
+
+#pragma once
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "app/server_tls.h"
+#include "catalog/catalog.h"
+#include "core/hex.h"
+#include "device/roster.h"
+#include "edge/edge.h"
+#include "gateway/gateway.h"
+#include "http/server.h"
+#include "ingest/ingest.h"
+#include "keeper/keeper.h"
+#include "live/live.h"
+#include "live/tickets.h"
+#include "store/cluster.h"
+#include "store/store.h"
+
+struct app {
+    const struct config *config;
+    int lock;
+    int64_t started_at;
+    atomic_bool draining;
+    struct cluster *cluster; // NULL with a database of its own
+    const char *conninfo;
+    struct store *store;
+    struct keeper *keeper;
+    struct catalogs *catalogs;
+    struct server_tls tls;
+    struct bus *bus;
+    struct roster *roster;
+    struct tickets *tickets;
+    struct ingest *ingest;
+    struct http *http;
+    struct live *live;
+    struct gateway *gateway;
+    struct edge *edge;
+};
+
+// /readyz: each part as {"ok":bool,"text":…}; false when one of them cannot work. Never blocks.
+bool ready_text(void *app, char *out, size_t size);
+// /metrics: Prometheus text format 0.0.4; malloc'd.
+char *metrics_text(void *app, size_t *len);

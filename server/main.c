@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// orreryd: arguments, start order, shutdown; nothing else.
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "access/access.h"
+#include "app/app.h"
+#include "core/auto.h"
+#include "core/config.h"
+#include "core/log.h"
+#include "keeper/keeper.h"
+#include "store/cluster.h"
+#include "store/migrate.h"
+#include "store/store.h"
+
+#define SETS_MAX 64
+
+DEFINE_AUTO(struct config *, config_freep, config_free)
+DEFINE_AUTO(struct store *, store_closep, store_close)
+
+static const struct log_ctx ctx = { .area = "main" };
+
+struct arguments {
+    const char *dir;
+    const char *sets[SETS_MAX];
+    int set_count;
+    const char *words[4]; // the verb and what belongs to it
+    int word_count;
+};
+
+// Each returns the exit code.
+typedef int verb(const struct arguments *a, const struct config *c);
+
+static int complain(const struct fault *f)
+{
+    fprintf(stderr, "orreryd: %s\n", f->text);
+    return 1;
+}
+
+static void await_signal(struct app *app, const sigset_t *signals)
+{
+    for (;;) {
+        int got = 0;
+
+        if (sigwait(signals, &got) != 0)
+            return;
+        if (got != SIGHUP)
+            return;
+        app_reload(app);
+    }
+}
+
+static int serve(const struct arguments *a, const struct config *c)
+{
+    struct app_welcome welcome = { 0 };
+    struct fault f = { 0 };
+    struct app *app = NULL;
+    sigset_t signals;
+    char url[80];
+
+    (void)a;
+    // Before any thread starts, so that all of them leave these to sigwait().
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    if (app_start(c, &app, &welcome, &f) != RC_OK)
+        return complain(&f);
+    if (*welcome.owner_password)
+        printf("first sign-in: owner %s\n", welcome.owner_password);
+    OPENSSL_cleanse(&welcome, sizeof welcome);
+    app_url(app, url, sizeof url);
+    printf("ready %s\n", url);
+    (void)fflush(stdout);
+    await_signal(app, &signals);
+    log_info(&ctx, "stopping");
+    app_stop(app);
+    return 0;
+}
+
+static int migrate(const struct arguments *a, const struct config *c)
+{
+    struct cluster *cluster = NULL;
+    struct fault f = { 0 };
+    int applied = 0;
+    enum rc rc = RC_OK;
+    const char *conninfo = *c->database_owner ? c->database_owner : c->database;
+
+    (void)a;
+    if (!*conninfo) {
+        rc = cluster_start(c->dir, &cluster, &f);
+        conninfo = rc == RC_OK ? cluster_conninfo(cluster) : "";
+    }
+    if (rc == RC_OK)
+        rc = migrate_run(conninfo, &applied, &f);
+    cluster_stop(cluster);
+    if (rc != RC_OK)
+        return complain(&f);
+    printf("%d migrations applied\n", applied);
+    return 0;
+}
+
+static int config_verb(const struct arguments *a, const struct config *c)
+{
+    if (a->word_count > 1 && !strcmp(a->words[1], "markdown"))
+        config_print_markdown(stdout);
+    else
+        config_print(c, stdout);
+    return 0;
+}
+
+static enum rc open_store(const struct config *c, struct store **out, struct fault *f)
+{
+    char conninfo[600];
+    enum rc rc = app_conninfo(c, conninfo, sizeof conninfo, f);
+
+    return rc == RC_OK ? store_open(conninfo, 1, out, f) : rc;
+}
+
+static int owner_reset(const struct arguments *a, const struct config *c)
+{
+    auto_with(store_closep) struct store *s = NULL;
+    char name[81], password[24];
+    struct fault f = { 0 };
+    enum rc rc = open_store(c, &s, &f);
+
+    (void)a;
+    if (rc == RC_OK)
+        rc = access_owner_reset(s, name, password, &f);
+    if (rc != RC_OK)
+        return complain(&f);
+    printf("%s %s\n", name, password);
+    OPENSSL_cleanse(password, sizeof password);
+    return 0;
+}
+
+// Writes dir/admin-token, readable by its owner alone.
+static int admin_token(const struct arguments *a, const struct config *c)
+{
+    auto_with(store_closep) struct store *s = NULL;
+    char token[TOKEN_TEXT_LEN + 2], path[600], temporary[610];
+    struct fault f = { 0 };
+    enum rc rc = open_store(c, &s, &f);
+    int fd;
+
+    (void)a;
+    if (rc == RC_OK)
+        rc = access_admin_token(s, token, &f);
+    if (rc != RC_OK)
+        return complain(&f);
+    snprintf(path, sizeof path, "%s/admin-token", c->dir);
+    snprintf(temporary, sizeof temporary, "%s.new", path);
+    strncat(token, "\n", 1);
+    fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 || write(fd, token, strlen(token)) != (ssize_t)strlen(token) || fsync(fd) < 0 ||
+        rename(temporary, path) < 0)
+        rc = fail(&f, RC_UNAVAILABLE, "cannot write %.120s: %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    OPENSSL_cleanse(token, sizeof token);
+    return rc == RC_OK ? 0 : complain(&f);
+}
+
+static const struct {
+    const char *name, *sub;
+    verb *run;
+    const char *help;
+} verbs[] = {
+    { "serve", NULL, serve, "run the server (also without a verb)" },
+    { "migrate", NULL, migrate, "bring the database to this version" },
+    { "config", NULL, config_verb, "print the settings in force; config markdown: all there are" },
+    { "owner", "reset", owner_reset, "print a new password for the owner" },
+    { "admin-token", NULL, admin_token, "write DIR/admin-token, an owner's API token for 30 days" },
+};
+
+static int usage(void)
+{
+    fputs("usage: orreryd [--dir DIR] [--set name=value]… [verb]\n\n", stderr);
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        fprintf(stderr, "  %-12s %-6s %s\n", verbs[i].name, verbs[i].sub ? verbs[i].sub : "",
+                verbs[i].help);
+    fputs("\nsettings: docs/configuration.md, or orreryd config\n", stderr);
+    return 2;
+}
+
+static bool read_arguments(int argc, char **argv, struct arguments *a)
+{
+    for (int i = 1; i < argc; i++) {
+        bool more = i + 1 < argc;
+
+        if (!strcmp(argv[i], "--dir") && more)
+            a->dir = argv[++i];
+        else if (!strcmp(argv[i], "--set") && more && a->set_count < SETS_MAX)
+            a->sets[a->set_count++] = argv[++i];
+        else if (argv[i][0] != '-' && a->word_count < 4)
+            a->words[a->word_count++] = argv[i];
+        else
+            return false;
+    }
+    return true;
+}
+
+static verb *find_verb(const struct arguments *a)
+{
+    if (a->word_count == 0)
+        return serve;
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (!strcmp(a->words[0], verbs[i].name) &&
+            (!verbs[i].sub || (a->word_count > 1 && !strcmp(a->words[1], verbs[i].sub))))
+            return verbs[i].run;
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    auto_with(config_freep) struct config *c = NULL;
+    struct arguments a = { .dir = "var" };
+    struct fault f = { 0 };
+    verb *run;
+
+    // Started by the server itself, before anything else is read.
+    if (argc == 4 && !strcmp(argv[1], "keeper"))
+        return keeper_main(argv[2], argv[3]);
+    signal(SIGPIPE, SIG_IGN);
+    umask(077);
+    run = read_arguments(argc, argv, &a) ? find_verb(&a) : NULL;
+    if (!run)
+        return usage();
+    if (config_load(a.dir, a.sets, a.set_count, &c, &f) != RC_OK)
+        return complain(&f);
+    log_level_set((enum level)log_level_from_name(c->log_level));
+    return run(&a, c);
+}
