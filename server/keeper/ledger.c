@@ -175,7 +175,8 @@ static void day_of(int64_t unix_s, char out[11])
     struct tm tm;
 
     gmtime_r(&t, &tm);
-    strftime(out, 11, "%Y-%m-%d", &tm);
+    if (strftime(out, 11, "%Y-%m-%d", &tm) == 0)
+        out[0] = '\0';
 }
 
 // A crash may have cut the last line short; the next one must not be glued to it.
