@@ -179,7 +179,8 @@ enum rc assets_load(const char *dir, struct assets **out, struct fault *f)
     rc = load_dir(a, open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), "", 0, f);
     if (rc != RC_OK)
         return rc;
-    qsort(a->list, a->count, sizeof *a->list, by_path);
+    if (a->count)
+        qsort(a->list, a->count, sizeof *a->list, by_path);
     *out = take(&a);
     return RC_OK;
 }

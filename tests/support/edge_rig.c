@@ -332,7 +332,7 @@ void rig_start(struct rig *r)
     struct fault f = { 0 };
 
     r->options.backend_port = listen_on_loopback(&r->listener);
-    for (int i = 0; i < RIG_WORKERS; i++)
+    for (int i = 0; i < RIG_THREADS; i++)
         must(pthread_create(&r->workers[i], NULL, work, r) == 0, "worker");
     if (edge_start(&r->options, &r->edge, &f) != RC_OK) {
         fprintf(stderr, "edge_start: %s\n", f.text);
@@ -352,7 +352,7 @@ void rig_stop(struct rig *r)
     edge_stop(r->edge);
     nftw(r->web, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     atomic_store(&r->stop, true);
-    for (int i = 0; i < RIG_WORKERS; i++)
+    for (int i = 0; i < RIG_THREADS; i++)
         pthread_join(r->workers[i], NULL);
     close(r->listener);
     rig_identity_done(&r->server_ca);

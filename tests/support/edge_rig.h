@@ -13,7 +13,8 @@
 
 #include "edge/edge.h"
 
-#define RIG_WORKERS 8
+#define RIG_WORKERS 8  // what one edge uses
+#define RIG_THREADS 20 // so that a test may start a second edge
 #define RIG_SECRET  "0123456789abcdef0123456789abcdef"
 
 struct rig_identity {
@@ -27,7 +28,7 @@ struct rig {
     struct edge *edge;
     struct rig_identity server_ca, server, device_ca, device, foreign_ca, foreign;
     int listener;
-    pthread_t workers[RIG_WORKERS];
+    pthread_t workers[RIG_THREADS];
     atomic_bool stop;
     atomic_int drops; // how often /api/drop still hangs up without an answer
     atomic_long bytes, requests, connections;
