@@ -19,11 +19,12 @@
 #include "core/log.h"
 #include "gateway/loop.h"
 
-#define LOOPS_MAX   16
-#define BACKLOG     4096
-#define STEP_MS     (5 * 60 * 1000) // of the wall clock against the monotonic one
-#define DRAIN_MS    5000
-#define PER_ADDRESS 64
+#define LOOPS_MAX    16
+#define BACKLOG      4096
+#define STEP_MS      (5 * 60 * 1000) // of the wall clock against the monotonic one
+#define DRAIN_MS     5000
+#define PER_ADDRESS  64
+#define CATALOG_PAGE 20
 
 struct gateway {
     struct loop_shared shared;
@@ -263,11 +264,37 @@ static enum rc start_clerks(struct gateway *g, const struct gateway_options *o, 
     return clerks_start(&c, &g->shared.clerks, f);
 }
 
+// The keeper makes a quarantine CA with each catalog.
+static enum rc trust_quarantine(const struct gateway_options *o, struct trust *t, struct fault *f)
+{
+    struct catalog page[CATALOG_PAGE];
+    int32_t after = 0;
+    int count = 0;
+
+    do {
+        enum rc rc = catalog_list(o->store, 0, after, CATALOG_PAGE, page, &count, f);
+
+        for (int i = 0; rc == RC_OK && i < count; i++) {
+            auto_free char *pem = NULL;
+
+            rc = keeper_ca(o->keeper, CA_QUARANTINE, page[i].name, &pem, f);
+            if (rc == RC_OK)
+                rc = trust_add(&t->quarantine, pem, f);
+            after = page[i].id;
+        }
+        if (rc != RC_OK)
+            return rc;
+    } while (count == CATALOG_PAGE);
+    return RC_OK;
+}
+
 static enum rc prepare(struct gateway *g, const struct gateway_options *o, struct fault *f)
 {
     struct trust *t = &g->shared.tls.trust;
-    enum rc rc = trust_roots(o->device_root_pem, &t->roots, f);
+    enum rc rc = trust_add(&t->roots, o->device_root_pem, f);
 
+    if (rc == RC_OK)
+        rc = trust_quarantine(o, t, f);
     g->catalogs = o->catalogs;
     g->clock_offset = clock_now_ms() - clock_mono_ms();
     t->roster = o->roster;
@@ -381,6 +408,7 @@ void gateway_free(struct gateway *g)
     presence_free(g->shared.presence);
     pthread_rwlock_destroy(&g->lock);
     X509_STORE_free(g->shared.tls.trust.roots);
+    X509_STORE_free(g->shared.tls.trust.quarantine);
     OPENSSL_cleanse(g->shared.tls.ticket_keys, sizeof g->shared.tls.ticket_keys);
     free(g);
 }

@@ -12,12 +12,10 @@
 #include "device/roster.h"
 #include "protocol/protocol.h"
 
-#define CHAIN_LEN   3   // leaf, catalog CA, device root
 #define BACK_DATE_S 300 // by which the keeper dates certificates back (keeper/profile.c)
 #define SPKI_MAX    1024
 
 DEFINE_AUTO(X509_STORE_CTX *, store_ctx_freep, X509_STORE_CTX_free)
-DEFINE_AUTO(X509_STORE *, x509_store_freep, X509_STORE_free)
 DEFINE_AUTO(EXTENDED_KEY_USAGE *, usage_freep, EXTENDED_KEY_USAGE_free)
 DEFINE_AUTO(GENERAL_NAMES *, names_freep, GENERAL_NAMES_free)
 DEFINE_AUTO(BIO *, bio_freep, BIO_free_all)
@@ -215,21 +213,24 @@ enum rc identity_check(const struct trust *t, X509 *leaf, int64_t now, struct id
     return rc;
 }
 
-static enum rc verify_chain(const struct trust *t, X509 *leaf, STACK_OF(X509) * chain, int64_t now,
-                            int *alert, struct fault *f)
+// Operational: leaf, catalog CA, device root. Quarantine: leaf, the catalog's quarantine CA.
+static enum rc verify_chain(const struct trust *t, enum identity_kind kind, X509 *leaf,
+                            STACK_OF(X509) * chain, int64_t now, int *alert, struct fault *f)
 {
+    X509_STORE *store = kind == IDENTITY_QUARANTINE ? t->quarantine : t->roots;
+    int len = kind == IDENTITY_QUARANTINE ? 2 : 3;
     auto_with(store_ctx_freep) X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 
-    if (!ctx || X509_STORE_CTX_init(ctx, t->roots, leaf, chain) != 1)
+    if (!ctx || !store || X509_STORE_CTX_init(ctx, store, leaf, chain) != 1)
         return refuse(alert, X509_V_ERR_OUT_OF_MEM, RC_INTERNAL, f, "out of memory");
     X509_STORE_CTX_set_time(ctx, 0, (time_t)now);
-    X509_STORE_CTX_set_depth(ctx, CHAIN_LEN - 1);
+    X509_STORE_CTX_set_depth(ctx, len - 1);
     if (X509_verify_cert(ctx) != 1) {
         *alert = X509_STORE_CTX_get_error(ctx);
         return fail(f, RC_DENIED, "the certificate chain is refused: %s",
                     X509_verify_cert_error_string(*alert));
     }
-    if (sk_X509_num(X509_STORE_CTX_get0_chain(ctx)) != CHAIN_LEN)
+    if (sk_X509_num(X509_STORE_CTX_get0_chain(ctx)) != len)
         return refuse(alert, X509_V_ERR_CERT_CHAIN_TOO_LONG, RC_DENIED, f,
                       "the certificate was not issued by a catalog's CA");
     return RC_OK;
@@ -245,7 +246,7 @@ enum rc identity_verify(const struct trust *t, X509 *leaf, STACK_OF(X509) * chai
     if (rc != RC_OK)
         return rc;
     if (who.kind != IDENTITY_FACTORY)
-        rc = verify_chain(t, leaf, chain, now, alert, f);
+        rc = verify_chain(t, who.kind, leaf, chain, now, alert, f);
     else if (X509_verify(leaf, X509_get0_pubkey(leaf)) != 1)
         rc = refuse(alert, X509_V_ERR_CERT_SIGNATURE_FAILURE, RC_DENIED, f,
                     "the factory certificate is not signed by its own key");
@@ -254,16 +255,15 @@ enum rc identity_verify(const struct trust *t, X509 *leaf, STACK_OF(X509) * chai
     return rc;
 }
 
-enum rc trust_roots(const char *pem, X509_STORE **out, struct fault *f)
+enum rc trust_add(X509_STORE **store, const char *pem, struct fault *f)
 {
-    auto_with(x509_store_freep) X509_STORE *store = X509_STORE_new();
     auto_with(bio_freep) BIO *bio = BIO_new_mem_buf(pem, -1);
     auto_with(x509_freep) X509 *root = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
 
-    if (!store || !root || X509_STORE_add_cert(store, root) != 1)
-        return fail(f, RC_INVALID, "the device root is not a PEM certificate");
-    // Roots only: an intermediate in the store must not end a chain early.
-    X509_STORE_set_flags(store, X509_V_FLAG_X509_STRICT);
-    *out = take(&store);
+    if (!*store)
+        *store = X509_STORE_new();
+    if (!*store || !root || X509_STORE_add_cert(*store, root) != 1)
+        return fail(f, RC_INVALID, "the device root or a quarantine CA is not a PEM certificate");
+    X509_STORE_set_flags(*store, X509_V_FLAG_X509_STRICT);
     return RC_OK;
 }

@@ -41,7 +41,8 @@ struct identity {
 
 // What identities are judged by.
 struct trust {
-    X509_STORE *roots; // the device root, nothing else
+    X509_STORE *roots;      // the device root, nothing else
+    X509_STORE *quarantine; // the catalogs' quarantine CAs, which are roots of their own
     struct roster *roster;
     // Writes a catalog's name, false if there is no such catalog. Any thread.
     bool (*catalog_name)(void *ctx, int32_t catalog, char out[KEEPER_CATALOG_MAX + 1]);
@@ -56,7 +57,7 @@ enum rc identity_verify(const struct trust *t, X509 *leaf, STACK_OF(X509) * chai
 enum rc identity_check(const struct trust *t, X509 *leaf, int64_t now, struct identity *out,
                        int *alert, struct fault *f);
 
-// A store that trusts the certificates in pem.
-enum rc trust_roots(const char *pem, X509_STORE **out, struct fault *f);
+// Adds the first certificate in pem to *store, which is made if it is NULL.
+enum rc trust_add(X509_STORE **store, const char *pem, struct fault *f);
 
 const char *identity_kind_name(enum identity_kind kind);

@@ -19,18 +19,19 @@
 #include "gateway/session.h"
 #include "protocol/protocol.h"
 
-#define RX_BUFFER    2048         // resident per connection
-#define HANDSHAKE_S  15           // from accept to the upgrade; lws' own 5 s fail in a storm
-#define ACCEPTS      2            // a turn: some 2 ms of signatures
-#define ARRIVALS_MAX 256          // accepted, not yet upgraded, a loop
-#define ARRIVAL_MS   3000         // that a mute one may keep others waiting for
-#define LINGER_MS    2000         // from our close frame to the end
-#define OUT_MAX      (256 * 1024) // bytes that a device does not read
-#define REASON_MAX   123          // RFC 6455 5.5: 125 with the code
-#define SWEEP_S      1.0
-#define FULL_PAUSE_S 0.1 // after the process ran out of descriptors
-#define SLOT_BITS    20  // of a session's number; the rest counts
-#define NEVER_S      65534
+#define RX_BUFFER      2048         // resident per connection
+#define SERVICE_BUFFER 16384        // a loop's
+#define HANDSHAKE_S    15           // from accept to the upgrade; lws' own 5 s fail in a storm
+#define ACCEPTS        2            // a turn: some 2 ms of signatures
+#define ARRIVALS_MAX   256          // accepted, not yet upgraded, a loop
+#define ARRIVAL_MS     3000         // that a mute one may keep others waiting for
+#define LINGER_MS      2000         // from our close frame to the end
+#define OUT_MAX        (256 * 1024) // bytes that a device does not read
+#define REASON_MAX     123          // RFC 6455 5.5: 125 with the code
+#define SWEEP_S        1.0
+#define FULL_PAUSE_S   0.1 // after the process ran out of descriptors
+#define SLOT_BITS      20  // of a session's number; the rest counts
+#define NEVER_S        65534
 
 struct outgoing {
     struct outgoing *next;
@@ -440,12 +441,13 @@ static int writable(struct conn *c)
     while (c->out && !lws_send_pipe_choked(c->wsi))
         if (write_one(c) < 0)
             return -1;
-    if (c->out) {
+    if (!c->closing && !c->out)
+        return 0;
+    // lws sends in pieces of its buffer's size; a close frame must wait for the last one.
+    if (c->out || lws_send_pipe_choked(c->wsi)) {
         lws_callback_on_writable(c->wsi);
         return 0;
     }
-    if (!c->closing)
-        return 0;
     lws_close_reason(c->wsi, (enum lws_close_status)c->code, (unsigned char *)c->reason,
                      c->reason ? strlen(c->reason) : 0);
     return -1;
@@ -789,7 +791,9 @@ static enum rc make_context(struct loop *l, struct fault *f)
         .port = CONTEXT_PORT_NO_LISTEN,
         .foreign_loops = foreign,
         .timeout_secs = HANDSHAKE_S,
+        .pt_serv_buf_size = SERVICE_BUFFER,
         .retry_and_idle_policy = &no_pings,
+        .pcontext = &l->context, // is set to NULL once the context is gone
         .user = l,
         .gid = (gid_t)-1,
         .uid = (uid_t)-1,
@@ -870,16 +874,13 @@ void loop_join(struct loop *l)
     l->running = false;
 }
 
-// libwebsockets on a foreign loop is destroyed in two calls, with turns of the loop between.
+// On a foreign loop, libwebsockets may want turns of the loop between two calls.
 static void destroy_context(struct loop *l)
 {
-    if (!l->context)
-        return;
-    lws_context_destroy(l->context);
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < 20 && l->context; i++) {
+        lws_context_destroy(l->context);
         ev_run(l->ev, EVRUN_NOWAIT);
-    lws_context_destroy(l->context);
-    l->context = NULL;
+    }
 }
 
 void loop_free(struct loop *l)

@@ -22,7 +22,7 @@
 #define URI    "orrery://demo.orrery.invalid/" ID
 #define CLIENT "clientAuth"
 
-static struct forged root, demo, acme, foreign_root, foreign, server;
+static struct forged root, demo, quarantine, acme, foreign_root, foreign, server;
 static struct roster_entry entry; // the one device there is
 static bool on_roster;
 static struct tls tls;
@@ -74,9 +74,14 @@ static int make_pki(void **state)
     foreign_root = forge_ca("device root", NULL, NULL);
     foreign = forge_ca("demo", &foreign_root, HOST);
     server = forge_leaf(&what, &foreign_root);
+    quarantine = forge_ca("quarantine demo", NULL, HOST);
+    pem = forge_pem(quarantine.cert);
+    if (trust_add(&tls.trust.quarantine, pem, &f) != RC_OK)
+        return -1;
+    free(pem);
     pem = forge_pem(root.cert);
     tls.trust.catalog_name = catalog_name;
-    if (trust_roots(pem, &tls.trust.roots, &f) != RC_OK || tls_init(&tls, &f) != RC_OK)
+    if (trust_add(&tls.trust.roots, pem, &f) != RC_OK || tls_init(&tls, &f) != RC_OK)
         return -1;
     free(pem);
     server_ctx = make_server();
@@ -88,6 +93,8 @@ static int drop_pki(void **state)
     (void)state;
     SSL_CTX_free(server_ctx);
     X509_STORE_free(tls.trust.roots);
+    X509_STORE_free(tls.trust.quarantine);
+    forged_done(&quarantine);
     forged_done(&root);
     forged_done(&demo);
     forged_done(&acme);
@@ -226,8 +233,18 @@ static void a_quarantine_certificate_is_known_by_its_usage(void **state)
 
     (void)state;
     leaf.eku = "critical," EKU_QUARANTINE;
-    assert_true(try_leaf(&leaf, &demo, &who, NULL));
+    assert_true(try_leaf(&leaf, &quarantine, &who, NULL));
     assert_int_equal(who.kind, IDENTITY_QUARANTINE);
+}
+
+static void neither_ca_issues_for_the_other_kind(void **state)
+{
+    struct forge_leaf leaf = good_leaf();
+
+    (void)state;
+    assert_false(try_leaf(&leaf, &quarantine, NULL, NULL));
+    leaf.eku = "critical," EKU_QUARANTINE;
+    assert_false(try_leaf(&leaf, &demo, NULL, NULL));
 }
 
 static void every_wrong_certificate_is_refused(void **state)
@@ -485,6 +502,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_good_certificate_comes_in_with_its_identity, claimed),
         cmocka_unit_test_setup(a_quarantine_certificate_is_known_by_its_usage, claimed),
+        cmocka_unit_test_setup(neither_ca_issues_for_the_other_kind, claimed),
         cmocka_unit_test_setup(every_wrong_certificate_is_refused, claimed),
         cmocka_unit_test_setup(no_certificate_is_refused, claimed),
         cmocka_unit_test_setup(a_foreign_ca_of_the_same_name_is_refused, claimed),
