@@ -21,7 +21,8 @@
 
 struct scheduler {
     char *conninfo;
-    void *ctx;
+    struct scheduler_options options;
+    void *ctx; // of the jobs
     size_t count;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -126,19 +127,45 @@ static enum rc start_thread(struct scheduler *s, struct fault *f)
     return fail(f, RC_INTERNAL, "no thread for the scheduler");
 }
 
-enum rc scheduler_start_with(const char *conninfo, const struct job *jobs, size_t count, void *ctx,
-                             struct scheduler **out, struct fault *f)
+static enum rc make(const char *conninfo, const struct job *jobs, size_t count,
+                    struct scheduler **out, struct fault *f)
 {
     struct scheduler *s = calloc(1, sizeof *s + count * sizeof s->plan[0]);
-    enum rc rc;
 
     if (!s || !(s->conninfo = strdup(conninfo))) {
         free(s);
         return fail(f, RC_INTERNAL, "out of memory");
     }
-    s->ctx = ctx;
     s->count = count;
     plan_start(s->plan, jobs, count);
+    *out = s;
+    return RC_OK;
+}
+
+enum rc scheduler_start_with(const char *conninfo, const struct job *jobs, size_t count, void *ctx,
+                             struct scheduler **out, struct fault *f)
+{
+    struct scheduler *s = NULL;
+    enum rc rc = make(conninfo, jobs, count, &s, f);
+
+    if (rc != RC_OK)
+        return rc;
+    s->ctx = ctx;
+    rc = start_thread(s, f);
+    if (rc == RC_OK)
+        *out = s;
+    return rc;
+}
+
+enum rc scheduler_start(const struct scheduler_options *o, struct scheduler **out, struct fault *f)
+{
+    struct scheduler *s = NULL;
+    enum rc rc = make(o->conninfo, scheduler_jobs, scheduler_job_count, &s, f);
+
+    if (rc != RC_OK)
+        return rc;
+    s->options = *o;
+    s->ctx = &s->options;
     rc = start_thread(s, f);
     if (rc == RC_OK)
         *out = s;

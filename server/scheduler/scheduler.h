@@ -28,6 +28,11 @@ struct scheduler_options {
     const struct config *config;
 };
 
+// What a server's scheduler does (jobs.c); their ctx is a struct scheduler_options.
+extern const struct job scheduler_jobs[];
+extern const size_t scheduler_job_count;
+
+// o is copied; what it points to outlives the scheduler.
 enum rc scheduler_start(const struct scheduler_options *o, struct scheduler **out, struct fault *f);
 // The same with other jobs. jobs and ctx outlive the scheduler.
 enum rc scheduler_start_with(const char *conninfo, const struct job *jobs, size_t count, void *ctx,

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The jobs of a server. Partitions, retention and states that only time changes are not among them:
+// ingest minds its own tables.
+
+#include <stdlib.h>
+
+#include "audit/audit.h"
+#include "http/http.h"
+#include "http/server.h"
+#include "scheduler/scheduler.h"
+
+#define MINUTE_MS (60 * 1000LL)
+
+static enum rc seal_audit(void *ctx, struct fault *f)
+{
+    const struct scheduler_options *o = ctx;
+
+    return audit_seal_due(o->store, o->keeper, f);
+}
+
+static enum rc drop_expired(void *ctx, struct fault *f)
+{
+    const struct scheduler_options *o = ctx;
+    struct services services = { .config = o->config, .keeper = o->keeper };
+
+    return http_upkeep(o->store, &services, f);
+}
+
+const struct job scheduler_jobs[] = {
+    { "seal the audit chains", 5 * MINUTE_MS, seal_audit },
+    { "drop what has expired", 15 * MINUTE_MS, drop_expired },
+};
+const size_t scheduler_job_count = sizeof scheduler_jobs / sizeof *scheduler_jobs;
