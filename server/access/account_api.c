@@ -205,7 +205,7 @@ static bool is_current(const struct req *q, const struct account *a)
     char version[24];
 
     snprintf(version, sizeof version, "%lld", (long long)a->version);
-    return !strcmp(q->if_match, "*") || !strcmp(q->if_match, version);
+    return !strcmp(q->if_match, version);
 }
 
 static enum rc load_to_change(struct req *q, struct reply *r, struct account *a, struct fault *f)

@@ -39,7 +39,7 @@ static enum rc find_route(struct call *c, struct fault *f)
     if (!c->found.allow[0])
         return fail(f, RC_NOT_FOUND, "there is nothing at this address");
     memcpy(c->out->allow, c->found.allow, sizeof c->out->allow);
-    return refuse(c, f, 405, "this address takes %s", c->found.allow);
+    return call_refuse(c, f, 405, "this address takes %s", c->found.allow);
 }
 
 // The number of the parameter named {catalog}, or -1.
@@ -94,17 +94,17 @@ static enum rc check_accept(struct call *c, struct fault *f)
         accepts(accept, "application/problem+json") ||
         accepts(accept, "application/pem-certificate-chain") || accepts(accept, "text/plain"))
         return RC_OK;
-    return refuse(c, f, 406, "answers here are application/json");
+    return call_refuse(c, f, 406, "answers here are application/json");
 }
 
-// "…" of If-Match without quotes; "*" stands for itself.
+// "…" of If-Match without quotes. "*" is refused: it would overwrite what was not read.
 static enum rc check_if_match(struct call *c, struct fault *f)
 {
     const char *h = c->in->if_match;
 
     if (!h)
         return c->found.route->flags & ROUTE_IF_MATCH
-                   ? refuse(c, f, 428, "send the ETag that you read in If-Match")
+                   ? call_refuse(c, f, 428, "send the ETag that you read in If-Match")
                    : RC_OK;
     size_t len = strlen(h);
     if (len < 3 || len - 2 >= sizeof c->etag || h[0] != '"' || h[len - 1] != '"' ||
@@ -157,13 +157,13 @@ static enum rc read_body(struct call *c, struct fault *f)
     json_error_t e;
 
     if (c->in->body_too_large)
-        return refuse(c, f, 413, "a body has at most %d bytes", BODY_MAX);
+        return call_refuse(c, f, 413, "a body has at most %d bytes", BODY_MAX);
     if (c->in->body_len == 0)
         return RC_OK;
     if (!c->write)
         return fail(f, RC_INVALID, "%s takes no body", c->in->method);
     if (!is_json_type(c->in->content_type))
-        return refuse(c, f, 415, "the body must be application/json");
+        return call_refuse(c, f, 415, "the body must be application/json");
     if (!json_is_shallow(c->in->body, c->in->body_len))
         return fail(f, RC_INVALID, "the body is nested deeper than %d", JSON_DEPTH_MAX);
     c->body = json_loadb(c->in->body, c->in->body_len, JSON_REJECT_DUPLICATES, &e);
@@ -491,7 +491,7 @@ void dispatch(struct dispatcher *d, const struct request *in, struct answer *out
     json_decref(c.body);
 }
 
-void answer_done(struct answer *a)
+void dispatch_done(struct answer *a)
 {
     json_decref(a->reply.body);
     free(a->reply.text);

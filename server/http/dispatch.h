@@ -72,7 +72,7 @@ enum rc dispatcher_init(struct dispatcher *d, struct store *s, const struct serv
                         struct fault *f);
 void dispatcher_done(struct dispatcher *d);
 void dispatch(struct dispatcher *d, const struct request *in, struct answer *out);
-void answer_done(struct answer *a);
+void dispatch_done(struct answer *a);
 
 // Brackets deeper than JSON_DEPTH_MAX would cost stack in the parser.
 bool json_is_shallow(const char *text, size_t len);

@@ -11,7 +11,7 @@
 #include "access/web_session.h"
 #include "http/call.h"
 
-enum rc refuse(struct call *c, struct fault *f, int status, const char *fmt, ...)
+enum rc call_refuse(struct call *c, struct fault *f, int status, const char *fmt, ...)
 {
     va_list ap;
 
@@ -47,7 +47,7 @@ static enum rc unauthenticated(struct call *c, struct fault *f, const char *why)
 {
     rate_take(c->to->rate, RATE_STRANGER, c->in->remote, 1, &c->out->rate);
     c->out->challenge = true;
-    return refuse(c, f, 401, "%s", why);
+    return call_refuse(c, f, 401, "%s", why);
 }
 
 // A stranger's flood of guesses ends here, before it costs a query each.
@@ -55,7 +55,7 @@ static enum rc stranger_may_ask(struct call *c, struct fault *f)
 {
     if (rate_take(c->to->rate, RATE_STRANGER, c->in->remote, 0, &c->out->rate))
         return RC_OK;
-    return refuse(c, f, 429, "too many requests from this address without valid credentials");
+    return call_refuse(c, f, 429, "too many requests from this address without valid credentials");
 }
 
 static enum rc by_cookie(struct call *c, const char *cookie, struct fault *f)
@@ -78,7 +78,7 @@ static enum rc identify(struct call *c, struct fault *f)
     int cookies = find_cookie(c->in->cookie, cookie);
 
     if (cookies > 1 || (cookies == 1 && c->in->authorization))
-        return refuse(c, f, 400, "send one session cookie or one token, not both");
+        return call_refuse(c, f, 400, "send one session cookie or one token, not both");
     if (cookies == 0 && !c->in->authorization)
         return unauthenticated(c, f, "sign in, or send an API token as Authorization: Bearer");
     enum rc rc = stranger_may_ask(c, f);
@@ -111,7 +111,7 @@ enum rc gate_limit(struct call *c, struct fault *f)
     snprintf(account, sizeof account, "%lld", (long long)c->out->account);
     bool taken = c->q.who ? rate_take(c->to->rate, class, account, 1, &c->out->rate)
                           : rate_take(c->to->rate, RATE_STRANGER, c->in->remote, 1, &c->out->rate);
-    return taken ? RC_OK : refuse(c, f, 429, "too many requests, slow down");
+    return taken ? RC_OK : call_refuse(c, f, 429, "too many requests, slow down");
 }
 
 // Origin is "scheme://host[:port]"; ours has the host and port that the request was sent to.

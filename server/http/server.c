@@ -205,7 +205,7 @@ static void send_problem(struct mg_connection *conn, int status, const char *det
     a.reply.text_len = a.reply.text ? strlen(a.reply.text) : 0;
     a.reply.retry_after = status == 503 ? RETRY_AWAY_S : 0;
     send_answer(conn, &a, id, true);
-    answer_done(&a);
+    dispatch_done(&a);
 }
 
 // ---------------------------------------------------------------- reading a request
@@ -335,7 +335,7 @@ static int serve(struct http *h, struct mg_connection *conn)
     int status = out.reply.status;
     count(h, &out, us);
     log_answer(&in, &out, us);
-    answer_done(&out);
+    dispatch_done(&out);
     return status;
 }
 
