@@ -119,6 +119,22 @@ enum rc device_load(struct store *s, int32_t catalog, const char *id, struct dev
     return RC_OK;
 }
 
+enum rc device_count(struct store *s, int32_t catalog, int64_t out[STATE_COUNT], struct fault *f)
+{
+    auto_with(rows_freep) struct rows *rows = NULL;
+    enum rc rc = store_run(s, &Q_DEVICE_COUNTS, (const char *[]){ ARG_INT(catalog) }, &rows, f);
+
+    if (rc != RC_OK)
+        return rc;
+    memset(out, 0, STATE_COUNT * sizeof *out);
+    for (int i = 0; i < rows_count(rows); i++) {
+        int64_t state = rows_int(rows, i, "state");
+        if (state >= 0 && state < STATE_COUNT)
+            out[state] = rows_int(rows, i, "n");
+    }
+    return RC_OK;
+}
+
 enum rc device_find(struct store *s, int32_t catalog, const char *id, int64_t *out, struct fault *f)
 {
     auto_with(rows_freep) struct rows *rows = NULL;

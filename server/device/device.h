@@ -104,6 +104,9 @@ struct device {
 struct devices; // what a query found
 struct store;
 
+// How many devices of the catalog are in each state.
+enum rc device_count(struct store *s, int32_t catalog, int64_t out[STATE_COUNT], struct fault *f);
+
 int devices_count(const struct devices *ds);
 void devices_at(const struct devices *ds, int index, struct device *out);
 void devices_free(struct devices *ds); // NULL is fine

@@ -1,6 +1,17 @@
 -- name: device_by_id (catalog, id)
 SELECT * FROM device_row WHERE catalog = $1 AND id = $2;
 
+-- name: device_counts (catalog)
+-- The unwell are few and have an index of their own; all others are healthy.
+WITH unwell AS (
+    SELECT state, count(*) AS n FROM device_state
+     WHERE catalog = $1 AND state <> 1
+     GROUP BY state
+)
+SELECT state, n FROM unwell
+UNION ALL
+SELECT 1, (SELECT count(*) FROM device WHERE catalog = $1) - coalesce(sum(n), 0)::bigint FROM unwell;
+
 -- name: device_number (catalog, id)
 SELECT device FROM device WHERE catalog = $1 AND id = $2;
 

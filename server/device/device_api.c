@@ -15,12 +15,13 @@
 
 DEFINE_AUTO(struct devices *, devices_freep, devices_free)
 
-static handler list, show, change;
+static handler list, show, change, counts;
 
 #define DEVICES "/api/v1/catalogs/{catalog}/devices"
 
 const struct route device_routes[] = {
     { "GET", DEVICES, MAY_SEE_DEVICES, list, 0 },
+    { "GET", "/api/v1/catalogs/{catalog}/device-counts", MAY_SEE_DEVICES, counts, 0 },
     { "GET", DEVICES "/{id}", MAY_SEE_DEVICES, show, 0 },
     { "PATCH", DEVICES "/{id}", MAY_CHANGE_DEVICES, change, ROUTE_IF_MATCH },
     { 0 },
@@ -85,6 +86,19 @@ enum rc device_reply(struct req *q, struct reply *r, int status, const char *id,
 static enum rc show(struct req *q, struct reply *r, struct fault *f)
 {
     return device_reply(q, r, 200, q->params[1], f);
+}
+
+static enum rc counts(struct req *q, struct reply *r, struct fault *f)
+{
+    int64_t n[STATE_COUNT];
+    enum rc rc = device_count(q->store, q->catalog, n, f);
+
+    if (rc != RC_OK)
+        return rc;
+    json_t *o = json_object();
+    for (int s = 0; s < STATE_COUNT; s++)
+        add_int(o, device_state_name((enum device_state)s), n[s]);
+    return reply_json(r, 200, o);
 }
 
 // ---------------------------------------------------------------- list

@@ -121,6 +121,24 @@ static void no_device_is_missed_or_repeated_over_all_pages(void **state)
     assert_int_equal(walk(&everything, 200, ascends, &l), SEEDED);
 }
 
+static void counts_by_state_are_those_of_the_pages_and_quick(void **state)
+{
+    (void)state;
+    struct device_filter in_state = { "", -1, -1 };
+    struct fault f = { 0 };
+    struct last l;
+    int64_t n[STATE_COUNT];
+    int64_t began = clock_mono_ms();
+
+    assert_int_equal(device_count(db, demo, n, &f), RC_OK);
+    assert_true(clock_mono_ms() - began < 500);
+    for (int s = 0; s < STATE_COUNT; s++) {
+        in_state.state = s;
+        memset(&l, 0, sizeof l);
+        assert_int_equal(walk(&in_state, 200, ascends, &l), n[s]);
+    }
+}
+
 static void devices_that_arrive_while_paging_appear_once_at_the_end(void **state)
 {
     (void)state;
@@ -373,6 +391,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_device_is_missed_or_repeated_over_all_pages),
+        cmocka_unit_test(counts_by_state_are_those_of_the_pages_and_quick),
         cmocka_unit_test(devices_that_arrive_while_paging_appear_once_at_the_end),
         cmocka_unit_test(a_state_lists_exactly_its_devices),
         cmocka_unit_test(healthy_and_lifecycle_filters_list_exactly_theirs),
