@@ -1,117 +1,406 @@
-// SPDX-License-Identifier: Apache-2.0
-// The shapes of the REST API.
+// Generated from docs/api/openapi.yaml by npm run types; do not edit.
+
+export type Problem = {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  instance: string;
+  code: string;
+  requestId: string | null;
+};
+
+export type Next = string | null;
+
+export type Time = string;
+
+export type TimeOrNull = string | null;
+
+export type TextOrNull = string | null;
+
+export type Role = 'owner' | 'admin' | 'operator' | 'viewer' | 'auditor';
+
+export type Permission = 'self:read' | 'devices:read' | 'devices:write' | 'devices:claim' | 'trust:read' | 'trust:write' | 'telemetry:read' | 'audit:read' | 'users:read' | 'users:write' | 'catalog:write' | 'tokens:write';
+
+export type SignIn = {
+  name: string;
+  password: string;
+};
+
+export type PasswordChange = {
+  current: string;
+  new: string;
+};
+
+export type Session = {
+  account: SessionAccount;
+  permissions: Permission[];
+  catalogs: string[];
+  csrf: string | null;
+  mustChangePassword: boolean;
+};
+
+export type SessionAccount = {
+  id: string;
+  name: string;
+  role: Role;
+};
+
+export type SessionEntry = {
+  id: string;
+  remote: TextOrNull;
+  agent: TextOrNull;
+  createdAt: Time;
+  seenAt: Time;
+  current: boolean;
+};
+
+export type SessionPage = {
+  items: SessionEntry[];
+  next: Next;
+};
+
+export type User = {
+  id: string;
+  name: string;
+  role: Role;
+  catalog: string | null;
+  disabled: boolean;
+  mustChangePassword: boolean;
+  createdAt: Time;
+};
+
+export type UserPage = {
+  items: User[];
+  next: Next;
+};
+
+export type UserNew = {
+  name: string;
+  role: Role;
+  password: string;
+  catalog?: string | null;
+};
+
+export type UserChange = {
+  role?: Role;
+  password?: string;
+  disabled?: boolean;
+  catalog?: string | null;
+};
+
+export type Token = {
+  id: string;
+  name: string;
+  prefix: string;
+  scopes: Permission[];
+  catalog: TextOrNull;
+  expiresAt: Time;
+  usedAt: TimeOrNull;
+  createdAt: Time;
+};
+
+export type TokenPage = {
+  items: Token[];
+  next: Next;
+};
+
+export type TokenNew = {
+  name: string;
+  scopes: Permission[];
+  expiresInDays: number;
+  catalog?: string | null;
+};
+
+export type TokenMade = Token & {
+  token: string;
+};
+
+export type AuditEntry = {
+  seq: number;
+  at: Time;
+  account: TextOrNull;
+  actor: string;
+  action: string;
+  object: string;
+  count: number;
+  outcome: string;
+  remote: TextOrNull;
+  request: TextOrNull;
+  detail: TextOrNull;
+  hash: string;
+};
+
+export type AuditPage = {
+  items: AuditEntry[];
+  next: Next;
+};
+
+export type AuditReport = {
+  entries: number;
+  ok: boolean;
+  firstBad: number | null;
+  head: string;
+  seal: AuditSeal | null;
+};
+
+export type AuditSeal = {
+  seq: number;
+  at: Time;
+  jws: string;
+};
+
+export type Catalog = {
+  name: string;
+  telemetryHours: number;
+  journalHours: number;
+  createdAt: Time;
+};
+
+export type CatalogPage = {
+  items: Catalog[];
+  next: Next;
+};
+
+export type CatalogChange = {
+  telemetryHours?: number;
+  journalHours?: number;
+};
+
+export type DeviceState = 'healthy' | 'updating' | 'atRisk' | 'quarantined' | 'offline' | 'unknown';
+
+export type DeviceLifecycle = 'registered' | 'claimed' | 'retired';
 
 export type Verdict = 'none' | 'affirming' | 'warning' | 'contraindicated';
-export type State = 'healthy' | 'updating' | 'atRisk' | 'quarantined' | 'offline' | 'unknown';
 
-export interface Session {
-  account: { id: string; name: string; role: string };
-  permissions: string[];
-  catalogs: string[];
-  csrf: string;
-  mustChangePassword: boolean;
-}
+export type Tags = Record<string, string>;
 
-export interface Certificate {
-  kind: string;
+export type Certificate = {
+  kind: 'operational' | 'quarantine';
   serial: string;
-  notBefore: string;
-  notAfter: string;
-}
+  notBefore: Time;
+  notAfter: Time;
+};
 
-export interface Device {
+export type CertificateOrNull = Certificate | null;
+
+export type Device = {
   id: string;
-  name: string | null;
+  name: TextOrNull;
   fingerprint: string;
-  lifecycle: string;
-  state: State;
-  stateReason: string | null;
-  stateSince: string | null;
+  lifecycle: DeviceLifecycle;
+  state: DeviceState;
+  stateReason: TextOrNull;
+  stateSince: TimeOrNull;
   online: boolean;
-  osVersion: string | null;
-  model: string | null;
-  lastSeen: string | null;
-  tags: Record<string, unknown>;
-  verdict: Verdict | null;
-  attestedAt: string | null;
-  certificate: Certificate | null;
-  createdAt: string;
-  claimedAt: string | null;
-}
+  product: TextOrNull;
+  group: TextOrNull;
+  osVersion: TextOrNull;
+  model: TextOrNull;
+  lastSeen: TimeOrNull;
+  tags: Tags;
+  verdict: Verdict;
+  attestedAt: TimeOrNull;
+  certificate: CertificateOrNull;
+  createdAt: Time;
+  claimedAt: TimeOrNull;
+};
 
-export interface Finding {
-  component?: string | null;
-  expected?: string | null;
-  found?: string | null;
-  remedy?: string | null;
+export type DevicePage = {
+  items: Device[];
+  next: Next;
+};
+
+export type DeviceCounts = {
+  healthy: number;
+  updating: number;
+  atRisk: number;
+  quarantined: number;
+  offline: number;
+  unknown: number;
+};
+
+export type DeviceNew = {
+  publicKey: string;
+  name?: string;
+  tags?: Tags;
+};
+
+export type DeviceChange = {
+  name?: string | null;
+  tags?: Record<string, string | null> | null;
+};
+
+export type Claim = {
+  name?: string;
+};
+
+export type Claims = {
+  devices: DeviceNew[];
+};
+
+export type ClaimProblem = {
+  index: number;
   text: string;
-}
+};
 
-export interface Measurement {
+export type ClaimsResult = {
+  claimed: number;
+  already: number;
+  problems: ClaimProblem[];
+};
+
+export type Finding = {
+  component: string;
+  expected: TextOrNull;
+  found: TextOrNull;
+  remedy: TextOrNull;
+  text: string;
+};
+
+export type LogEntry = {
   pcr: number;
   component: string;
-  version: string | null;
+  version: string;
   sha256: string;
   known: boolean;
-}
+};
 
-export interface Evidence {
-  verdict: Verdict | null;
-  attestedAt: string | null;
-  attester: string | null;
+export type Evidence = {
+  verdict: Verdict;
+  attestedAt: TimeOrNull;
+  attester: TextOrNull;
   findings: Finding[];
-  claims: Record<string, unknown> | null;
-  log: Measurement[];
-  certificate: Certificate | null;
+  claims: Record<string, unknown>;
+  log: LogEntry[];
+  certificate: CertificateOrNull;
   eat: string | null;
-}
+};
 
-export interface Series {
+export type ReferenceValue = {
+  id: string;
+  component: string;
+  version: string;
+  sha256: string;
+  svn: number;
+  source: string;
+  createdAt: Time;
+};
+
+export type ReferenceValuePage = {
+  items: ReferenceValue[];
+  next: Next;
+};
+
+export type ReferenceValueNew = {
+  component: string;
+  version: string;
+  sha256: string;
+  svn?: number;
+  source?: string;
+};
+
+export type ReferenceValues = {
+  values: ReferenceValueNew[];
+};
+
+export type ReferenceValuesResult = {
+  added: number;
+  already: number;
+};
+
+export type Point = [number, number];
+
+export type Series = {
   metric: string;
-  points: [number, number][];
-}
+  points: Point[];
+};
 
-export interface Telemetry {
+export type Telemetry = {
   from: number;
   to: number;
   series: Series[];
   truncated: boolean;
-}
+};
 
-export interface LastReading {
+export type LastTelemetry = {
   t: number | null;
   m: Record<string, number>;
-}
+};
 
-export interface JournalEntry {
+export type Level = 'error' | 'warn' | 'info' | 'debug';
+
+export type JournalEntry = {
   t: number;
   event: boolean;
-  level: string;
-  name?: string | null;
-  source?: string | null;
+  level: Level;
+  name: TextOrNull;
+  source: TextOrNull;
   text: string;
-  fields?: Record<string, unknown> | null;
-}
+  fields: Record<string, unknown> | null;
+};
 
-export interface Token {
-  id: string;
-  name: string;
-  prefix: string;
-  scopes: string[];
-  createdAt: string;
-  expiresAt: string;
-  usedAt: string | null;
-  token?: string;
-}
+export type JournalPage = {
+  items: JournalEntry[];
+  next: Next;
+};
 
-export interface Catalog {
-  name: string;
-  telemetryHours?: number;
-  journalHours?: number;
-  states?: Partial<Record<State, number>>;
-}
+export type LiveTicketNew = {
+  catalog: string;
+};
 
-export interface Page<T> {
-  items: T[];
-  next: string | null;
+export type LiveTicket = {
+  ticket: string;
+  expiresIn: number;
+};
+
+export type System = {
+  version: string;
+  startedAt: TimeOrNull;
+  time: Time;
+  ready: boolean;
+  parts: Record<string, unknown> | null;
+};
+
+export interface Routes {
+  'POST /session': { path: {}; query: {}; body: SignIn; answer: Session };
+  'GET /session': { path: {}; query: {}; body: undefined; answer: Session };
+  'DELETE /session': { path: {}; query: {}; body: undefined; answer: undefined };
+  'POST /session/password': { path: {}; query: {}; body: PasswordChange; answer: Session };
+  'GET /sessions': { path: {}; query: {}; body: undefined; answer: SessionPage };
+  'DELETE /sessions/{id}': { path: { id: string }; query: {}; body: undefined; answer: undefined };
+  'GET /users': { path: {}; query: { limit?: number; cursor?: string }; body: undefined; answer: UserPage };
+  'POST /users': { path: {}; query: {}; body: UserNew; answer: User };
+  'GET /users/{id}': { path: { id: string }; query: {}; body: undefined; answer: User };
+  'PATCH /users/{id}': { path: { id: string }; query: {}; body: UserChange; answer: User };
+  'DELETE /users/{id}': { path: { id: string }; query: {}; body: undefined; answer: undefined };
+  'GET /tokens': { path: {}; query: { limit?: number; cursor?: string }; body: undefined; answer: TokenPage };
+  'POST /tokens': { path: {}; query: {}; body: TokenNew; answer: TokenMade };
+  'DELETE /tokens/{id}': { path: { id: string }; query: {}; body: undefined; answer: undefined };
+  'GET /audit': { path: {}; query: { limit?: number; cursor?: string }; body: undefined; answer: AuditPage };
+  'GET /audit/verify': { path: {}; query: {}; body: undefined; answer: AuditReport };
+  'GET /catalogs/{catalog}/audit': { path: { catalog: string }; query: { limit?: number; cursor?: string }; body: undefined; answer: AuditPage };
+  'GET /catalogs/{catalog}/audit/verify': { path: { catalog: string }; query: {}; body: undefined; answer: AuditReport };
+  'GET /catalogs': { path: {}; query: { limit?: number; cursor?: string }; body: undefined; answer: CatalogPage };
+  'GET /catalogs/{catalog}': { path: { catalog: string }; query: {}; body: undefined; answer: Catalog };
+  'PATCH /catalogs/{catalog}': { path: { catalog: string }; query: {}; body: CatalogChange; answer: Catalog };
+  'GET /catalogs/{catalog}/ca': { path: { catalog: string }; query: {}; body: undefined; answer: undefined };
+  'GET /catalogs/{catalog}/devices': { path: { catalog: string }; query: { limit?: number; cursor?: string; q?: string; state?: DeviceState; lifecycle?: DeviceLifecycle }; body: undefined; answer: DevicePage };
+  'POST /catalogs/{catalog}/devices': { path: { catalog: string }; query: {}; body: DeviceNew; answer: Device };
+  'GET /catalogs/{catalog}/device-counts': { path: { catalog: string }; query: {}; body: undefined; answer: DeviceCounts };
+  'GET /catalogs/{catalog}/devices/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Device };
+  'PATCH /catalogs/{catalog}/devices/{id}': { path: { catalog: string; id: string }; query: {}; body: DeviceChange; answer: Device };
+  'POST /catalogs/{catalog}/devices/{id}/claim': { path: { catalog: string; id: string }; query: {}; body: Claim; answer: Device };
+  'POST /catalogs/{catalog}/devices/{id}/unclaim': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Device };
+  'POST /catalogs/{catalog}/claims': { path: { catalog: string }; query: {}; body: Claims; answer: ClaimsResult };
+  'GET /catalogs/{catalog}/devices/{id}/evidence': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Evidence };
+  'GET /catalogs/{catalog}/reference-values': { path: { catalog: string }; query: { limit?: number; cursor?: string }; body: undefined; answer: ReferenceValuePage };
+  'POST /catalogs/{catalog}/reference-values': { path: { catalog: string }; query: {}; body: ReferenceValueNew | ReferenceValues; answer: ReferenceValuesResult };
+  'DELETE /catalogs/{catalog}/reference-values/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: undefined };
+  'GET /catalogs/{catalog}/devices/{id}/telemetry': { path: { catalog: string; id: string }; query: { from?: number; to?: number; metrics?: string; points?: number }; body: undefined; answer: Telemetry };
+  'GET /catalogs/{catalog}/devices/{id}/telemetry/last': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: LastTelemetry };
+  'GET /catalogs/{catalog}/devices/{id}/journal': { path: { catalog: string; id: string }; query: { limit?: number; cursor?: string; level?: Level; event?: boolean }; body: undefined; answer: JournalPage };
+  'POST /live-tickets': { path: {}; query: {}; body: LiveTicketNew; answer: LiveTicket };
+  'GET /system': { path: {}; query: {}; body: undefined; answer: System };
+  'GET /openapi.json': { path: {}; query: {}; body: undefined; answer: Record<string, unknown> };
 }

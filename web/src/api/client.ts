@@ -2,22 +2,15 @@
 //
 // client: the REST API, typed, in one function.
 //
-//   call('GET', '/session') --fetch--> JSON | Problem
+//   call('GET /session', {}) --fetch--> JSON | Problem
 //
 // The cookie travels by itself; anything but GET carries the CSRF token of the
 // session. A failed call throws a Problem that knows what the server said and
 // the request id to look for in its log. A 401 ends the session in this tab.
 
 import { signal } from '@preact/signals';
-
-export type Query = Record<string, string | number | null | undefined>;
-
-interface ProblemBody {
-  title?: string;
-  detail?: string;
-  code?: string;
-  requestId?: string;
-}
+import type { Problem as ProblemBody, Routes } from './api';
+import { t } from '../i18n/i18n';
 
 export class Problem extends Error {
   constructor(
@@ -30,7 +23,6 @@ export class Problem extends Error {
   }
 }
 
-export const unreachable = signal(false);
 export const latency = signal<number | null>(null); // ms, the last round trip
 let csrf = '';
 let signedOut = () => {};
@@ -38,13 +30,21 @@ let signedOut = () => {};
 export const setCsrf = (text: string) => (csrf = text);
 export const onSignedOut = (run: () => void) => (signedOut = run);
 
-export function address(path: string, query: Query = {}): string {
+type Method<R> = R extends `${infer M} ${string}` ? M : never;
+type Path<T> = keyof T extends never ? { path?: undefined } : { path: T };
+type Query<T> = keyof T extends never ? { query?: undefined } : { query?: { [k in keyof T]?: T[k] | null } };
+type Body<T> = [T] extends [undefined] ? { body?: undefined } : { body: T };
+export type Request<R extends keyof Routes> = Path<Routes[R]['path']> & Query<Routes[R]['query']>
+  & Body<Routes[R]['body']> & { signal?: AbortSignal };
+
+// '/devices/{id}', { id: 'a' }, { limit: 2 } --> '/api/v1/devices/a?limit=2'
+export function address(pattern: string, path: Record<string, string> = {}, query: object = {}): string {
   const search = new URLSearchParams();
   for (const [k, v] of Object.entries(query)) {
     if (v !== null && v !== undefined && v !== '') search.set(k, String(v));
   }
   const text = search.toString();
-  return '/api/v1' + path + (text ? '?' + text : '');
+  return '/api/v1' + pattern.replace(/\{(\w+)\}/g, (_, k: string) => encodeURIComponent(path[k] ?? '')) + (text ? '?' + text : '');
 }
 
 async function reach(method: string, url: string, body: unknown, signal?: AbortSignal) {
@@ -61,31 +61,24 @@ async function reach(method: string, url: string, body: unknown, signal?: AbortS
 }
 
 async function problem(answer: Response): Promise<Problem> {
-  const body: ProblemBody = await answer.json().catch(() => ({}));
+  const body: Partial<ProblemBody> = await answer.json().catch(() => ({}));
   const text = body.detail ?? body.title ?? `${answer.status} ${answer.statusText}`;
   return new Problem(answer.status, text, body.code ?? '', body.requestId ?? answer.headers.get('x-request-id') ?? '');
 }
 
-export async function call<T>(
-  method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string,
-  { query, body, signal }: { query?: Query; body?: unknown; signal?: AbortSignal } = {},
-): Promise<T> {
+export async function call<R extends keyof Routes>(route: R, request: Request<R>): Promise<Routes[R]['answer']> {
+  type Answer = Routes[R]['answer'];
+  const [method, pattern] = route.split(' ') as [Method<R>, string];
+  const { path, query, body, signal } = request as { path?: Record<string, string>; query?: object; body?: unknown; signal?: AbortSignal };
   let answer: Response;
   try {
-    answer = await reach(method, address(path, query), body, signal);
+    answer = await reach(method, address(pattern, path, query), body, signal);
   } catch (e) {
     if (signal?.aborted) throw e;
-    unreachable.value = true;
-    throw new Problem(0, 'The server did not answer.');
+    throw new Problem(0, t('error.unreachable'));
   }
-  unreachable.value = answer.status === 502 || answer.status === 503 || answer.status === 504;
-  if (answer.ok) return answer.status === 204 ? (undefined as T) : ((await answer.json()) as T);
+  if (answer.ok) return answer.status === 204 ? (undefined as Answer) : ((await answer.json()) as Answer);
   const failed = await problem(answer);
-  if (failed.status === 401 && path !== '/session') signedOut();
+  if (failed.status === 401 && pattern !== '/session') signedOut();
   throw failed;
 }
-
-export const get = <T>(path: string, query?: Query, signal?: AbortSignal) =>
-  call<T>('GET', path, { query, signal });
-export const post = <T>(path: string, body?: unknown) => call<T>('POST', path, { body });
-export const drop = (path: string) => call<void>('DELETE', path);

@@ -9,8 +9,8 @@
 // changes only when nobody is reading (frozen is false) or by adopt().
 
 import { batch, signal, type Signal } from '@preact/signals';
-import type { Catalog, Device, Page, State } from '../api/api';
-import { get } from '../api/client';
+import type { Device, DevicePage, DeviceState } from '../api/api';
+import { call } from '../api/client';
 import type { Frame } from './live';
 
 export interface Row extends Device {
@@ -25,14 +25,14 @@ export interface Filter {
 
 interface Change {
   id: string;
-  state?: State;
+  state?: DeviceState;
   stateReason?: string | null;
   online?: boolean;
   lastSeen?: number | null;
   m?: Record<string, number>;
 }
 
-export type Counts = Partial<Record<State, number>>;
+export type Counts = Partial<Record<DeviceState, number>>;
 
 const PAGE = 200;
 
@@ -64,9 +64,11 @@ export class Fleet {
     return this.next !== null;
   }
 
-  private page(cursor: string | null, signal?: AbortSignal) {
+  private page(cursor: string | null, signal?: AbortSignal): Promise<DevicePage> {
     const { q, state } = this.filter;
-    return get<Page<Device>>(`/catalogs/${this.catalog}/devices`, { limit: PAGE, cursor, q, state }, signal);
+    return call('GET /catalogs/{catalog}/devices', {
+      path: { catalog: this.catalog }, query: { limit: PAGE, cursor, q, state: state as DeviceState }, ...(signal ? { signal } : {}),
+    });
   }
 
   private put(devices: Device[]): string[] {
@@ -156,10 +158,14 @@ export class Fleet {
   }
 
   private async count(): Promise<void> {
-    this.counts.value = (await get<Catalog>(`/catalogs/${this.catalog}`)).states ?? null;
+    try {
+      this.counts.value = await call('GET /catalogs/{catalog}/device-counts', { path: { catalog: this.catalog } });
+    } catch {
+      // The old counts stay in sight; the next round asks again.
+    }
   }
 
-  private moved(from: State, to: State): void {
+  private moved(from: DeviceState, to: DeviceState): void {
     const c = this.counts.peek();
     if (c && from !== to) this.counts.value = { ...c, [from]: Math.max(0, (c[from] ?? 0) - 1), [to]: (c[to] ?? 0) + 1 };
   }

@@ -10,7 +10,7 @@
 // shows again each starts with one snapshot.
 
 import { signal } from '@preact/signals';
-import { Problem, latency, post } from '../api/client';
+import { Problem, call, latency } from '../api/client';
 
 export interface Frame {
   topic: string;
@@ -128,7 +128,7 @@ async function connect(): Promise<void> {
   if (status.value.state !== 'waiting') status.value = { state: 'connecting' };
   const wanted = catalogName;
   try {
-    const { ticket } = await post<{ ticket: string }>('/live-tickets', { catalog: wanted });
+    const { ticket } = await call('POST /live-tickets', { body: { catalog: wanted } });
     if (catalogName !== wanted || socket) return;
     open(ticket);
   } catch (e) {

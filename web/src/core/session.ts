@@ -5,8 +5,8 @@
 //   loading --GET /session--> nobody | somebody --DELETE /session--> nobody
 
 import { computed, signal } from '@preact/signals';
-import type { Session } from '../api/api';
-import { Problem, call, get, onSignedOut, post, setCsrf } from '../api/client';
+import type { Permission, Session } from '../api/api';
+import { Problem, call, onSignedOut, setCsrf } from '../api/client';
 import { matches, path } from './router';
 
 export const session = signal<Session | null>(null);
@@ -20,7 +20,7 @@ export const catalog = computed(() => {
 });
 export const devicesHref = (id = '') => `/c/${catalog.value}/devices${id ? '/' + encodeURIComponent(id) : ''}`;
 
-export const may = (permission: string) => session.value?.permissions.includes(permission) ?? false;
+export const may = (permission: Permission) => session.value?.permissions.includes(permission) ?? false;
 
 function take(s: Session | null): void {
   setCsrf(s?.csrf ?? '');
@@ -34,7 +34,7 @@ onSignedOut(() => {
 
 export async function loadSession(): Promise<void> {
   try {
-    take(await get<Session>('/session'));
+    take(await call('GET /session', {}));
     loading.value = false;
   } catch (e) {
     if (!(e instanceof Problem) || e.status !== 401) throw e;
@@ -44,16 +44,15 @@ export async function loadSession(): Promise<void> {
 }
 
 export async function signIn(name: string, password: string): Promise<void> {
-  take(await post<Session>('/session', { name, password }));
+  take(await call('POST /session', { body: { name, password } }));
   endedByServer.value = false;
 }
 
 export async function changePassword(current: string, next: string): Promise<void> {
-  const s = await post<Session | undefined>('/session/password', { current, new: next });
-  take(s?.account ? s : await get<Session>('/session'));
+  take(await call('POST /session/password', { body: { current, new: next } }));
 }
 
 export async function signOut(): Promise<void> {
-  await call<void>('DELETE', '/session');
+  await call('DELETE /session', {});
   take(null);
 }

@@ -5,8 +5,8 @@
 //   GET device, telemetry, journal --> shown --device:<id> frames--> shown, newer
 
 import { batch, signal } from '@preact/signals';
-import type { Device, Evidence, JournalEntry, LastReading, Page, State, Telemetry } from '../api/api';
-import { get } from '../api/client';
+import type { Device, DeviceState, Evidence, JournalEntry, Level } from '../api/api';
+import { call } from '../api/client';
 import type { Frame } from './live';
 import { append, type Point } from './series';
 
@@ -18,8 +18,9 @@ interface Reading {
   m: Record<string, number>;
 }
 
-interface DeviceState {
-  state?: State;
+// What of a device changes while one looks.
+interface Moves {
+  state?: DeviceState;
   stateReason?: string | null;
   stateSince?: string | number | null;
   online?: boolean;
@@ -27,7 +28,7 @@ interface DeviceState {
 }
 
 interface Members {
-  device?: DeviceState;
+  device?: Moves;
   readings?: Reading[];
   journal?: JournalEntry[];
 }
@@ -47,21 +48,21 @@ export class Watch {
   readonly more = signal<string | null>(null); // cursor of older lines
   private hold = false;
   private waiting: JournalEntry[] = [];
-  private level = '';
+  private level: Level | '' = '';
+  private readonly path: { catalog: string; id: string };
   private span = 0;
-  private readonly base: string;
 
   constructor(catalog: string, readonly id: string) {
-    this.base = `/catalogs/${catalog}/devices/${encodeURIComponent(id)}`;
+    this.path = { catalog, id };
   }
 
   async load(evidence: boolean): Promise<void> {
     try {
-      const d = await get<Device>(this.base);
+      const d = await call('GET /catalogs/{catalog}/devices/{id}', { path: this.path });
       this.device.value = d;
       this.seen.value ??= d.lastSeen;
       this.error.value = null;
-      if (evidence) this.evidence.value = await get<Evidence>(`${this.base}/evidence`);
+      if (evidence) this.evidence.value = await call('GET /catalogs/{catalog}/devices/{id}/evidence', { path: this.path });
     } catch (e) {
       this.error.value = e;
     }
@@ -69,7 +70,7 @@ export class Watch {
 
   async loadLast(): Promise<void> {
     try {
-      const { m } = await get<LastReading>(`${this.base}/telemetry/last`);
+      const { m } = await call('GET /catalogs/{catalog}/devices/{id}/telemetry/last', { path: this.path });
       this.last.value = { ...m, ...this.last.peek() };
     } catch (e) {
       this.telemetryError.value = e;
@@ -80,8 +81,8 @@ export class Watch {
     this.span = span;
     const to = Date.now();
     try {
-      const answer = await get<Telemetry>(`${this.base}/telemetry`, {
-        from: to - span, to, metrics: metrics.join(','), points: 600,
+      const answer = await call('GET /catalogs/{catalog}/devices/{id}/telemetry', {
+        path: this.path, query: { from: to - span, to, metrics: metrics.join(','), points: 600 },
       });
       if (span !== this.span) return;
       batch(() => {
@@ -100,11 +101,13 @@ export class Watch {
     }
   }
 
-  async loadLog(level: string, older = false): Promise<void> {
+  async loadLog(level: Level | '', older = false): Promise<void> {
     this.level = level;
     try {
       const cursor = older ? this.more.peek() : null;
-      const page = await get<Page<JournalEntry>>(`${this.base}/journal`, { limit: LOG_PAGE, level, cursor });
+      const page = await call('GET /catalogs/{catalog}/devices/{id}/journal', {
+        path: this.path, query: { limit: LOG_PAGE, level: level || null, cursor },
+      });
       if (level !== this.level) return;
       batch(() => {
         this.log.value = older ? [...this.log.peek(), ...page.items] : page.items;

@@ -5,7 +5,7 @@
 //   ?q&state --> Fleet --> rows in sight --subscribe--> values in place
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { State } from '../api/api';
+import type { DeviceState } from '../api/api';
 import { Fleet, type Row } from '../core/fleet';
 import { renew, subscribe } from '../core/live';
 import { foremost, label, write } from '../core/metrics';
@@ -60,7 +60,7 @@ function Census({ fleet, state }: { fleet: Fleet; state: string }) {
   );
 }
 
-function Tile({ state, label, n, value, here }: { state?: State; label: string; n: number | null; value: string; here: boolean }) {
+function Tile({ state, label, n, value, here }: { state?: DeviceState; label: string; n: number | null; value: string; here: boolean }) {
   return (
     <li>
       <button type="button" aria-pressed={here} onClick={() => setQuery({ state: here ? null : value || null })}>

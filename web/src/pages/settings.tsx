@@ -3,8 +3,8 @@
 // settings: what concerns the person who is signed in: password, API tokens, this browser.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { Page as PageOf, Token } from '../api/api';
-import { drop, get, post } from '../api/client';
+import type { Permission, Token, TokenMade } from '../api/api';
+import { call } from '../api/client';
 import { setShortcuts, shortcuts } from '../core/prefs';
 import { may, session, signOut } from '../core/session';
 import { Ago } from '../core/time';
@@ -26,19 +26,20 @@ function Secret({ token }: { token: string }) {
   );
 }
 
-function NewToken({ onMade }: { onMade: (made: Token) => void }) {
+function NewToken({ onMade }: { onMade: (made: TokenMade) => void }) {
   const [error, setError] = useState<unknown>(null);
+  const [days, setDays] = useState(30);
   const form = useRef<HTMLFormElement>(null);
   const scopes = session.value!.permissions;
 
   async function submit(e: Event) {
     e.preventDefault();
     const data = new FormData(form.current!);
-    const expiresAt = new Date(Date.now() + Number(data.get('days')) * 86_400_000).toISOString();
     setError(null);
     try {
-      onMade(await post<Token>('/tokens', { name: String(data.get('name')), scopes: data.getAll('scope').map(String), expiresAt }));
+      onMade(await call('POST /tokens', { body: { name: String(data.get('name')), scopes: data.getAll('scope') as Permission[], expiresInDays: days } }));
       form.current!.reset();
+      setDays(30);
     } catch (failure) {
       setError(failure);
     }
@@ -54,7 +55,7 @@ function NewToken({ onMade }: { onMade: (made: Token) => void }) {
         </div>
         <div class="field">
           <label for="token-days">{t('tokens.lasts')}</label>
-          <select class="input" id="token-days" name="days">{DAYS.map(n => <option key={n} value={n} selected={n === 30}>{t('tokens.days', { n })}</option>)}</select>
+          <select class="input" id="token-days" value={days} onChange={e => setDays(Number((e.target as HTMLSelectElement).value))}>{DAYS.map(n => <option key={n} value={n}>{t('tokens.days', { n })}</option>)}</select>
         </div>
       </div>
       <fieldset class="scopes field">
@@ -86,7 +87,7 @@ function Tokens() {
   const [secret, setSecret] = useState('');
   async function load() {
     try {
-      setTokens((await get<PageOf<Token>>('/tokens', { limit: 200 })).items);
+      setTokens((await call('GET /tokens', { query: { limit: 200 } })).items);
       setError(null);
     } catch (failure) {
       setError(failure);
@@ -94,7 +95,7 @@ function Tokens() {
   }
   async function remove(id: string) {
     try {
-      await drop(`/tokens/${id}`);
+      await call('DELETE /tokens/{id}', { path: { id } });
       await load();
     } catch (failure) {
       setError(failure);
@@ -116,7 +117,7 @@ function Tokens() {
       <div class="pad form divided">
         {secret ? <Secret token={secret} /> : null}
         <NewToken onMade={made => {
-          setSecret(made.token ?? '');
+          setSecret(made.token);
           void load();
         }} />
       </div>

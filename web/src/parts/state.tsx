@@ -2,10 +2,10 @@
 //
 // state: what a device's state looks like. Shape, colour and word, always together.
 
-import type { State } from '../api/api';
+import type { DeviceState } from '../api/api';
 import { named, t } from '../i18n/i18n';
 
-export const STATES: State[] = ['quarantined', 'atRisk', 'offline', 'unknown', 'updating', 'healthy'];
+export const STATES: DeviceState[] = ['quarantined', 'atRisk', 'offline', 'unknown', 'updating', 'healthy'];
 
 const CLASS: Record<string, string> = { atRisk: 'risk', quarantined: 'quar' };
 export const stateClass = (s: string) => CLASS[s] ?? s;
@@ -43,5 +43,5 @@ export const StatePill = ({ state }: { state: string }) => (
 export const verdictSentence = (v: string | null) => t(
   v === 'affirming' ? 'verdict.affirming' : v === 'warning' ? 'verdict.warning'
     : v === 'contraindicated' ? 'verdict.contraindicated' : 'verdict.none');
-export const verdictState = (v: string | null): State =>
+export const verdictState = (v: string | null): DeviceState =>
   v === 'affirming' ? 'healthy' : v === 'warning' ? 'atRisk' : v === 'contraindicated' ? 'quarantined' : 'unknown';

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import test from 'node:test';
+import { address } from '../src/api/client';
+import { elapsed } from '../src/core/elapsed';
+import { foremost, label, tick, write } from '../src/core/metrics';
+import { append, columns, summary, type Point } from '../src/core/series';
+import en from '../src/i18n/en.json';
+import { fill, t } from '../src/i18n/i18n';
+import { windowOf } from '../src/parts/virtual';
+
+declare const WEB_DIR: string;
+
+test('a message fills its holes and picks its plural', () => {
+  assert.equal(t('devices.newer', { n: 1 }), 'Show 1 newer device');
+  assert.equal(t('devices.newer', { n: 1400 }), 'Show 1,400 newer devices');
+  assert.equal(fill('{a} of {b}', { a: 'x' }), 'x of {b}');
+});
+
+test('every message that is asked for exists, every message is asked for', () => {
+  const files = ['core', 'pages', 'parts'].flatMap(d => readdirSync(`${WEB_DIR}/src/${d}`).map(f => `${WEB_DIR}/src/${d}/${f}`));
+  const source = [...files, `${WEB_DIR}/src/main.tsx`, `${WEB_DIR}/src/api/client.ts`].map(f => readFileSync(f, 'utf8')).join('\n');
+  const open = /^(state|level|range|col|claim|dbgstat|attester|certificate|metric|verdict)\./;
+  for (const key of Object.keys(en)) assert.ok(open.test(key) || source.includes(`'${key}'`), `${key} is asked for nowhere`);
+});
+
+test('a span is told in its largest unit', () => {
+  assert.deepEqual(elapsed(-1500), { n: 0, unit: 'second' });
+  assert.deepEqual(elapsed(-59_000), { n: -59, unit: 'second' });
+  assert.deepEqual(elapsed(7_200_000), { n: 2, unit: 'hour' });
+  assert.deepEqual(elapsed(-400 * 86_400_000), { n: -1, unit: 'year' });
+});
+
+test('a reading is written with its unit and a steady width', () => {
+  assert.equal(write('cpu.load', 0.1234), '12.3 %');
+  assert.equal(write('mem.used', 4.1e9), '4.10 GB');
+  assert.equal(write('net.rx', 42_000), '42.0 kB/s');
+  assert.equal(write('temp.motor', 58), '58.0 °C');
+  assert.equal(write('vibration.mm_s', 2.1), '2.10 mm/s');
+  assert.equal(write('power.w', 2350.4), '2,350 W');
+  assert.equal(write('uptime', 271_000), '3.14 d');
+  assert.equal(write('door.open', 1), 'Yes');
+  assert.equal(write('anything', undefined), '–');
+  assert.equal(write('anything', NaN), '–');
+  assert.equal(tick('temp.motor', 40), '40 °C');
+  assert.equal(tick('door.open', 0.5), '');
+});
+
+test('a metric without a catalogue entry is named by its words', () => {
+  assert.equal(label('cpu.load'), 'CPU');
+  assert.equal(label('temp.motor'), 'Motor temp');
+  assert.equal(label('vibration.mm_s'), 'Vibration');
+  assert.equal(label('run.seconds'), 'Run');
+  assert.equal(label('queue_depth'), 'Queue depth');
+});
+
+test('the foremost readings are the telling ones, the same each time', () => {
+  const host = ['uptime', 'net.rx', 'mem.total', 'mem.used', 'disk.total', 'cpu.load1', 'cpu.load', 'temp.cpu'];
+  assert.deepEqual(foremost(host, 3), ['cpu.load', 'mem.used', 'temp.cpu']);
+  assert.deepEqual(foremost(host.reverse(), 3), ['cpu.load', 'mem.used', 'temp.cpu']);
+});
+
+test('a long silence is a gap, not a line', () => {
+  const points: Point[] = [[0, 1], [1000, 2], [2000, 3], [60_000, 4]];
+  const [xs, ys] = columns(points);
+  assert.deepEqual(ys, [1, 2, 3, null, 4]);
+  assert.ok(xs.every((x, i) => i === 0 || x > xs[i - 1]!));
+  assert.deepEqual(columns([]), [[], []]);
+});
+
+test('live points follow history once, and the window moves on', () => {
+  const points: Point[] = [[1000, 1], [2000, 2], [3000, 3]];
+  assert.deepEqual(append(points, [[2000, 9], [3000, 9], [4000, 4]], 2000), [[2000, 2], [3000, 3], [4000, 4]]);
+  assert.deepEqual(append(points, [], 9000), []);
+  assert.deepEqual(summary(points), { last: 3, min: 1, max: 3 });
+  assert.equal(summary([]), null);
+});
+
+test('only the rows in sight are drawn, with a few to spare', () => {
+  assert.deepEqual(windowOf(0, 400, 40, 100_000), { first: 0, last: 18 });
+  assert.deepEqual(windowOf(40_000, 400, 40, 100_000), { first: 992, last: 1018 });
+  assert.deepEqual(windowOf(0, 400, 40, 3), { first: 0, last: 3 });
+});
+
+test('an address escapes what is put into it', () => {
+  assert.equal(address('/catalogs/{catalog}/devices', { catalog: 'a/b' }, { q: 'x y&z', state: null, limit: 2 }),
+    '/api/v1/catalogs/a%2Fb/devices?q=x+y%26z&limit=2');
+});
