@@ -17,7 +17,7 @@
 
 #define FLUSH_AT        1000 // messages; below that the linger decides
 #define BYTES_A_MESSAGE 512  // of the pending ones, on average at most
-#define FENCE_WAIT_MS   15000
+#define FENCE_WAIT_MS   10000
 #define STOP_WAIT_MS    5000
 #define LAG_ALARM_S     10
 #define ATTACH_TIMEOUT  5000
