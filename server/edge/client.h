@@ -246,8 +246,8 @@ void file_answer(struct client *c, const struct edge_file *f);
 // edge_rest, edge_backend
 void rest_answer(struct client *c);
 void rest_put(struct client *c, bool first);
-void rest_leave(struct client *c);                       // out of the queue
-void rest_lost(struct client *c, bool kept, bool begun); // its backend connection broke
+void rest_leave(struct client *c);                          // out of the queue
+void rest_lost(struct client *c, bool unheard, bool begun); // its connection broke
 void rest_begin(struct client *c, const struct head *answer, const char *at, bool rechunk);
 void rest_data(struct client *c, const char *data, size_t len);
 void rest_end(struct client *c);

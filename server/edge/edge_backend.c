@@ -45,7 +45,6 @@ struct backend {
     struct chunk chunk;
     size_t body_sent;
     int64_t left; // of the answer's body
-    uint64_t served;
     int64_t opened_at;
     enum backend_state state;
     enum framing framing;
@@ -65,7 +64,6 @@ static void opened(struct backend *b)
 {
     count(b->edge, backend_opens);
     count(b->edge, backend_open);
-    b->served = 0;
     b->opened_at = reactor_now(b->edge->reactor);
     b->state = BACKEND_IDLE;
     reactor_disarm(&b->timer);
@@ -143,13 +141,12 @@ static void drop(struct backend *b)
 static void lost(struct backend *b)
 {
     struct client *c = b->client;
-    bool kept = b->served > 0 && !b->heard;
-    bool begun = b->begun;
+    bool unheard = !b->heard, begun = b->begun;
 
     b->client = NULL;
     drop(b);
     if (c)
-        rest_lost(c, kept, begun);
+        rest_lost(c, unheard, begun);
 }
 
 // ---------------------------------------------------------------- sending
@@ -250,7 +247,6 @@ static void answer_done(struct backend *b, bool more_came)
         return;
     }
     count_down(b->edge, busy);
-    b->served++;
     b->state = BACKEND_IDLE;
     reactor_disarm(&b->timer);
     reactor_change(b->edge->reactor, &b->watch, EPOLLIN);

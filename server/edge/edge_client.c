@@ -69,11 +69,15 @@ static void request_gone(struct client *c)
     request_free(c);
 }
 
-// The path alone: a query may hold what a log must not.
+// The path alone: a query may hold what a log must not. What a backend answered, it has
+// logged under the same request id.
 static void request_log(const struct client *c)
 {
     const struct request *q = c->req;
     struct log_ctx ctx = { .area = "edge", .req = q->id, .peer = q->remote };
+
+    if (q->finished)
+        return;
 
     log_info(&ctx, "%s %.200s %d %llu bytes %.1f ms", q->path ? method_name(q->head.method) : "-",
              q->path ? q->path : "-", q->status, (unsigned long long)q->sent,

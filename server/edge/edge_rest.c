@@ -269,7 +269,7 @@ void rest_end(struct client *c)
 }
 
 // Asking again is harmless only for what merely reads, and once is enough.
-void rest_lost(struct client *c, bool kept, bool begun)
+void rest_lost(struct client *c, bool unheard, bool begun)
 {
     struct request *q = c->req;
 
@@ -277,7 +277,7 @@ void rest_lost(struct client *c, bool kept, bool begun)
     if (begun) { // a cut answer must not look whole
         c->broken = true;
         client_close(c);
-    } else if (kept && !q->retried &&
+    } else if (unheard && !q->retried &&
                (q->head.method == METHOD_GET || q->head.method == METHOD_HEAD)) {
         q->retried = true;
         count(c->edge, backend_retries);

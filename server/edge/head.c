@@ -220,6 +220,9 @@ static enum head_state read_status_line(struct head *h, const char *at, struct s
         !is_digit(line[9]) || !is_digit(line[10]) || !is_digit(line[11]) ||
         (s.len > 12 && line[12] != ' '))
         return refuse(h, 400, "the status line is malformed");
+    for (uint32_t i = 12; i < s.len; i++)
+        if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+            return refuse(h, 400, "the status line holds a control character");
     h->status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + line[11] - '0';
     return HEAD_MORE;
 }
