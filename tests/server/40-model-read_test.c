@@ -140,7 +140,7 @@ static void a_thinned_series_keeps_its_peaks_where_they_were(void **state)
     for (size_t i = 0; i < count; i++) {
         int second = (int)((p[i].t - base) / 1000);
         assert_true(i == 0 || p[i].t > p[i - 1].t);
-        assert_float_equal(p[i].value, cpu_at(second), 1e-12);
+        assert_true(fabs(p[i].value - cpu_at(second)) < 1e-9);
         peaks += second == 1234 || second == 2345;
     }
     assert_int_equal(peaks, 2);
