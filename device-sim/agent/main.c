@@ -27,7 +27,9 @@ static const char usage[] =
     "      print this device's id and public key, made on first use;\n"
     "      --claims: as a body for POST claims\n"
     "  measure\n"
-    "      print what runs here as a body for POST reference-values\n";
+    "      print what runs here as a body for POST reference-values\n"
+    "  manifest\n"
+    "      the same of this program alone, for whoever built it\n";
 
 static enum rc run(const struct args *a, struct fault *f)
 {
@@ -84,17 +86,29 @@ static enum rc identity(const struct args *a, struct fault *f)
     return RC_OK;
 }
 
-static enum rc measure(const struct args *a, struct fault *f)
+static enum rc print_values(const char *only, struct fault *f)
 {
     struct measured m;
     enum rc rc = measure_machine(&m, f);
 
-    (void)a;
     if (rc != RC_OK)
         return rc;
-    auto_free char *text = measure_manifest(&m);
+    auto_free char *text = measure_manifest(&m, only);
     puts(text ? text : "");
     return RC_OK;
+}
+
+static enum rc measure(const struct args *a, struct fault *f)
+{
+    (void)a;
+    return print_values(NULL, f);
+}
+
+// What whoever built this program can vouch for, on any machine.
+static enum rc manifest(const struct args *a, struct fault *f)
+{
+    (void)a;
+    return print_values("agent", f);
 }
 
 static const char *const run_options[] = { "dir=", "server=", "ca=", "interval=", "buffer=", NULL };
@@ -105,7 +119,7 @@ static const struct command commands[] = {
     { "run", run_options, run },
     { "identity", identity_options, identity },
     { "measure", no_options, measure },
-    { "manifest", no_options, measure },
+    { "manifest", no_options, manifest },
     { 0 },
 };
 

@@ -136,13 +136,15 @@ enum rc measure_machine(struct measured *out, struct fault *f)
     return RC_OK;
 }
 
-char *measure_manifest(const struct measured *m)
+char *measure_manifest(const struct measured *m, const char *only)
 {
     json_auto_t *o = json_object();
     json_t *values = json_array();
 
     json_object_set_new(o, "values", values);
     for (size_t i = 0; i < m->count; i++) {
+        if (only && strcmp(m->log[i].component, only) != 0)
+            continue;
         json_t *v = json_object();
         add_text(v, "component", m->log[i].component);
         add_text(v, "version", m->log[i].version);

@@ -23,5 +23,6 @@ struct measured {
 };
 
 enum rc measure_machine(struct measured *out, struct fault *f);
-// {"values":[…]} as POST reference-values takes it; owned by the caller.
-char *measure_manifest(const struct measured *m);
+// {"values":[…]} as POST reference-values takes it; owned by the caller. only: one component by
+// name, or NULL for all.
+char *measure_manifest(const struct measured *m, const char *only);
