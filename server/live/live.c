@@ -642,10 +642,7 @@ static void drop_context(struct live *l)
     if (l->cx) {
         ev_timer_stop(l->loop, &l->tick);
         ev_async_stop(l->loop, &l->wake);
-        lws_context_destroy(l->cx);
-        // With a loop of ours lws finishes in two steps.
-        for (int turn = 0; turn < 20; turn++)
-            ev_run(l->loop, EVRUN_NOWAIT);
+        // Once: with libev, unlike with libuv, the first call frees the context.
         lws_context_destroy(l->cx);
     }
     if (l->loop)
