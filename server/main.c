@@ -160,7 +160,7 @@ static int admin_token(const struct arguments *a, const struct config *c)
         return complain(&f);
     snprintf(path, sizeof path, "%s/admin-token", c->dir);
     snprintf(temporary, sizeof temporary, "%s.new", path);
-    strncat(token, "\n", 1);
+    memcpy(token + strlen(token), "\n", 2);
     fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0 || write(fd, token, strlen(token)) != (ssize_t)strlen(token) || fsync(fd) < 0 ||
         rename(temporary, path) < 0)

@@ -111,14 +111,14 @@ if [ ! -e "$dir/device/.measured" ]; then
     touch "$dir/device/.measured"
 fi
 "${device[@]}" manifest | post reference-values
-"${device[@]}" identity --dir "$dir/device" --claim "$(hostname)" | post claims
+"${device[@]}" identity --dir "$dir/device" --claims | post claims
 "${device[@]}" run --dir "$dir/device" --server "localhost:$((port + 1))" --ca "$ca" >> "$dir/log/device.log" 2>&1 9>&- &
 pids+=($!)
 
 if [ "$fleet" -gt 0 ]; then
     connected=$((fleet > 2000 ? 2000 : fleet))
     "$build/orrery-fleet" init --dir "$dir/fleet" --count "$connected"
-    "$build/orrery-fleet" manifest | post reference-values
+    "$build/orrery-fleet" manifest --dir "$dir/fleet" | post reference-values
     "$build/orrery-fleet" keys --dir "$dir/fleet" --claims | while read -r body; do echo "$body" | post claims; done
     "$build/orrery-fleet" run --dir "$dir/fleet" --server "localhost:$((port + 1))" --ca "$ca" >> "$dir/log/fleet.log" 2>&1 9>&- &
     pids+=($!)

@@ -338,10 +338,18 @@ static enum rc start_ingest(struct app *a, struct fault *f)
     return ingest_start(a->config, a->conninfo, a->bus, &a->ingest, f);
 }
 
+static enum rc start_scheduler(struct app *a, struct fault *f)
+{
+    return scheduler_start(
+        &(struct scheduler_options){
+            .conninfo = a->conninfo, .store = a->store, .keeper = a->keeper, .config = a->config },
+        &a->scheduler, f);
+}
+
 // In the order of need.
 static enum rc (*const steps[])(struct app *a, struct fault *f) = {
-    open_folder, start_database, start_keeper, open_catalogs, load_tls,
-    load_roster, start_ingest,   start_http,   start_live,    start_gateway,
+    open_folder,  start_database, start_keeper, open_catalogs, load_tls,        load_roster,
+    start_ingest, start_http,     start_live,   start_gateway, start_scheduler,
 };
 
 enum rc app_start(const struct config *c, struct app **out, struct app_welcome *welcome,
@@ -383,6 +391,7 @@ void app_stop(struct app *a)
         gateway_drain(a->gateway);
     if (a->edge && !edge_drain(a->edge, DRAIN_MS))
         log_warn(&ctx, "some requests were still running after %d ms", DRAIN_MS);
+    scheduler_stop(a->scheduler);
     edge_stop(a->edge);
     if (a->gateway)
         gateway_stop(a->gateway);

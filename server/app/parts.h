@@ -22,6 +22,7 @@
 #include "keeper/keeper.h"
 #include "live/live.h"
 #include "live/tickets.h"
+#include "scheduler/scheduler.h"
 #include "store/cluster.h"
 #include "store/store.h"
 
@@ -43,6 +44,7 @@ struct app {
     struct http *http;
     struct live *live;
     struct gateway *gateway;
+    struct scheduler *scheduler;
     struct edge *edge;
 };
 
