@@ -157,7 +157,7 @@ static enum rc set_text(struct config *c, const struct setting *s, const char *v
     if (!copy)
         return fail(f, RC_INTERNAL, "out of memory");
     free(*text_at(c, s));
-    *text_at(c, s) = copy;
+    memcpy(text_at(c, s), &copy, sizeof copy); // gcc's analyser loses sight of an assignment here
     return RC_OK;
 }
 
@@ -235,7 +235,7 @@ static enum rc read_lines(struct config *c, FILE *in, struct origin *o, struct f
 static void fclosep(FILE **p)
 {
     if (*p)
-        fclose(*p);
+        (void)fclose(*p);
 }
 
 static enum rc read_file(struct config *c, struct fault *f)

@@ -90,7 +90,7 @@ static int open_log(const struct place *p)
 
     if (stat(p->log, &st) == 0 && st.st_size > LOG_MAX) {
         snprintf(old, sizeof old, "%s.1", p->log);
-        rename(p->log, old);
+        (void)rename(p->log, old);
     }
     return open(p->log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 }
@@ -222,7 +222,7 @@ static pid_t leftover(const struct place *p)
         return 0;
     if (fgets(path, 32, in))
         pid = strtol(path, NULL, 10);
-    fclose(in);
+    (void)fclose(in);
     snprintf(path, sizeof path, "/proc/%ld/cwd", pid);
     ssize_t n = pid > 1 ? readlink(path, cwd, sizeof cwd - 1) : -1;
     if (n < 0 || !realpath(p->data, data))

@@ -175,7 +175,7 @@ static int data_version(const struct place *p)
         return 0;
     if (!fgets(text, sizeof text, in))
         *text = 0;
-    fclose(in);
+    (void)fclose(in);
     return (int)strtol(text, NULL, 10);
 }
 
@@ -236,7 +236,7 @@ static int64_t memory_mb(void)
     if (in) {
         if (!fgets(text, sizeof text, in))
             *text = 0;
-        fclose(in);
+        (void)fclose(in);
     }
     int64_t limit = strtoll(text, NULL, 10) / MB; // "max" is 0
     return limit > 0 && limit < mb ? limit : mb;
@@ -317,7 +317,7 @@ static bool same_as_file(const char *path, const char *text)
     if (!in)
         return false;
     size_t n = fread(old, 1, sizeof old - 1, in);
-    fclose(in);
+    (void)fclose(in);
     old[n] = 0;
     return !strcmp(old, text);
 }

@@ -132,18 +132,20 @@ static struct slot *wait_for_slot(struct pool *p)
     return s;
 }
 
-static enum rc acquire(struct pool *p, struct slot **out, struct fault *f)
+// NULL with *rc and f set when none can be had.
+static struct slot *acquire(struct pool *p, enum rc *rc, struct fault *f)
 {
     struct slot *s = wait_for_slot(p);
 
-    if (!s)
-        return fail(f, RC_UNAVAILABLE, "all %d database connections are busy", p->size);
-    enum rc rc = s->pg && conn_is_alive(s->pg) ? RC_OK : reopen(p, s, f);
-    if (rc == RC_OK)
-        *out = s;
-    else
-        release(p, s);
-    return rc;
+    if (!s) {
+        *rc = fail(f, RC_UNAVAILABLE, "all %d database connections are busy", p->size);
+        return NULL;
+    }
+    *rc = s->pg && conn_is_alive(s->pg) ? RC_OK : reopen(p, s, f);
+    if (*rc == RC_OK)
+        return s;
+    release(p, s);
+    return NULL;
 }
 
 // ---------------------------------------------------------------- the pool
@@ -253,12 +255,12 @@ static enum rc run(struct pool *p, struct slot *s, const struct query *q, const 
 enum rc store_run(struct store *s, const struct query *q, const char *const *args,
                   struct rows **out, struct fault *f)
 {
-    struct slot *slot = s->slot;
+    enum rc rc;
 
-    if (slot)
-        return run(s->pool, slot, q, args, out, f);
-    enum rc rc = acquire(s->pool, &slot, f);
-    if (rc != RC_OK)
+    if (s->slot)
+        return run(s->pool, s->slot, q, args, out, f);
+    struct slot *slot = acquire(s->pool, &rc, f);
+    if (!slot)
         return rc;
     rc = run(s->pool, slot, q, args, out, f);
     release(s->pool, slot);
@@ -295,14 +297,14 @@ static void end(struct store *tx)
 enum rc store_begin(struct store *s, struct store **out, struct fault *f)
 {
     struct store *tx = calloc(1, sizeof *tx);
+    enum rc rc;
 
     if (!tx)
         return fail(f, RC_INTERNAL, "out of memory");
     tx->pool = s->pool;
-    tx->slot = s->slot;
     tx->depth = s->slot ? s->depth + 1 : 0;
-    enum rc rc = s->slot ? RC_OK : acquire(s->pool, &tx->slot, f);
-    if (rc != RC_OK) {
+    tx->slot = s->slot ? s->slot : acquire(s->pool, &rc, f);
+    if (!tx->slot) {
         free(tx);
         return rc;
     }
