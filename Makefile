@@ -32,6 +32,7 @@ GEN      := $(foreach s,$(SQL),$(B)/gen/$(notdir $(s:.sql=_sql.h))) $(B)/gen/que
             $(B)/gen/migrations_gen.h $(B)/gen/openapi_gen.h
 LIB      := $(B)/liborrery.a
 SIMLIB   := $(B)/libdevice.a
+SIMPARTS := $(B)/libsim.a
 TESTLIB  := $(B)/libtest.a
 BIN      := $(B)/orreryd $(B)/orrery-device $(B)/orrery-fleet
 UNIT     := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*_test.c))
@@ -83,6 +84,11 @@ $(TESTLIB): $(SUPPORT:%.c=$(B)/%.o)
 	@rm -f $@
 	ar rcs $@ $^
 
+# Agent and fleet without their main, for the tests.
+$(SIMPARTS): $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c,$(AGENT) $(FLEET)))
+	@rm -f $@
+	ar rcs $@ $^
+
 $(B)/orreryd: $(B)/server/main.o $(LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -94,7 +100,7 @@ $(B)/orrery-fleet: $(FLEET:%.c=$(B)/%.o) $(SIMLIB) $(LIB)
 
 # A test that defines store_run or clock_now_ms itself replaces that member of the archive; of
 # tests/support, too, only what it uses is linked.
-$(B)/tests/unit/%_test: $(B)/tests/unit/%_test.o $(TESTLIB) $(SIMLIB) $(LIB)
+$(B)/tests/unit/%_test: $(B)/tests/unit/%_test.o $(TESTLIB) $(SIMPARTS) $(SIMLIB) $(LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB) $(LDLIBS) -lcmocka
 
 $(B)/tests/server/%_test: $(B)/tests/server/%_test.o $(TESTLIB) $(SIMLIB) $(LIB)

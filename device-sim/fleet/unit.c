@@ -103,7 +103,7 @@ static void nacked(void *owner, int64_t seq, const char *code, const char *text)
     struct unit *u = owner;
 
     u->fleet->nacked++;
-    if (u->book && seq > 0)
+    if (u->book && seq > 0 && strcmp(code, "rate")) // those are sent again
         ledger_other(u->book, seq);
     if (u->fleet->o->stats)
         fprintf(stderr, "%s: message %lld refused (%.32s): %.200s\n", u->persona.name,

@@ -22,6 +22,8 @@
 #define CROWDED_MS     50    // how soon to look again when too many handshakes are under way
 #define IP_NO_PORT     24    // IP_BIND_ADDRESS_NO_PORT, Linux 4.2
 #define RENEW_AGAIN_MS (5 * 60 * 1000)
+#define UNCERTIFIED_MS 10000
+#define FORGET_AFTER   4 // silent refusals of a certificate, one after the other
 
 // What a close code means for the next connection.
 static const struct {
@@ -99,7 +101,7 @@ static void tear_down(struct link *l)
     l->in = l->out = NULL;
     l->in_len = l->out_len = 0;
     ws_inbox_done(&l->inbox);
-    l->renewing = l->pinged = false;
+    l->renewing = l->renewed = l->pinged = false;
 }
 
 static int64_t backoff(struct link *l, int64_t at_least_ms)
@@ -179,6 +181,9 @@ static void tls_failed(struct link *l, int why)
             link_forget(l);
         link_fail(l, 0, "the server refused the certificate: %s", reason ? reason : "alert");
     } else if (why == SSL_ERROR_ZERO_RETURN || !reason) {
+        // A reset may overtake the alert that would have said so.
+        if (l->state == LINK_UPGRADE && l->kind != CREDENTIAL_NONE && l->attempt >= FORGET_AFTER)
+            link_forget(l);
         link_fail(l, 0, "the connection was closed");
     } else {
         link_fail(l, 0, "TLS failed: %s", reason);
@@ -326,24 +331,31 @@ void link_pump(struct link *l)
 
 // ---------------------------------------------------------------- reading
 
+// With a certificate we come back at once; without one a person has to act first.
+static void judged(struct link *l)
+{
+    end(l, l->renewed ? env_below(l->env, 100) : backoff(l, UNCERTIFIED_MS), LINK_DOWN,
+        l->renewed ? "attestation is done" : "attestation brought no certificate");
+}
+
 static void closed_by_server(struct link *l, const struct ws_frame *m)
 {
     int code = m->len >= 2 ? m->data[0] << 8 | m->data[1] : 1005;
-    bool judged = l->state == LINK_JUDGED && code == CLOSE_NORMAL;
+    bool renewed = l->renewed;
 
     if (!send_close(l, CLOSE_NORMAL))
         return;
-    if (judged) { // with a certificate we come back at once
-        end(l, l->renew_at ? env_below(l->env, 100) : backoff(l, 60000), LINK_DOWN,
-            "attestation is done");
+    if (l->state == LINK_JUDGED && code == CLOSE_NORMAL) {
+        judged(l);
         return;
     }
     for (size_t i = 0; i < sizeof closes / sizeof *closes; i++) {
         if (closes[i].code != code)
             continue;
-        if (closes[i].forget && l->kind != CREDENTIAL_NONE)
+        // What this session brought is another certificate than the one that is refused.
+        if (closes[i].forget && l->kind != CREDENTIAL_NONE && !renewed)
             link_forget(l);
-        link_fail(l, closes[i].at_least_ms, "%s (%d)", closes[i].text, code);
+        link_fail(l, renewed ? 0 : closes[i].at_least_ms, "%s (%d)", closes[i].text, code);
         return;
     }
     link_fail(l, 0, "the server closed the connection (%d)", code);
@@ -734,7 +746,7 @@ void link_tick(struct link *l)
         tick_ready(l);
         break;
     case LINK_JUDGED: // the server forgot to close
-        end(l, l->renew_at ? 0 : backoff(l, 60000), LINK_DOWN, "attestation is done");
+        judged(l);
         break;
     case LINK_CONNECTING:
     case LINK_TLS:

@@ -128,6 +128,7 @@ struct link {
     enum credential_kind kind; // opened the session; NONE: the factory key
     uint8_t attempt;
     bool quarantined, pinged, renewing, counted, has_slot;
+    bool renewed; // this session brought a certificate newer than the one that opened it
     char id[P256_ID_LEN + 1];
     char key[WS_KEY_LEN + 1];
 };

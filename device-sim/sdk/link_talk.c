@@ -188,6 +188,7 @@ static bool take_certificate(struct link *l, json_t *o, struct fault *f)
                          f) != RC_OK)
         return false;
     l->fresh = NULL;
+    l->renewed = true;
     l->not_after = c.not_after;
     // Devices that attested together shall not all renew in the same second.
     l->renew_at = c.renew_at;

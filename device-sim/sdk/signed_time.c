@@ -3,7 +3,7 @@
 #include "sdk/signed_time.h"
 
 #include <jansson.h>
-#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
 #include <string.h>
 
 #include "core/auto.h"
@@ -70,7 +70,12 @@ static enum rc check_signer(const struct jws *j, json_t *header, X509_STORE *tru
         return fail(f, RC_DENIED, "the server's time is not signed with ES256");
     if (!chain || sk_X509_num(chain) < 1)
         return fail(f, RC_INVALID, "the server's time has no certificate (x5c)");
-    EVP_PKEY *key = X509_get0_pubkey(sk_X509_value(chain, 0));
+    // Else the key of the public port, which is not the keeper's, could set clocks.
+    X509 *signer = sk_X509_value(chain, 0);
+    if (!(X509_get_extension_flags(signer) & EXFLAG_XKUSAGE) ||
+        !(X509_get_extended_key_usage(signer) & XKU_TIMESTAMP))
+        return fail(f, RC_DENIED, "the signer of the server's time is not one for time");
+    EVP_PKEY *key = X509_get0_pubkey(signer);
     if (!key || jws_verify(j, key, f) != RC_OK)
         return fail(f, RC_DENIED, "the signature of the server's time is wrong");
     return check_chain(trust, chain, at_ms / 1000, f);
