@@ -89,6 +89,8 @@ static void uncount(struct link *l)
 static void tear_down(struct link *l)
 {
     uncount(l);
+    if (l->ssl) // else OpenSSL takes the ticket for spoilt
+        SSL_set_shutdown(l->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(l->ssl);
     l->ssl = NULL;
     if (l->fd >= 0)

@@ -192,9 +192,9 @@ static bool take_certificate(struct link *l, json_t *o, struct fault *f)
     l->not_after = c.not_after;
     // Devices that attested together shall not all renew in the same second.
     l->renew_at = c.renew_at;
-    if (c.not_after > c.renew_at)
+    if (c.renew_at > link_now_ms(l))
         l->renew_at +=
-            env_below(l->env, (uint32_t)within((c.not_after - c.renew_at) / 10, 0, UINT32_MAX));
+            env_below(l->env, (uint32_t)within((c.renew_at - link_now_ms(l)) / 10, 0, UINT32_MAX));
     c.renew_at = l->renew_at;
     SSL_SESSION_free(l->session); // a ticket of the old certificate
     l->session = NULL;
