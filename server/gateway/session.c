@@ -355,14 +355,19 @@ static bool take_entry(struct session *s, const struct entry *e, const struct nu
 
 // ---------------------------------------------------------------- limits on what is stored
 
+static const char *why_not_yet(const struct session *s)
+{
+    if (s->phase == SESSION_HELLO)
+        return "the first message must be hello";
+    return s->who.kind == IDENTITY_FACTORY ? "a session with the factory key carries only evidence"
+                                           : "wait for settings after hello";
+}
+
 // May this session store n now? Says why not.
 static bool may_store(struct session *s, const struct number *n)
 {
     if (s->phase != SESSION_STEADY || s->who.kind == IDENTITY_FACTORY) {
-        session_refuse(s, "order", CLOSE_ORDER,
-                       s->who.kind == IDENTITY_FACTORY
-                           ? "a session with the factory key carries only evidence"
-                           : "wait for settings after hello");
+        session_refuse(s, "order", CLOSE_ORDER, why_not_yet(s));
         return false;
     }
     if (s->quarantined) {
