@@ -43,19 +43,25 @@ static int find_cookie(const char *header, char out[CREDENTIAL_TEXT_LEN + 1])
     return found;
 }
 
-static enum rc unauthenticated(struct call *c, struct fault *f, const char *why)
-{
-    rate_take(c->to->rate, RATE_STRANGER, c->in->remote, 1, &c->out->rate);
-    c->out->challenge = true;
-    return call_refuse(c, f, 401, "%s", why);
-}
-
 // A stranger's flood of guesses ends here, before it costs a query each.
-static enum rc stranger_may_ask(struct call *c, struct fault *f)
+static enum rc stranger_may_ask(struct call *c, int cost, struct fault *f)
 {
-    if (rate_take(c->to->rate, RATE_STRANGER, c->in->remote, 0, &c->out->rate))
+    if (rate_take(c->to->rate, RATE_STRANGER, c->in->remote, cost, &c->out->rate))
         return RC_OK;
     return call_refuse(c, f, 429, "too many requests from this address without valid credentials");
+}
+
+static enum rc unauthenticated(struct call *c, struct fault *f, const char *why)
+{
+    char text[sizeof f->text];
+    enum rc rc;
+
+    snprintf(text, sizeof text, "%s", why); // may be f's own
+    rc = stranger_may_ask(c, 1, f);
+    if (rc != RC_OK)
+        return rc;
+    c->out->challenge = true;
+    return call_refuse(c, f, 401, "%s", text);
 }
 
 static enum rc by_cookie(struct call *c, const char *cookie, struct fault *f)
@@ -81,7 +87,7 @@ static enum rc identify(struct call *c, struct fault *f)
         return call_refuse(c, f, 400, "send one session cookie or one token, not both");
     if (cookies == 0 && !c->in->authorization)
         return unauthenticated(c, f, "sign in, or send an API token as Authorization: Bearer");
-    enum rc rc = stranger_may_ask(c, f);
+    enum rc rc = stranger_may_ask(c, 0, f);
     if (rc == RC_OK)
         rc = cookies ? by_cookie(c, cookie, f) : by_bearer(c, f);
     if (rc == RC_DENIED)

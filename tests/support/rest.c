@@ -265,3 +265,8 @@ struct rest_answer *rest_as(struct rest *r, const struct rest_browser *b, const 
         &(struct rest_ask){
             .method = method, .path = path, .body = body, .cookie = b->cookie, .csrf = b->csrf });
 }
+
+json_t *rest_member(const char *member)
+{
+    return json_object_get(last.body, member);
+}

@@ -77,3 +77,4 @@ struct rest_answer *rest_as(struct rest *r, const struct rest_browser *b, const 
 // The number a query gives in its first row and column.
 int64_t rest_sql(const char *conninfo, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+json_t *rest_member(const char *member); // of the last answer of this thread
