@@ -166,7 +166,7 @@ server.on('upgrade', (req, socket) => {
     const s = topics.get(topic);
     s.seq = 1;
     if (topic !== 'devices' && find(topic.slice(7)) < 0) return send({ type: 'error', text: 'no such device' });
-    const body = topic === 'devices' ? s.ids.map(find).filter(i => i >= 0).map(i => ({ ...change(i), ...(awake(i) ? {} : { lastSeen: null, m: {} }) })) : members(topic, find(topic.slice(7)), 1);
+    const body = topic === 'devices' ? s.ids.map(find).filter(i => i >= 0).map(i => ({ ...change(i), ...(awake(i) ? {} : { lastSeen: null, m: {} }) })) : change(find(topic.slice(7)));
     send({ topic, seq: s.seq, snapshot: body });
   };
   socket.on('data', data => {

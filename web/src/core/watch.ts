@@ -25,6 +25,7 @@ interface Moves {
   stateSince?: string | number | null;
   online?: boolean;
   lastSeen?: string | number | null;
+  m?: Record<string, number>;
 }
 
 interface Members {
@@ -51,6 +52,8 @@ export class Watch {
   private level: Level | '' = '';
   private readonly path: { catalog: string; id: string };
   private span = 0;
+  private metrics: string[] = [];
+  private seenBefore = false; // there was a snapshot before
 
   constructor(catalog: string, readonly id: string) {
     this.path = { catalog, id };
@@ -79,6 +82,7 @@ export class Watch {
 
   async loadHistory(metrics: string[], span: number): Promise<void> {
     this.span = span;
+    this.metrics = metrics;
     const to = Date.now();
     try {
       const answer = await call('GET /catalogs/{catalog}/devices/{id}/telemetry', {
@@ -154,15 +158,24 @@ export class Watch {
     this.last.value = Object.assign({}, this.last.peek(), ...fresh.map(r => r.m));
   }
 
+  private catchUp(): void {
+    void this.loadHistory(this.metrics, this.span);
+    void this.loadLog(this.level);
+  }
+
   frame(f: Frame): void {
-    const { device, readings, journal } = (f.snapshot ?? f) as Members;
+    // A snapshot is the device alone; what it said meanwhile is in history.
+    if (f.snapshot !== undefined && this.seenBefore) this.catchUp();
+    if (f.snapshot !== undefined) this.seenBefore = true;
+    const { device, readings, journal } = (f.snapshot === undefined ? f : { device: f.snapshot ?? undefined }) as Members;
     batch(() => {
       const d = this.device.peek();
       if (device && d) {
-        const { lastSeen, stateSince, ...state } = device;
+        const { lastSeen, stateSince, m, ...state } = device;
         const since = typeof stateSince === 'number' ? new Date(stateSince).toISOString() : stateSince;
         this.device.value = { ...d, ...state, ...(since === undefined ? {} : { stateSince: since }) };
       }
+      if (device?.m) this.last.value = { ...this.last.peek(), ...device.m };
       const newest = readings?.length ? Math.max(...readings.map(r => r.t)) : null;
       const seen = device?.lastSeen ?? newest;
       if (seen) this.seen.value = seen;
