@@ -182,18 +182,19 @@ static int64_t last_device(const struct devices *ds, int part, int row)
 static enum rc run_by_age(const struct page_query *p, const char *after, struct fault *f)
 {
     int lifecycle = p->filter->lifecycle, state = p->filter->state;
+    const char *lifecycle_text = ARG_INT(lifecycle), *state_text = ARG_INT(state);
     const char *args[5] = { ARG_INT(p->catalog), after, ARG_INT(p->limit + 1) };
     const struct query *q = &Q_DEVICE_PAGE;
 
     if (lifecycle >= 0) {
         q = &Q_DEVICE_PAGE_LIFECYCLE;
-        args[3] = ARG_INT(lifecycle);
-        args[4] = state >= 0 ? ARG_INT(state) : NULL;
+        args[3] = lifecycle_text;
+        args[4] = state >= 0 ? state_text : NULL;
     } else if (state == STATE_HEALTHY) {
         q = &Q_DEVICE_PAGE_HEALTHY;
     } else if (state >= 0) {
         q = &Q_DEVICE_PAGE_UNWELL;
-        args[3] = ARG_INT(state);
+        args[3] = state_text;
     }
     return store_run(p->s, q, args, &p->found->parts[0], f);
 }
