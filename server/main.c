@@ -228,9 +228,10 @@ int main(int argc, char **argv)
     struct fault f = { 0 };
     verb *run;
 
-    // Started by the server itself, before anything else is read.
+    // Started by the server itself, before anything else is read. What it wrote is synced; confined
+    // as it is, nothing that runs at exit would work.
     if (argc == 4 && !strcmp(argv[1], "keeper"))
-        return keeper_main(argv[2], argv[3]);
+        _exit(keeper_main(argv[2], argv[3]));
     signal(SIGPIPE, SIG_IGN);
     umask(077);
     run = read_arguments(argc, argv, &a) ? find_verb(&a) : NULL;

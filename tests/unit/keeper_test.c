@@ -167,6 +167,11 @@ static void a_leaf_verifies_up_to_the_device_root(void **state)
     keeper_stop(k);
 }
 
+static void drop_extension(X509 *cert, int nid)
+{
+    X509_EXTENSION_free(X509_delete_ext(cert, X509_get_ext_by_NID(cert, nid, -1)));
+}
+
 // Signs a leaf with a stolen catalog CA: what would its name constraints still allow?
 static int forged(const char *san)
 {
@@ -181,8 +186,8 @@ static int forged(const char *san)
     // constraints are what is tested.
     X509_set_pubkey(ca, key);
     X509_set_issuer_name(ca, X509_get_subject_name(ca));
-    X509_delete_ext(ca, X509_get_ext_by_NID(ca, NID_authority_key_identifier, -1));
-    X509_delete_ext(ca, X509_get_ext_by_NID(ca, NID_subject_key_identifier, -1));
+    drop_extension(ca, NID_authority_key_identifier);
+    drop_extension(ca, NID_subject_key_identifier);
     X509_sign(ca, key, EVP_sha256());
     X509_set_version(leaf, X509_VERSION_3);
     X509_set_pubkey(leaf, root_key);
@@ -444,20 +449,16 @@ static void a_killed_keeper_is_started_again(void **state)
     struct keeper *k = start();
     auto_free char *text = NULL;
     enum rc rc = RC_UNAVAILABLE;
-    int killed = 0;
-    char path[64], name[32];
+    char path[64];
+    pid_t pid = 0;
+    FILE *children;
 
-    for (pid_t pid = getpid() + 1; pid < getpid() + 200 && !killed; pid++) {
-        FILE *comm;
-
-        snprintf(path, sizeof path, "/proc/%d/comm", pid);
-        comm = fopen(path, "r");
-        if (comm && fgets(name, sizeof name, comm) && !strcmp(name, "orrery-keeper\n"))
-            killed = kill(pid, SIGKILL) == 0;
-        if (comm)
-            fclose(comm);
-    }
-    assert_true(killed);
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)gettid());
+    children = fopen(path, "r");
+    assert_non_null(children);
+    assert_int_equal(fscanf(children, "%d", &pid), 1);
+    fclose(children);
+    assert_int_equal(kill(pid, SIGKILL), 0);
     for (int n = 0; n < 50 && rc == RC_UNAVAILABLE; n++) {
         rc = keeper_time(k, &text, NULL);
         usleep(100 * 1000);
@@ -600,8 +601,9 @@ int main(int argc, char **argv)
         CASE(a_confined_process_has_no_network_and_starts_nothing),
     };
 
-    // The client starts this very program again as the keeper.
+    // The client starts this very program again as the keeper. A confined process cannot be looked
+    // at by a leak checker, so it leaves without one.
     if (argc == 4 && !strcmp(argv[1], "keeper"))
-        return keeper_main(argv[2], argv[3]);
+        _exit(keeper_main(argv[2], argv[3]));
     return cmocka_run_group_tests_name("keeper", tests, NULL, NULL);
 }
