@@ -112,6 +112,7 @@ USER_DIRS := build web/node_modules web/dist tests/e2e/node_modules
 AS_USER   := tools/as-user.sh $(USER_DIRS)
 DIR       ?= var
 PORT      ?= 8443
+PREFIX    ?= /usr/local
 FLEET     ?= 50
 
 run: ## install what is missing, build, start everything, print the URL

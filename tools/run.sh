@@ -42,7 +42,7 @@ CONFIG
 
 pids=()
 stop() {
-    trap '' INT TERM
+    trap '' INT TERM EXIT
     echo
     say "stopping"
     for ((i = ${#pids[@]} - 1; i >= 0; i--)); do

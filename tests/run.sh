@@ -1,0 +1,116 @@
+#!/bin/bash
+# What "make run" promises, on the real programs: comes up, keeps data, refuses with sentences, stops clean.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+dir=$(mktemp -d /tmp/orrery-run-XXXXXX)
+port=$((20000 + RANDOM % 20000))
+passed=0 failed=0
+runner=
+
+check() {
+    local name=$1
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+        echo "ok   $name"
+    else
+        failed=$((failed + 1))
+        echo "FAIL $name"
+    fi
+}
+start() {
+    tools/run.sh "$dir/i" $port 3 > "$dir/out" 2>&1 &
+    runner=$!
+    for _ in $(seq 600); do
+        grep -q '^orrery: ready' "$dir/out" && return 0
+        kill -0 $runner 2> /dev/null || break
+        sleep 0.1
+    done
+    cat "$dir/out" "$dir"/i/log/orreryd.log
+    return 1
+}
+stop() {
+    kill -"$1" $runner
+    wait $runner 2> /dev/null
+    runner=
+}
+cleanup() {
+    [ -z "$runner" ] || stop TERM
+    rm -rf "$dir"
+}
+trap cleanup EXIT
+
+api() {
+    curl -sS --cacert "$dir/i/pki/server-ca.pem" -H "Authorization: Bearer $(cat "$dir/i/admin-token")" "https://localhost:$port/api/v1/$1"
+}
+# A count in the answer of a jq-less world: node is here for the dashboard anyway.
+json() {
+    node -e 'let t="";process.stdin.on("data",d=>t+=d).on("end",()=>{const v=JSON.parse(t);process.exit(eval(process.argv[1])?0:1)})' "$1"
+}
+eventually() {
+    for _ in $(seq 100); do
+        api "$1" 2> /dev/null | json "$2" 2> /dev/null && return 0
+        sleep 0.2
+    done
+    api "$1"
+    return 1
+}
+nothing_of_ours_runs() {
+    for _ in $(seq 50); do
+        pgrep -f "$dir/i" > /dev/null || return 0
+        sleep 0.1
+    done
+    pgrep -af "$dir/i"
+    return 1
+}
+says() {
+    grep -qF "$1" "$dir/second" || { cat "$dir/second"; return 1; }
+}
+second() {
+    tools/run.sh "$@" > "$dir/second" 2>&1
+    [ $? = 1 ]
+}
+no_listener_of_root() {
+    local pid
+    for pid in $(pgrep -f "$dir/i"); do
+        [ "$(stat -c %U "/proc/$pid" 2> /dev/null)" != root ] || [ "$(id -u)" = 0 ] || return 1
+    done
+}
+is_private() {
+    [ "$(stat -c %a "$1")" = 600 ]
+}
+
+check "it comes up" start
+check "the first sign-in is shown" grep -q '^orrery: first sign-in: owner / ' "$dir/out"
+check "this machine and the fleet are healthy and online" eventually catalogs/demo/devices 'v.items.length===4&&v.items.every(d=>d.state==="healthy"&&d.online)'
+check "telemetry arrives" eventually "catalogs/demo/devices/$(api catalogs/demo/devices | node -e 'let t="";process.stdin.on("data",d=>t+=d).on("end",()=>console.log(JSON.parse(t).items[0].id))')/telemetry/last" 'Object.keys(v.m).length>3'
+check "no part listens as root" no_listener_of_root
+check "the admin token is for its owner only" is_private "$dir/i/admin-token"
+check "the keeper's passphrase is for its owner only" is_private "$dir/i/keeper-passphrase"
+check "the password is nowhere in the logs" bash -c '! grep -rqF "$(sed -n "s/^orrery: first sign-in: owner \/ \([^ ]*\).*/\1/p" "$0/out")" "$0/i/log" "$0/i/run"' "$dir"
+check "metrics satisfy promtool" bash -c "curl -sS http://127.0.0.1:$((port + 1021))/metrics | promtool check metrics"
+check "a second run on the folder is refused" second "$dir/i" $((port + 100)) 1
+check "and says why" says "is running on"
+check "a taken port is refused" second "$dir/j" $port 1
+check "and says which" says "port $port"
+check "a port that is no number is refused" second "$dir/j" 84x3 1
+check "a folder that cannot be made is refused" second /proc/nowhere $((port + 100)) 1
+check "and says what to do" says "DIR="
+stop INT
+check "Ctrl-C stops all of it" nothing_of_ours_runs
+check "it comes up again" start
+check "without a new first sign-in" bash -c '! grep -q "first sign-in" "$0/out"' "$dir"
+check "and keeps its data" eventually catalogs/demo/devices 'v.items.length===4&&v.items.every(d=>d.online)'
+stop TERM
+check "SIGTERM stops all of it" nothing_of_ours_runs
+echo "edge.listen = nonsense" >> "$dir/i/config"
+check "a setting that does not exist is refused" second "$dir/i" $port 1
+check "with its name and line" says "edge.listen"
+sed -i '$d' "$dir/i/config"
+chmod 000 "$dir/i/config"
+check "a config that cannot be read is refused" second "$dir/i" $port 1
+check "and named" says "$dir/i/config"
+
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]
