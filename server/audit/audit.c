@@ -140,7 +140,6 @@ struct walk {
     int64_t seal_seq;
     uint8_t head[HASH_LEN];
     uint8_t seal_hash[HASH_LEN];
-    bool seal_seen;
 };
 
 // Whether row follows on the entry the walk stands at; moves there.
@@ -170,11 +169,11 @@ static bool step(struct walk *w, const struct rows *r, int row)
         memcmp(prev, w->head, HASH_LEN) != 0 || entry_hash(prev, columns, hash, NULL) != RC_OK ||
         memcmp(hash, kept, HASH_LEN) != 0)
         return false;
+    if (w->seq + 1 == w->seal_seq && memcmp(w->seal_hash, hash, HASH_LEN) != 0)
+        return false;
     w->seq++;
     memcpy(w->head, hash, HASH_LEN);
-    if (w->seq == w->seal_seq)
-        w->seal_seen = memcmp(w->seal_hash, hash, HASH_LEN) == 0;
-    return w->seq != w->seal_seq || w->seal_seen;
+    return true;
 }
 
 // The hash that a seal (compact JWS) speaks of. Its signature is the reader's to check, with
