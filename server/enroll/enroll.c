@@ -50,7 +50,7 @@ static enum rc read_block(const char *pem, uint8_t **der, long *len, struct faul
         return fail(f, RC_INVALID,
                     "publicKey is not PEM: it begins with "
                     "-----BEGIN PUBLIC KEY----- on a line of its own");
-    if (strcmp(label, PEM_STRING_PUBLIC) != 0)
+    if (strcmp(label, PEM_STRING_PUBLIC) != 0 || *header)
         return not_a_key(label, f);
     while (BIO_read(in, &rest, 1) == 1)
         if (!strchr(" \t\r\n", rest))
