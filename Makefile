@@ -150,6 +150,7 @@ test: ## all tests against real parts; T=unit/device or T=server runs a part
 tests: $(BIN) $(UNIT) $(SERVER_T)
 threaded: $(BIN) $(patsubst %.c,$(B)/%,$(THREADED))
 fuzzers: $(FUZZERS)
+benches: $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*_bench.c))
 asan-tests:
 	@$(MAKE) --no-print-directory tests $(ASAN)
 tsan-tests:
@@ -182,6 +183,9 @@ lint: ## style, analysers, banned words; changes nothing
 	@tools/setup.sh lint
 	@$(AS_USER) -- tools/lint.sh
 
+$(B)/tests/bench/%_bench: $(B)/tests/bench/%_bench.o $(SUPPORT:%.c=$(B)/%.o) $(SIMLIB) $(LIB)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB) $(LDLIBS) -lcmocka
+
 $(B)/tests/fuzz/%_fuzz: $(B)/tests/fuzz/%_fuzz.o $(SIMLIB) $(LIB)
 	$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIB) $(LDLIBS)
 
@@ -196,7 +200,7 @@ format: ## rewrite the C sources in house style
 clean: ## remove what was built
 	rm -rf build web/dist/*
 
-.PHONY: all run web install test tests threaded fuzzers asan-tests tsan-tests fuzz-tests asan tsan fuzz \
+.PHONY: all run web install test tests threaded fuzzers benches asan-tests tsan-tests fuzz-tests asan tsan fuzz \
         bench coverage lint help format clean
 .SECONDARY:
 -include $(wildcard $(B)/*/*.d $(B)/*/*/*.d)

@@ -1,6 +1,6 @@
 #!/bin/bash
 # What "make run" promises, on the real programs: comes up, keeps data, refuses with sentences, stops clean.
-set -uo pipefail
+set -muo pipefail # -m: what is started in the background still hears Ctrl-C
 cd "$(dirname "$0")/.."
 
 dir=$(mktemp -d /tmp/orrery-run-XXXXXX)

@@ -1,0 +1,6 @@
+#!/bin/bash
+# Builds what is measured and what it is measured beside, then measures: bench.sh [AREA]
+set -euo pipefail
+mkdir -p build/bench
+make --no-print-directory -s -j2 all web benches
+exec node tests/bench/bench.mjs "${1:-}"
