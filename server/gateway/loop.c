@@ -53,6 +53,7 @@ struct conn {
     uint64_t number;
     int64_t arrived_at, closing_at; // ms
     uint16_t code;
+    bool adopting, dead; // before adoption is over, its end must wait
     bool established, claimed, closing, ping_due;
 };
 
@@ -62,8 +63,9 @@ struct loop {
     struct lws_context *context;
     struct lws_vhost *vhost;
     SSL_CTX *tls;
+    SSL_CTX *client; // unused: without one lws makes its own, and leaks it
     pthread_t thread;
-    bool running, draining, paused, context_failed;
+    bool running, draining, paused;
     uint32_t index;
     int fd;
     int arrivals;
@@ -467,6 +469,15 @@ static int no_page(struct lws *wsi)
     return -1;
 }
 
+// lws tries the handshake while it adopts a socket, and may destroy the connection right there.
+static void destroyed(struct conn *c)
+{
+    if (c && c->adopting)
+        c->dead = true;
+    else if (c)
+        conn_free(c);
+}
+
 static int serve(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                  size_t len)
 {
@@ -500,8 +511,7 @@ static int serve(struct lws *wsi, enum lws_callback_reasons reason, void *user, 
         gone(l, c);
         return 0;
     case LWS_CALLBACK_WSI_DESTROY:
-        if (c)
-            conn_free(c);
+        destroyed(c);
         return 0;
     default:
         return 0;
@@ -542,7 +552,11 @@ static void adopt(struct loop *l, int fd, const struct sockaddr_storage *from)
         .fd = { .sockfd = fd },
         .opaque = c,
     };
+    c->adopting = true;
     c->wsi = lws_adopt_descriptor_vhost_via_info(&how);
+    c->adopting = false;
+    if (!c->wsi || c->dead)
+        conn_free(c);
 }
 
 static void pause_accept(struct loop *l, bool on)
@@ -772,6 +786,7 @@ static struct lws_vhost *make_vhost(struct loop *l)
         .vhost_name = "devices",
         .protocols = protocols,
         .alpn = "http/1.1",
+        .provided_client_ssl_ctx = l->client,
         .timeout_secs = HANDSHAKE_S,
         .keepalive_timeout = 5,
         .retry_and_idle_policy = &no_pings,
@@ -807,7 +822,8 @@ static enum rc make_context(struct loop *l, struct fault *f)
     if (!l->context)
         return fail(f, RC_UNAVAILABLE,
                     "libwebsockets cannot use libev: install libwebsockets-evlib-ev");
-    l->vhost = make_vhost(l);
+    l->client = SSL_CTX_new(TLS_client_method());
+    l->vhost = l->client ? make_vhost(l) : NULL;
     if (!l->vhost || !l->tls)
         return l->fault.rc ? fail(f, l->fault.rc, "%s", l->fault.text)
                            : fail(f, RC_INTERNAL, "libwebsockets made no TLS context");
@@ -897,6 +913,7 @@ void loop_free(struct loop *l)
         destroy_context(l);
         ev_loop_destroy(l->ev);
     }
+    SSL_CTX_free(l->client);
     for (n = take_notes(l); n;) {
         struct note *next = n->next;
 
