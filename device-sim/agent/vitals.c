@@ -203,7 +203,7 @@ size_t vitals_print(const struct vitals *v, char *out, size_t size)
     size_t n = 0;
 
     for (size_t i = 0; i < v->count; i++) {
-        int k = snprintf(out + n, size - n, "%c\"%s\":%.10g", i ? ',' : '{', v->list[i].name,
+        int k = snprintf(out + n, size - n, "%c\"%s\":%.15g", i ? ',' : '{', v->list[i].name,
                          v->list[i].value);
         if (k < 0 || n + (size_t)k + 2 > size)
             return 0;

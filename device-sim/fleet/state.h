@@ -19,10 +19,10 @@
 #define STATE_CERT_MAX 1700
 
 struct state_record {
+    int64_t boot;
     struct p256 factory;
     struct p256 key; // of the certificate
     uint8_t reserved[6];
-    int64_t boot;
     int64_t not_after, renew_at;
     uint32_t kind; // enum credential_kind
     uint32_t leaf_len, issuer_len;
