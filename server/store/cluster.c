@@ -22,6 +22,7 @@
 #include "core/auto.h"
 #include "core/clock.h"
 #include "store/conn.h"
+#include "store/leftover.h"
 #include "store/place.h"
 #include "store/program.h"
 
@@ -103,6 +104,7 @@ static enum rc spawn(struct cluster *c, struct fault *f)
 
     if (log < 0)
         return fail(f, RC_DENIED, "cannot write %.100s: %s", c->place.log, strerror(errno));
+    leftover_clear(c->place.data, c->place.run);
     snprintf(postgres, sizeof postgres, "%s/postgres", c->place.bin);
     enum rc rc = program_spawn(argv, log, &c->pid, f);
     close(log);
@@ -210,32 +212,11 @@ static enum rc start_watcher(struct cluster *c, struct fault *f)
 
 // ---------------------------------------------------------------- a postmaster left behind
 
-// The pid in pg/postmaster.pid, if that process is alive and works in this very folder.
-static pid_t leftover(const struct place *p)
-{
-    char path[PATH_MAX + 32], cwd[PATH_MAX] = "", data[PATH_MAX];
-    long pid = 0;
-
-    snprintf(path, sizeof path, "%s/postmaster.pid", p->data);
-    FILE *in = fopen(path, "re");
-    if (!in)
-        return 0;
-    if (fgets(path, 32, in))
-        pid = strtol(path, NULL, 10);
-    (void)fclose(in);
-    snprintf(path, sizeof path, "/proc/%ld/cwd", pid);
-    ssize_t n = pid > 1 ? readlink(path, cwd, sizeof cwd - 1) : -1;
-    if (n < 0 || !realpath(p->data, data))
-        return 0;
-    cwd[n] = 0;
-    return strcmp(cwd, data) ? 0 : (pid_t)pid;
-}
-
 // The next watcher of a postmaster whose orreryd was killed; where its settings have changed, it
 // is stopped instead.
 static bool adopt(struct cluster *c, bool stale)
 {
-    pid_t pid = leftover(&c->place);
+    pid_t pid = leftover_postmaster(c->place.data);
     struct fault f;
 
     if (!pid || (c->pid_fd = pidfd_open(pid, 0)) < 0)

@@ -263,6 +263,26 @@ static void the_postmaster_of_a_killed_server_is_taken_over(void **state)
     assert_false(pg_is_running(pid));
 }
 
+// As in a container whose first process waits for nobody: we are the reaper that does not reap.
+static void a_dead_postmaster_that_nobody_waits_for_is_in_nobodys_way(void **state)
+{
+    (void)state;
+    char text[64];
+
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    start_and_die();
+    pid_t pid = postmaster();
+    struct cluster *c = start();
+    kill(pid, SIGKILL);
+    assert_true(within(15000, is_back, c));
+    assert_int_equal(kill(pid, 0), 0);
+    ask(cluster_conninfo(c), "SELECT n FROM kept", text, sizeof text);
+    assert_string_equal(text, "7");
+    cluster_stop(c);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    prctl(PR_SET_CHILD_SUBREAPER, 0);
+}
+
 static void a_taken_over_postmaster_is_stopped_too(void **state)
 {
     (void)state;
@@ -501,6 +521,7 @@ static int run_unprivileged(void)
         cmocka_unit_test(a_killed_postmaster_is_started_again),
         cmocka_unit_test(a_killed_backend_does_not_cost_a_restart_of_ours),
         cmocka_unit_test(the_postmaster_of_a_killed_server_is_taken_over),
+        cmocka_unit_test(a_dead_postmaster_that_nobody_waits_for_is_in_nobodys_way),
         cmocka_unit_test(a_taken_over_postmaster_is_stopped_too),
         cmocka_unit_test(server_and_postmaster_killed_together_start_again),
         cmocka_unit_test(a_second_server_in_the_same_folder_is_refused),
@@ -549,6 +570,8 @@ int main(void)
     pid_t pid = postmaster();
     if (pid > 1) // only where a test failed half way
         kill(pid, SIGQUIT);
+    for (int i = 0; i < 250 && pid > 1 && pg_is_running(pid); i++)
+        usleep(20000);
     nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     return failed ? 1 : 0;
 }
