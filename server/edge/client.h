@@ -206,7 +206,8 @@ void handshake_queue(struct client *c);
 bool handshake_turn(struct edge *e);
 ssize_t conn_read(struct client *c, void *to, size_t size); // 0: ended, -1: wait, -2: broken
 ssize_t conn_write(struct client *c, const void *from, size_t len); // -1: wait, -2: broken
-enum flow conn_flush(struct client *c);                             // FLOW_END: out is empty
+bool conn_has_more(const struct client *c); // read already, so epoll will not tell
+enum flow conn_flush(struct client *c);     // FLOW_END: out is empty
 
 // edge_client: the states
 void client_open(struct edge *e, int fd, enum listener_kind kind, const uint8_t addr[16]);

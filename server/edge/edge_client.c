@@ -106,8 +106,11 @@ static void on_ready(struct watch *w, uint32_t events)
     struct client *c = (struct client *)((char *)w - offsetof(struct client, watch));
 
     // With nobody reading, a hang-up would be reported again and again.
-    if ((events & (EPOLLERR | EPOLLHUP)) && (w->events & (EPOLLIN | EPOLLOUT)) == 0)
+    if ((events & (EPOLLERR | EPOLLHUP)) &&
+        (c->state == CLIENT_ANSWER || (w->events & EPOLLIN) == 0))
         client_close(c);
+    else if (c->state == CLIENT_ANSWER && !c->blocked && !c->write_wants_read)
+        reactor_change(c->edge->reactor, w, 0); // it can wait until the answer is made
     else if (c->state == CLIENT_HANDSHAKE && c->ssl)
         handshake_queue(c);
     else
@@ -459,7 +462,7 @@ static enum flow answered(struct client *c)
         return FLOW_WAIT;
     }
     idle(c);
-    return FLOW_MORE;
+    return conn_has_more(c) ? FLOW_MORE : FLOW_BLOCKED;
 }
 
 // The window runs only while the peer owes us reading.
@@ -524,6 +527,9 @@ static void set_interest(struct client *c)
     uint32_t events = 0;
 
     if (c->state == CLIENT_DEAD || c->state == CLIENT_LIVE)
+        return;
+    // Most answers are made before the client says more, and then this saves two calls.
+    if (c->state == CLIENT_ANSWER && !c->blocked && c->watch.events == EPOLLIN)
         return;
     if (reads || c->write_wants_read)
         events |= EPOLLIN;

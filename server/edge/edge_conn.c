@@ -160,6 +160,11 @@ ssize_t conn_read(struct client *c, void *to, size_t size)
     return n;
 }
 
+bool conn_has_more(const struct client *c)
+{
+    return bytes_len(&c->in) > 0 || (c->ssl && SSL_has_pending(c->ssl));
+}
+
 static ssize_t tls_write(struct client *c, const void *from, size_t len)
 {
     size_t n = 0;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PRINT_ROOM 160
+
 static bool grow(struct bytes *b, size_t room)
 {
     char *data = realloc(b->data, room);
@@ -62,23 +64,26 @@ bool bytes_text(struct bytes *b, const char *text)
     return bytes_add(b, text, strlen(text));
 }
 
+// Most of what is printed fits at the first try.
 bool bytes_print(struct bytes *b, const char *fmt, ...)
 {
-    va_list ap, again;
-    int n;
+    for (size_t room = PRINT_ROOM;;) {
+        va_list ap;
+        int n;
 
-    va_start(ap, fmt);
-    va_copy(again, ap);
-    n = vsnprintf(NULL, 0, fmt, ap);
-    va_end(ap);
-    if (n >= 0 && bytes_reserve(b, (size_t)n + 1)) {
-        vsnprintf(bytes_end(b), (size_t)n + 1, fmt, again);
-        b->end += (size_t)n;
-    } else {
-        n = -1;
+        if (!bytes_reserve(b, room))
+            return false;
+        va_start(ap, fmt);
+        n = vsnprintf(bytes_end(b), room, fmt, ap);
+        va_end(ap);
+        if (n < 0)
+            return false;
+        if ((size_t)n < room) {
+            b->end += (size_t)n;
+            return true;
+        }
+        room = (size_t)n + 1;
     }
-    va_end(again);
-    return n >= 0;
 }
 
 void bytes_eat(struct bytes *b, size_t n)
