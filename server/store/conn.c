@@ -122,6 +122,19 @@ static PGconn *attempt(const char *conninfo, const char *name, const char *optio
     return pg;
 }
 
+static enum rc refused(PGconn *pg, struct fault *f)
+{
+    const char *text = pg ? PQerrorMessage(pg) : "";
+
+    if (strstr(text, "permission denied to set role"))
+        return fail(f, RC_DENIED,
+                    "the login in database= may not act as the role orrery_server: have an "
+                    "administrator run GRANT orrery_server TO that login");
+    if (strstr(text, "role \"orrery_server\" does not exist"))
+        return fail(f, RC_CONFLICT, "the database was never migrated: run `orreryd migrate`");
+    return pg ? lost(pg, f) : fail(f, RC_INTERNAL, "out of memory");
+}
+
 enum rc conn_open(const char *conninfo, const char *name, const char *options, int wait_ms,
                   PGconn **out, struct fault *f)
 {
@@ -137,7 +150,7 @@ enum rc conn_open(const char *conninfo, const char *name, const char *options, i
             return RC_OK;
         }
         if (clock_mono_ms() + 50 >= until) {
-            enum rc rc = pg ? lost(pg, f) : fail(f, RC_INTERNAL, "out of memory");
+            enum rc rc = refused(pg, f);
             PQfinish(pg);
             return rc;
         }

@@ -573,6 +573,32 @@ static void two_migrators_at_once_do_the_work_of_one(void **state)
     assert_int_equal(migrate_check(fresh, &f), RC_OK);
 }
 
+// A server by conninfo is seldom entered as its superuser.
+static void an_ordinary_owner_migrates_and_an_ordinary_login_serves(void **state)
+{
+    (void)state;
+    char owner[300], login[300], text[64];
+    const char *fresh = pg_empty();
+    auto_with(store_closep) struct store *s = NULL;
+    struct fault f = { 0 };
+
+    sql(fresh, "CREATE ROLE landlord LOGIN CREATEROLE; CREATE ROLE tenant LOGIN;");
+    snprintf(text, sizeof text, "ALTER DATABASE %s OWNER TO landlord",
+             strstr(fresh, "dbname=") + 7);
+    sql(fresh, text);
+    snprintf(owner, sizeof owner, "%s user=landlord", fresh);
+    snprintf(login, sizeof login, "%s user=tenant", fresh);
+    if (migrate_run(owner, NULL, &f) != RC_OK)
+        fail_msg("%s", f.text);
+    assert_int_equal(store_open(login, 1, &s, &f), RC_DENIED);
+    assert_non_null(strstr(f.text, "GRANT orrery_server"));
+    sql(owner, "GRANT orrery_server TO tenant");
+    if (store_open(login, 1, &s, &f) != RC_OK)
+        fail_msg("%s", f.text);
+    if (migrate_check(login, &f) != RC_OK)
+        fail_msg("%s", f.text);
+}
+
 static void an_empty_database_is_not_ready(void **state)
 {
     (void)state;
@@ -610,6 +636,7 @@ int main(void)
         cmocka_unit_test(a_database_of_a_newer_version_is_refused),
         cmocka_unit_test(a_migration_that_fails_leaves_nothing_of_itself),
         cmocka_unit_test(two_migrators_at_once_do_the_work_of_one),
+        cmocka_unit_test(an_ordinary_owner_migrates_and_an_ordinary_login_serves),
         cmocka_unit_test(an_empty_database_is_not_ready),
         cmocka_unit_test(a_server_that_is_away_is_said_quickly_and_comes_back),
     };
