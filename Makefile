@@ -186,7 +186,7 @@ lint: ## style, analysers, banned words; changes nothing
 $(B)/tests/bench/%_bench: $(B)/tests/bench/%_bench.o $(SUPPORT:%.c=$(B)/%.o) $(SIMLIB) $(LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB) $(LDLIBS) -lcmocka
 
-$(B)/tests/fuzz/%_fuzz: $(B)/tests/fuzz/%_fuzz.o $(SIMLIB) $(LIB)
+$(B)/tests/fuzz/%_fuzz: $(B)/tests/fuzz/%_fuzz.o $(TESTLIB) $(SIMLIB) $(LIB)
 	$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIB) $(LDLIBS)
 
 # ---------------------------------------------------------------- the rest

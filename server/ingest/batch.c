@@ -349,7 +349,7 @@ bool batch_body(const struct batch *b, int shard, struct pile *out)
     return true;
 }
 
-size_t batch_row_values(const struct batch *b, uint32_t row, double out[TOKEN_METRICS_MAX])
+size_t batch_row_values(const struct batch *b, uint32_t row, double *out)
 {
     const char *p = b->rows.data + b->row[row].at + ROW_FIXED;
     uint32_t count = get32(p + 16);

@@ -103,8 +103,9 @@ size_t batch_rows_next(struct batch_walk *w, char *out, size_t size);
 bool batch_lines(const struct batch *b, struct pile *out);
 bool batch_body(const struct batch *b, int shard, struct pile *out);
 
-// The values of a row, back from the wire form.
-size_t batch_row_values(const struct batch *b, uint32_t row, double out[TOKEN_METRICS_MAX]);
+// The values of a row, back from the wire form: as many as its shape has, at most
+// TOKEN_METRICS_MAX.
+size_t batch_row_values(const struct batch *b, uint32_t row, double *out);
 
 struct batch_text { // NULL: at is NULL
     const char *at;

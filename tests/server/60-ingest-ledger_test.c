@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// threaded
 //
 // What was acknowledged is in the table once, whatever was sent how often, in the good days.
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// threaded
 //
 // What follows the messages: states that people see, what the bus tells, partitions that go.
 
@@ -43,6 +44,24 @@ static void listen_in(void *ctx, const struct bus_event *e)
         snprintf(heard.name, sizeof heard.name, "%s", e->names[0]);
         heard.value = e->values[0];
     }
+    pthread_mutex_unlock(&heard.lock);
+}
+
+static int count_of(const int *what)
+{
+    int n;
+
+    pthread_mutex_lock(&heard.lock);
+    n = *what;
+    pthread_mutex_unlock(&heard.lock);
+    return n;
+}
+
+static void assert_last(enum device_state wanted, bool online)
+{
+    pthread_mutex_lock(&heard.lock);
+    assert_int_equal(heard.last.state, wanted);
+    assert_int_equal(heard.last.online, online);
     pthread_mutex_unlock(&heard.lock);
 }
 
@@ -95,7 +114,7 @@ static void a_commit_is_told_on_the_bus(void **state)
     feed_send(&w, 2);
     assert_true(feed_wait(&w, 5000));
     ingest_entry(w.devices[2].d, &e, NULL, NULL);
-    while (heard.lines == 0 && clock_mono_ms() < until)
+    while (count_of(&heard.lines) == 0 && clock_mono_ms() < until)
         nap(1);
     pthread_mutex_lock(&heard.lock);
     assert_true(heard.readings >= 1);
@@ -128,15 +147,14 @@ static void a_device_goes_offline_three_pings_after_its_session(void **state)
     int before;
 
     ingest_facts(w.devices[1].d, &facts);
-    before = heard.states;
+    before = count_of(&heard.states);
     detach(1);
-    assert_true(heard.states > before); // it went: still healthy, but not online
-    assert_int_equal(heard.last.state, STATE_HEALTHY);
-    assert_false(heard.last.online);
+    assert_true(count_of(&heard.states) > before); // it went: still healthy, but not online
+    assert_last(STATE_HEALTHY, false);
     assert_true(becomes("SELECT state FROM device_state WHERE device = 2", STATE_OFFLINE, 5000));
-    assert_int_equal(heard.last.state, STATE_OFFLINE);
+    assert_last(STATE_OFFLINE, false);
     feed_attach(&w, 1);
-    assert_int_equal(heard.last.state, STATE_HEALTHY);
+    assert_last(STATE_HEALTHY, true);
     assert_true(becomes("SELECT state FROM device_state WHERE device = 2", STATE_HEALTHY, 4000));
 }
 
@@ -146,7 +164,7 @@ static void a_new_verdict_changes_the_state(void **state)
     struct device_facts facts = { .verdict = VERDICT_WARNING, .attested_once = true };
 
     ingest_facts(w.devices[3].d, &facts);
-    assert_int_equal(heard.last.state, STATE_AT_RISK);
+    assert_last(STATE_AT_RISK, true);
     assert_true(becomes("SELECT state FROM device_state WHERE device = 4", STATE_AT_RISK, 4000));
 }
 
