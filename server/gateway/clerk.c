@@ -39,19 +39,6 @@ struct clerks {
     struct quota quotas[QUOTA_SLOTS];
 };
 
-void job_free(struct job *j)
-{
-    if (!j)
-        return;
-    if (j->ingest)
-        ingest_detach(j->ingest);
-    attest_result_done(&j->result);
-    free(j->eat);
-    free(j->csr);
-    free(j->time);
-    free(j);
-}
-
 // ---------------------------------------------------------------- quarantine certificates
 
 static struct quota *quota_of(struct clerks *c, const uint8_t device[16])
