@@ -88,7 +88,8 @@ struct request {
     struct head head;
     struct bytes body;
     struct chunk chunk;
-    char *path; // decoded no further than it came
+    struct bytes path_text;
+    const char *path; // as it came, without the query; NULL until the head is here
     char id[17];
     char remote[INET6_ADDRSTRLEN];
     char peer[65]; // "" or the client certificate's fingerprint

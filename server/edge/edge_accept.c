@@ -73,22 +73,27 @@ static struct address **address_find(struct addresses *a, const uint8_t key[16])
     return p;
 }
 
+static struct address *address_add(struct address **at, const uint8_t key[16])
+{
+    struct address *new = calloc(1, sizeof *new);
+
+    if (new)
+        memcpy(new->key, key, 16);
+    *at = new; // the end of its chain
+    return new;
+}
+
 static bool address_enters(struct edge *e, const uint8_t addr[16])
 {
+    struct address **p, *a;
     uint8_t key[16];
-    struct address **p;
 
     address_key(addr, key);
     p = address_find(e->addresses, key);
-    if (!*p) {
-        *p = calloc(1, sizeof **p);
-        if (!*p)
-            return false;
-        memcpy((*p)->key, key, 16);
-    }
-    if ((*p)->open >= e->per_address)
+    a = *p ? *p : address_add(p, key);
+    if (!a || a->open >= e->per_address)
         return false;
-    (*p)->open++;
+    a->open++;
     return true;
 }
 

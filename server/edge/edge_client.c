@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -34,6 +35,7 @@ static bool request_new(struct client *c)
 {
     struct edge *e = c->edge;
     struct request *q = calloc(1, sizeof *q);
+    uint64_t id;
 
     if (!q)
         return false;
@@ -41,8 +43,8 @@ static bool request_new(struct client *c)
     q->body.tally = &e->buffered;
     q->file = -1;
     q->began_us = clock_mono_us();
-    snprintf(q->id, sizeof q->id, "%016llx",
-             (unsigned long long)(e->request_seed + e->request_number++ * 0x9e3779b97f4a7c15u));
+    id = e->request_seed + e->request_number++ * 0x9e3779b97f4a7c15u;
+    snprintf(q->id, sizeof q->id, "%016" PRIx64, id);
     remote_text(c, q->remote);
     memcpy(q->peer, c->peer, sizeof q->peer);
     c->req = q;
@@ -58,7 +60,7 @@ static void request_free(struct client *c)
     c->req = NULL;
     bytes_done(&q->text);
     bytes_done(&q->body);
-    free(q->path);
+    bytes_done(&q->path_text);
     free(q);
 }
 
@@ -264,26 +266,34 @@ static void drain(struct client *c)
 // ---------------------------------------------------------------- reading a head
 
 // From here on the head's spans hold, as its bytes do not move any more.
-static void head_done(struct client *c)
+static bool keep_head(struct client *c, struct request *q)
 {
-    struct request *q = c->req;
     struct bytes rest = { 0 };
     size_t size = q->head.size;
 
-    if (!bytes_add(&rest, bytes_at(&c->in) + size, bytes_len(&c->in) - size)) {
+    if (!bytes_add(&rest, bytes_at(&c->in) + size, bytes_len(&c->in) - size))
+        return false;
+    q->text = c->in;
+    c->in = rest;
+    if (!bytes_add(&q->path_text, bytes_at(&q->text) + q->head.path.at, q->head.path.len) ||
+        !bytes_add(&q->path_text, "", 1))
+        return false;
+    q->path = bytes_at(&q->path_text);
+    return true;
+}
+
+static void head_done(struct client *c)
+{
+    struct request *q = c->req;
+
+    if (!keep_head(c, q)) {
         client_close(c);
         return;
     }
-    q->text = c->in;
-    c->in = rest;
     q->bodiless = q->head.method == METHOD_HEAD;
-    q->path = strndup(bytes_at(&q->text) + q->head.path.at, q->head.path.len);
     c->closing = q->head.close || q->head.upgrades;
     reactor_disarm(&c->timer);
-    if (q->path)
-        route_head(c);
-    else
-        client_close(c);
+    route_head(c);
 }
 
 static void head_bad(struct client *c)

@@ -108,7 +108,8 @@ static const char *date_now(struct edge *e)
         struct tm tm;
 
         gmtime_r(&t, &tm);
-        strftime(e->date, sizeof e->date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+        if (strftime(e->date, sizeof e->date, "%a, %d %b %Y %H:%M:%S GMT", &tm) == 0)
+            e->date[0] = '\0';
         e->date_at = now;
     }
     return e->date;

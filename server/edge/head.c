@@ -184,7 +184,7 @@ static bool is_digit(char c)
 
 static enum head_state read_version(struct head *h, const char *v, uint32_t len)
 {
-    if (len != 8 || memcmp(v, "HTTP/", 5) || !is_digit(v[5]) || v[6] != '.' || !is_digit(v[7]))
+    if (len != 8 || memcmp(v, "HTTP/", 5) != 0 || !is_digit(v[5]) || v[6] != '.' || !is_digit(v[7]))
         return refuse(h, 400, "the HTTP version is malformed");
     if (v[5] != '1' || v[7] > '1')
         return refuse(h, 505, "only HTTP/1.1 is spoken here");
