@@ -102,7 +102,7 @@ enum rc audit_append(struct store *tx, const struct audit_entry *e, struct fault
 {
     char chain[24], seq_text[24], at[24], account[24], count[24];
     uint8_t prev[HASH_LEN], hash[HASH_LEN];
-    int64_t seq;
+    int64_t seq = 0;
 
     snprintf(chain, sizeof chain, "%d", e->chain);
     enum rc rc = store_run(tx, &Q_AUDIT_LOCK, (const char *[]){ chain }, NULL, f);

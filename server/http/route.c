@@ -18,8 +18,9 @@ bool path_decode(const char *raw, char *out, size_t size)
     return percent_decode(raw, len, false, out, size);
 }
 
-// Walks pattern and path together; a {name} takes everything up to the next slash.
-bool route_match(const struct route *t, const char *path, char params[PARAM_MAX][PARAM_LEN])
+// Walks pattern and path together; a {name} takes everything up to the next slash. Returns how
+// many there were, or -1.
+static int match(const struct route *t, const char *path, char params[PARAM_MAX][PARAM_LEN])
 {
     const char *p = t->pattern;
     int n = 0;
@@ -27,18 +28,23 @@ bool route_match(const struct route *t, const char *path, char params[PARAM_MAX]
     while (*p && *path) {
         if (*p != '{') {
             if (*p++ != *path++)
-                return false;
+                return -1;
             continue;
         }
         size_t len = strcspn(path, "/");
         if (len == 0 || len >= PARAM_LEN || n == PARAM_MAX)
-            return false;
+            return -1;
         memcpy(params[n], path, len);
         params[n++][len] = '\0';
         path += len;
         p += strcspn(p, "}") + 1;
     }
-    return *p == '\0' && *path == '\0';
+    return *p == '\0' && *path == '\0' ? n : -1;
+}
+
+bool route_match(const struct route *t, const char *path, char params[PARAM_MAX][PARAM_LEN])
+{
+    return match(t, path, params) >= 0;
 }
 
 static void allow_add(char allow[64], const char *method)
@@ -56,15 +62,16 @@ static void consider(const struct route *t, const char *method, const char *path
                      struct route_found *out)
 {
     char params[PARAM_MAX][PARAM_LEN];
+    int n = match(t, path, params);
 
-    if (!route_match(t, path, params))
+    if (n < 0)
         return;
     allow_add(out->allow, t->method);
     if (!strcmp(t->method, "GET"))
         allow_add(out->allow, "HEAD");
     if (!strcmp(t->method, method) || (!strcmp(method, "HEAD") && !strcmp(t->method, "GET"))) {
         out->route = t;
-        memcpy(out->params, params, sizeof params);
+        memcpy(out->params, params, (size_t)n * PARAM_LEN);
     }
 }
 

@@ -44,6 +44,16 @@ static void a_parameter_is_one_whole_segment(void **state)
     assert_null(find("GET", "").route);
 }
 
+static void a_path_without_parameters_has_none_of_its_neighbours(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct route_found f = find("GET", i == 1 ? "/things" : "/things/left-over");
+        assert_string_equal(f.params[0], i == 1 ? "" : "left-over");
+        assert_string_equal(f.params[1], "");
+    }
+}
+
 static void a_parameter_longer_than_its_room_matches_nothing(void **state)
 {
     (void)state;
@@ -124,6 +134,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_parameter_is_one_whole_segment),
+        cmocka_unit_test(a_path_without_parameters_has_none_of_its_neighbours),
         cmocka_unit_test(a_parameter_longer_than_its_room_matches_nothing),
         cmocka_unit_test(methods_of_a_path_are_known_where_none_fits),
         cmocka_unit_test(a_path_is_decoded_strictly),
