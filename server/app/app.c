@@ -308,6 +308,7 @@ static enum rc start_edge(struct app *a, struct fault *f)
                               .metrics_listen = c->metrics_listen,
                               .tls = edge_certificates(a),
                               .web_dir = c->web_dir,
+                              .live_protocol = LIVE_PROTOCOL,
                               .backend_port = (uint16_t)http_port(a->http),
                               .backend_secret = http_secret(a->http),
                               .per_address = (int)c->edge_per_address,

@@ -199,6 +199,8 @@ ssize_t conn_write(struct client *c, const void *from, size_t len)
     if (n > 0) {
         count_by(c->edge, bytes_out, n);
         c->moved += (size_t)n;
+        if (c->req)
+            c->req->sent += (uint64_t)n;
     }
     return n;
 }

@@ -192,7 +192,8 @@ static void put_head(const struct client *c, struct bytes *out)
 
     bytes_text(out, "GET /live HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                     "Sec-WebSocket-Version: 13\r\n");
-    if (c->edge->live_protocol)
+    // Only to whom asked: a browser hangs up on a subprotocol that it did not offer.
+    if (head_find(&q->head, at, "Sec-WebSocket-Protocol"))
         bytes_print(out, "Sec-WebSocket-Protocol: %s\r\n", c->edge->live_protocol);
     for (size_t i = 0; i < sizeof passed / sizeof *passed; i++) {
         const struct field *f = head_find(&q->head, at, passed[i]);

@@ -172,11 +172,17 @@ DEFINE_AUTO(struct assets *, assets_freep, assets_free)
 enum rc assets_load(const char *dir, struct assets **out, struct fault *f)
 {
     auto_with(assets_freep) struct assets *a = calloc(1, sizeof *a);
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     enum rc rc;
 
-    if (!a)
+    if (fd < 0)
+        return fail(f, RC_NOT_FOUND, "the web folder %.100s cannot be read: %s; set web.dir", dir,
+                    strerror(errno));
+    if (!a) {
+        close(fd);
         return fail(f, RC_INTERNAL, "out of memory");
-    rc = load_dir(a, open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), "", 0, f);
+    }
+    rc = load_dir(a, fd, "", 0, f);
     if (rc != RC_OK)
         return rc;
     if (a->count)

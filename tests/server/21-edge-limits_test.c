@@ -359,6 +359,7 @@ static void what_is_wrong_with_the_options_is_said(void **state)
     o = rig.options;
     o.web_dir = "/nonexistent";
     assert_int_equal(edge_start(&o, &e, &f), RC_NOT_FOUND);
+    assert_non_null(strstr(f.text, "/nonexistent"));
 }
 
 static int setup(void **state)

@@ -141,6 +141,22 @@ static void what_is_no_websocket_is_refused_here(void **state)
     assert_int_equal(atomic_load(&adopted), -1);
 }
 
+static void the_subprotocol_is_named_only_to_whom_asked_for_it(void **state)
+{
+    (void)state;
+    struct caller *c = rig_connect(&rig, NULL);
+
+    assert_true(caller_text(c, UPGRADE "Sec-WebSocket-Protocol: other, orrery.test\r\n\r\n"));
+    close(take_adopted());
+    assert_non_null(strstr(shown, "\r\nSec-WebSocket-Protocol: orrery.test\r\n"));
+    caller_close(c);
+    c = rig_connect(&rig, NULL);
+    assert_true(caller_text(c, UPGRADE "\r\n"));
+    close(take_adopted());
+    assert_null(strstr(shown, "Sec-WebSocket-Protocol"));
+    caller_close(c);
+}
+
 static void a_refusing_adopter_is_a_503(void **state)
 {
     (void)state;
@@ -280,6 +296,7 @@ static int setup(void **state)
     (void)state;
     rig_init(&rig);
     rig.options.hooks.live_adopt = adopt;
+    rig.options.live_protocol = "orrery.test";
     rig_start(&rig);
     return 0;
 }
@@ -296,6 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_what_the_adopter_needs_is_handed_over),
         cmocka_unit_test(what_is_no_websocket_is_refused_here),
+        cmocka_unit_test(the_subprotocol_is_named_only_to_whom_asked_for_it),
         cmocka_unit_test(a_refusing_adopter_is_a_503),
         cmocka_unit_test(bytes_flow_both_ways_unchanged),
         cmocka_unit_test(either_end_ends_both),
