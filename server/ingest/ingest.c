@@ -70,7 +70,6 @@ static void count(struct shard *h, struct slot *s, struct batch *b, struct posit
     s->taken = p;
     h->pending++;
     h->pending_bytes += bytes;
-    h->stats.messages++;
     if (h->writer_waits && (b->messages == 1 || b->messages == h->g->flush_at)) {
         h->writer_waits = false;
         pthread_cond_signal(&h->wake);

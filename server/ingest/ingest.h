@@ -99,7 +99,8 @@ bool ingest_is_full(const struct ingest *g);
 bool ingest_is_ready(const struct ingest *g, char *text, size_t size);
 
 struct ingest_stats {
-    uint64_t messages, batches, replays, nacks;
+    uint64_t messages, batches; // committed
+    uint64_t replays, nacks;
     uint64_t refused;           // rows PostgreSQL did not want: a bug, logged as an error
     uint64_t resent_batches;    // their connection was lost before the commit
     uint64_t recovered_batches; // it was lost after the commit, before the answer

@@ -537,6 +537,7 @@ static size_t note_commit(struct shard *h, const struct batch *b)
     }
     keep_token(h, b);
     h->stats.batches++;
+    h->stats.messages += b->messages;
     pthread_mutex_unlock(&h->lock);
     return n;
 }

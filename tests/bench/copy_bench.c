@@ -362,12 +362,12 @@ static double engine_leg(double *cpu, double *pg)
     wait_seconds();
     pthread_join(loop, NULL);
     ingest_stats(g, &s);
-    double rate = (double)(s.messages - s.pending) * 1e6 / (double)(clock_mono_us() - began);
+    double rate = (double)s.messages * 1e6 / (double)(clock_mono_us() - began);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     *cpu += (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-    *cpu /= (double)(s.messages - s.pending);
-    *pg = (*pg + postgres_cpu()) / (double)(s.messages - s.pending);
-    printf("  %.0f messages a batch\n", (double)(s.messages - s.pending) / (double)s.batches);
+    *cpu /= (double)s.messages;
+    *pg = (*pg + postgres_cpu()) / (double)s.messages;
+    printf("  %.0f messages a batch\n", (double)s.messages / (double)s.batches);
     for (int i = 0; i < devices; i++)
         ingest_detach(fleet[i].d);
     ingest_stop(g);
