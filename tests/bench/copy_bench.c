@@ -4,9 +4,12 @@
 //
 //   copy_bench [seconds [devices [conninfo]]]
 //
-// Interleaved legs over the same rows (8 metrics): COPY on two connections into the partitioned,
-// indexed table; the same into a bare table; the engine in a closed loop, fed with 16-message
-// frames through the tokenizer. Without a conninfo, a private cluster is made for the run.
+// Interleaved legs over the same rows (8 metrics): COPY on two connections into a table made and
+// partitioned like telemetry, with its indexes; the same into a bare table. A conninfo may be a
+// running server's: only tables of its own are touched. Without one a private cluster is
+// made, and the engine runs there too, in a closed loop, fed with 16-message frames
+// through the tokenizer. One JSON line a figure; PostgreSQL's CPU a message beside it holds
+// also where others use the machine.
 
 #include <libpq-fe.h>
 
@@ -37,6 +40,7 @@
 #define MESSAGE_LEN 200
 #define SHAPE       1
 #define PAST_MS     1785002400000LL // a whole hour
+#define PAST_HOURS  40
 
 static double seconds = 4;
 static int devices = 2000;
@@ -367,7 +371,6 @@ static double engine_leg(double *cpu, double *pg)
     *cpu += (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
     *cpu /= (double)s.messages;
     *pg = (*pg + postgres_cpu()) / (double)s.messages;
-    printf("  %.0f messages a batch\n", (double)s.messages / (double)s.batches);
     for (int i = 0; i < devices; i++)
         ingest_detach(fleet[i].d);
     ingest_stop(g);
@@ -378,32 +381,28 @@ static double engine_leg(double *cpu, double *pg)
 
 static void prepare(void)
 {
-    struct fault f = { 0 };
-    PGconn *pg;
-
-    check(migrate_run(conninfo, NULL, &f) == RC_OK, f.text);
-    pg = connected();
-    run(pg, "INSERT INTO catalog (name) VALUES ('bench')");
-    run(pg, "CREATE TABLE bare (catalog int, device bigint, ts timestamptz, shape int,"
-            " vals float8[])");
-    PQfinish(pg);
-}
-
-// The copy legs write a stretch of the past of their own.
-static void make_partitions(void)
-{
     PGconn *pg = connected();
     char sql[300];
 
-    for (int i = 0; i < 40; i++) {
-        int64_t from = PAST_MS / 1000 + i * 3600;
-
+    run(pg, "SET client_min_messages = error");
+    run(pg, "DROP TABLE IF EXISTS copy_bench, copy_bench_bare");
+    run(pg, "CREATE TABLE copy_bench (LIKE telemetry INCLUDING ALL) PARTITION BY RANGE (ts)");
+    for (int64_t i = 0; i < PAST_HOURS; i++) {
         snprintf(sql, sizeof sql,
-                 "CREATE TABLE IF NOT EXISTS telemetry_bench_%d PARTITION OF telemetry FOR VALUES"
-                 " FROM (to_timestamp(%lld)) TO (to_timestamp(%lld))",
-                 i, (long long)from, (long long)from + 3600);
+                 "CREATE TABLE copy_bench_%lld PARTITION OF copy_bench FOR VALUES FROM"
+                 " (to_timestamp(%lld)) TO (to_timestamp(%lld))",
+                 (long long)i, PAST_MS / 1000 + i * 3600, PAST_MS / 1000 + i * 3600 + 3600);
         run(pg, sql);
     }
+    run(pg, "CREATE TABLE copy_bench_bare (LIKE telemetry)");
+    PQfinish(pg);
+}
+
+static void clean_up(void)
+{
+    PGconn *pg = connected();
+
+    run(pg, "DROP TABLE copy_bench, copy_bench_bare");
     PQfinish(pg);
 }
 
@@ -411,7 +410,7 @@ static void empty(void)
 {
     PGconn *pg = connected();
 
-    run(pg, "TRUNCATE telemetry, bare, journal, ingest_batch");
+    run(pg, "TRUNCATE copy_bench, copy_bench_bare");
     run(pg, "CHECKPOINT");
     PQfinish(pg);
 }
@@ -429,9 +428,44 @@ static double median(double *v)
     return v[ROUNDS / 2];
 }
 
+struct leg {
+    const char *name;
+    double rate[ROUNDS], cpu[ROUNDS]; // PostgreSQL's, us a message
+};
+
+static void report(struct leg *l)
+{
+    printf("{\"name\":\"%s\",\"value\":%.0f,\"unit\":\"msgs/s\",\"devices\":%d,"
+           "\"postgresCpuUs\":%.2f}\n",
+           l->name, median(l->rate), devices, median(l->cpu));
+}
+
+static void run_legs(bool engine)
+{
+    struct leg indexed = { .name = "ingest.copy_indexed" }, bare = { .name = "ingest.copy_bare" },
+               own = { .name = "ingest.engine" };
+    double cpu[ROUNDS];
+
+    for (int i = 0; i < ROUNDS; i++) {
+        empty();
+        indexed.rate[i] = copy_leg("copy_bench", &indexed.cpu[i]);
+        empty();
+        bare.rate[i] = copy_leg("copy_bench_bare", &bare.cpu[i]);
+        empty();
+        if (engine)
+            own.rate[i] = engine_leg(&cpu[i], &own.cpu[i]);
+    }
+    report(&indexed);
+    report(&bare);
+    if (!engine)
+        return;
+    report(&own);
+    printf("{\"name\":\"ingest.engine_cpu\",\"value\":%.2f,\"unit\":\"us a message\"}\n",
+           median(cpu));
+}
+
 int main(int argc, char **argv)
 {
-    double indexed[ROUNDS], bare[ROUNDS], engine[ROUNDS], cpu, pg[3];
     char folder[] = "/tmp/copy_benchXXXXXX";
     struct cluster *cluster = NULL;
     struct fault f = { 0 };
@@ -443,29 +477,17 @@ int main(int argc, char **argv)
         check(mkdtemp(folder) != NULL, "cannot make a folder in /tmp");
         check(cluster_start(folder, &cluster, &f) == RC_OK, f.text);
         conninfo = cluster_conninfo(cluster);
+        check(migrate_run(conninfo, NULL, &f) == RC_OK, f.text);
     }
     fleet = calloc((size_t)devices, sizeof *fleet);
-    check(fleet != NULL, "out of memory");
+    check(fleet != NULL && devices >= CONNECTIONS, "needs memory and two devices");
     make_frame();
     prepare();
-    make_partitions();
-    for (int i = 0; i < ROUNDS; i++) {
-        empty();
-        indexed[i] = copy_leg("telemetry", &pg[0]);
-        empty();
-        bare[i] = copy_leg("bare", &pg[1]);
-        empty();
-        engine[i] = engine_leg(&cpu, &pg[2]);
-        printf("round %d: indexed COPY %.0f, bare COPY %.0f, engine %.0f msgs/s; CPU us a message:"
-               " PostgreSQL %.2f, %.2f, %.2f, engine with tokenizer %.2f\n",
-               i, indexed[i], bare[i], engine[i], pg[0], pg[1], pg[2], cpu);
-    }
-    printf("median of %d devices: indexed %.0f, bare %.0f, engine %.0f = %.2f of indexed, %.2f of"
-           " bare\n",
-           devices, median(indexed), median(bare), median(engine), median(engine) / median(indexed),
-           median(engine) / median(bare));
+    run_legs(cluster != NULL);
+    clean_up();
+    free(fleet);
     cluster_stop(cluster);
     if (cluster)
-        printf("left behind: %s\n", folder);
+        fprintf(stderr, "copy_bench: the cluster it made is left in %s\n", folder);
     return 0;
 }
