@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/seal.h"
 #include "audit_sql.h"
 #include "core/auto.h"
 #include "core/clock.h"
@@ -176,26 +177,7 @@ static bool step(struct walk *w, const struct rows *r, int row)
     return true;
 }
 
-// The hash that a seal (compact JWS) speaks of. Its signature is the reader's to check, with
-// the server's root: whoever could forge rows here could forge the answer of this server too.
-static bool seal_hash(const char *jws, uint8_t out[HASH_LEN])
-{
-    const char *dot = strchr(jws, '.');
-    const char *end = dot ? strchr(dot + 1, '.') : NULL;
-    char payload[1024];
-
-    if (!end || (size_t)(end - dot) > sizeof payload)
-        return false;
-    long len =
-        base64url_decode(dot + 1, (size_t)(end - dot - 1), (uint8_t *)payload, sizeof payload);
-    if (len < 0)
-        return false;
-    json_auto_t *claims = json_loadb(payload, (size_t)len, JSON_REJECT_DUPLICATES, NULL);
-    const char *hash = json_string_value(json_object_get(claims, "hash"));
-    return hash && hex_decode(hash, out, HASH_LEN);
-}
-
-static enum rc read_seal(struct store *s, const char *chain, struct walk *w,
+static enum rc read_seal(struct store *s, const char *chain, const char *root_pem, struct walk *w,
                          struct audit_report *out, struct fault *f)
 {
     auto_with(rows_freep) struct rows *rows = NULL;
@@ -208,7 +190,7 @@ static enum rc read_seal(struct store *s, const char *chain, struct walk *w,
     out->seal = strdup(rows_text(rows, 0, "seal"));
     if (!out->seal)
         return fail(f, RC_INTERNAL, "out of memory");
-    if (!seal_hash(out->seal, w->seal_hash))
+    if (seal_read(out->seal, root_pem, w->chain, w->seal_seq, w->seal_hash, NULL) != RC_OK)
         out->first_bad = w->seal_seq;
     return RC_OK;
 }
@@ -233,7 +215,8 @@ static enum rc walk_page(struct store *s, const char *chain, struct walk *w,
     return RC_OK;
 }
 
-enum rc audit_verify(struct store *s, int32_t chain, struct audit_report *out, struct fault *f)
+enum rc audit_verify(struct store *s, int32_t chain, const char *root_pem, struct audit_report *out,
+                     struct fault *f)
 {
     struct walk w = { .chain = chain };
     struct audit_report report = { 0 };
@@ -242,7 +225,7 @@ enum rc audit_verify(struct store *s, int32_t chain, struct audit_report *out, s
 
     snprintf(chain_text, sizeof chain_text, "%d", chain);
     // The seal first: entries that come meanwhile only make the chain longer than it.
-    enum rc rc = read_seal(s, chain_text, &w, &report, f);
+    enum rc rc = read_seal(s, chain_text, root_pem, &w, &report, f);
     while (rc == RC_OK && more && !report.first_bad)
         rc = walk_page(s, chain_text, &w, &report, &more, f);
     if (rc != RC_OK) {

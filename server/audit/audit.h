@@ -48,8 +48,10 @@ struct audit_report {
     char *seal;       // owned; compact JWS or NULL
 };
 
-// Walks the whole chain. RC_OK whether or not it is sound.
-enum rc audit_verify(struct store *s, int32_t chain, struct audit_report *out, struct fault *f);
+// Walks the whole chain. RC_OK whether or not it is sound. root_pem is the server root, which
+// the last seal must lead to; NULL leaves its signature unchecked.
+enum rc audit_verify(struct store *s, int32_t chain, const char *root_pem, struct audit_report *out,
+                     struct fault *f);
 void audit_report_done(struct audit_report *r);
 
 // Has the keeper seal every chain that grew and whose last seal is an hour old. For the

@@ -66,7 +66,7 @@ static enum rc verify(struct req *q, struct reply *r, struct fault *f)
     enum rc rc = may_read(q, f);
 
     if (rc == RC_OK)
-        rc = audit_verify(q->store, q->catalog, &a, f);
+        rc = audit_verify(q->store, q->catalog, q->services->server_ca_pem, &a, f);
     if (rc != RC_OK)
         return rc;
     json_t *o = json_object();
