@@ -200,7 +200,7 @@ void listeners_close(struct edge *e);
 void accept_again(struct timer *t);
 struct addresses *addresses_new(void);
 void addresses_free(struct addresses *a);
-void address_leaves(struct edge *e, const struct client *c);
+void address_leaves(struct edge *e, const uint8_t addr[16]);
 
 // edge_conn: bytes of one connection
 void handshake_queue(struct client *c);
@@ -211,7 +211,8 @@ bool conn_has_more(const struct client *c); // read already, so epoll will not t
 enum flow conn_flush(struct client *c);     // FLOW_END: out is empty
 
 // edge_client: the states
-void client_open(struct edge *e, int fd, enum listener_kind kind, const uint8_t addr[16]);
+// False when out of memory: the descriptor is still the caller's.
+bool client_open(struct edge *e, int fd, enum listener_kind kind, const uint8_t addr[16]);
 void client_secured(struct client *c); // its handshake is done
 void client_close(struct client *c);
 void client_bury(struct client *c); // frees a closed one at the end of the turn

@@ -97,14 +97,12 @@ static bool address_enters(struct edge *e, const uint8_t addr[16])
     return true;
 }
 
-void address_leaves(struct edge *e, const struct client *c)
+void address_leaves(struct edge *e, const uint8_t addr[16])
 {
     uint8_t key[16];
     struct address **p, *gone;
 
-    if (!c->counted)
-        return;
-    address_key(c->addr, key);
+    address_key(addr, key);
     p = address_find(e->addresses, key);
     if (--(*p)->open > 0)
         return;
@@ -153,7 +151,11 @@ static void welcome(struct listener *l, int fd, const uint8_t addr[16])
         return;
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    client_open(e, fd, l->kind, addr);
+    if (client_open(e, fd, l->kind, addr))
+        return;
+    if (l->kind == LISTEN_TLS)
+        address_leaves(e, addr);
+    turn_away(fd);
 }
 
 static void on_listener(struct watch *w, uint32_t events)

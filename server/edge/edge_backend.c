@@ -203,7 +203,7 @@ static void serve(struct backend *b, struct client *c)
     count(b->edge, busy);
     rest_head(c, &b->out);
     reactor_arm(b->edge->reactor, &b->edge->answers, &b->timer);
-    if (!send_request(b))
+    if (b->out.failed || !send_request(b))
         lost(b);
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <arpa/inet.h>
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -129,11 +128,12 @@ static bool start_tls(struct client *c)
     return c->ssl && SSL_set_fd(c->ssl, c->watch.fd) == 1;
 }
 
-void client_open(struct edge *e, int fd, enum listener_kind kind, const uint8_t addr[16])
+bool client_open(struct edge *e, int fd, enum listener_kind kind, const uint8_t addr[16])
 {
     struct client *c = calloc(1, sizeof *c);
 
-    assert(c);
+    if (!c)
+        return false;
     c->edge = e;
     c->kind = kind;
     c->watch.fd = fd;
@@ -149,12 +149,13 @@ void client_open(struct edge *e, int fd, enum listener_kind kind, const uint8_t 
     count(e, clients);
     if ((kind == LISTEN_TLS && !start_tls(c)) || !reactor_watch(e->reactor, &c->watch, EPOLLIN)) {
         client_close(c);
-        return;
+        return true;
     }
     if (kind == LISTEN_TLS)
         reactor_arm(e->reactor, &e->handshakes, &c->timer);
     else
         client_secured(c);
+    return true;
 }
 
 static void idle(struct client *c)
@@ -197,7 +198,8 @@ static void unlink_client(struct client *c)
         e->clients = c->next;
     if (c->next)
         c->next->prev = c->prev;
-    address_leaves(e, c);
+    if (c->counted)
+        address_leaves(e, c->addr);
     count_down(e, clients);
 }
 

@@ -207,6 +207,8 @@ ssize_t conn_write(struct client *c, const void *from, size_t len)
 
 enum flow conn_flush(struct client *c)
 {
+    if (c->out.failed) // half an answer is worse than none
+        return FLOW_BROKEN;
     while (bytes_len(&c->out) > 0) {
         ssize_t n = conn_write(c, bytes_at(&c->out), bytes_len(&c->out));
 

@@ -35,7 +35,9 @@ bool bytes_reserve(struct bytes *b, size_t n)
     }
     while (room - b->end < n)
         room *= 2;
-    return room == b->room || grow(b, room);
+    if (room != b->room && !grow(b, room))
+        b->failed = true;
+    return !b->failed;
 }
 
 char *bytes_end(const struct bytes *b)
@@ -100,4 +102,5 @@ void bytes_done(struct bytes *b)
     free(b->data);
     b->data = NULL;
     b->start = b->end = b->room = 0;
+    b->failed = false;
 }

@@ -16,6 +16,7 @@ struct bytes {
     char *data;
     size_t start, end, room; // waiting are data[start…end)
     size_t *tally;           // NULL: uncounted
+    bool failed;             // memory ran out; what was added since may be missing
 };
 
 static inline size_t bytes_len(const struct bytes *b)

@@ -2,10 +2,12 @@
 //
 // Slow, silent, greedy and vanishing clients: what they cost the others.
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -320,6 +322,38 @@ static void the_edge_as_a_whole_holds_only_so_many_connections(void **state)
     edge_stop(small);
 }
 
+static void running_out_of_descriptors_is_waited_out(void **state)
+{
+    (void)state;
+    struct rlimit was, few;
+    struct rusage before, after;
+    int fill[400], n = 0, waiting;
+    struct answer a;
+
+    getrlimit(RLIMIT_NOFILE, &was);
+    few = was;
+    few.rlim_cur = 300;
+    setrlimit(RLIMIT_NOFILE, &few);
+    while (n < 400 && (fill[n] = open("/dev/null", O_RDONLY)) >= 0)
+        n++;
+    assert_true(n > 0 && n < 400);
+    close(fill[--n]);
+    waiting = rig_silent_socket(&rig); // takes the last one; the edge has none for it
+    assert_true(waiting >= 0);
+    getrusage(RUSAGE_SELF, &before);
+    usleep(400000);
+    getrusage(RUSAGE_SELF, &after);
+    while (n > 0)
+        close(fill[--n]);
+    setrlimit(RLIMIT_NOFILE, &was);
+    assert_true(after.ru_utime.tv_sec * 1000000 + after.ru_utime.tv_usec -
+                    before.ru_utime.tv_sec * 1000000 - before.ru_utime.tv_usec <
+                200000);
+    assert_int_equal(rig_ask(&rig, "GET /healthz HTTP/1.1\r\n" H "\r\n", &a), 200);
+    answer_done(&a);
+    close(waiting);
+}
+
 static void a_missing_backend_is_a_503_and_its_return_is_noticed(void **state)
 {
     (void)state;
@@ -389,6 +423,7 @@ int main(void)
         cmocka_unit_test(bodies_are_bounded_in_their_sum),
         cmocka_unit_test(an_address_holds_only_so_many_connections),
         cmocka_unit_test(the_edge_as_a_whole_holds_only_so_many_connections),
+        cmocka_unit_test(running_out_of_descriptors_is_waited_out),
         cmocka_unit_test(a_missing_backend_is_a_503_and_its_return_is_noticed),
         cmocka_unit_test(what_is_wrong_with_the_options_is_said),
     };

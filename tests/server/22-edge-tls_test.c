@@ -2,6 +2,7 @@
 //
 // Who may connect, under which certificate, and how the port changes and ends.
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -355,6 +356,51 @@ static void behind_a_proxy_only_its_secret_makes_it_believed(void **state)
     }
 }
 
+static int reach_v6(uint16_t port)
+{
+    struct sockaddr_in6 to = { .sin6_family = AF_INET6,
+                               .sin6_port = htons(port),
+                               .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+static void one_listener_serves_both_families_of_addresses(void **state)
+{
+    (void)state;
+    static const char ask[] = "GET /api/x HTTP/1.1\r\n" H "Connection: close\r\n\r\n";
+    struct edge_options o = rig.options;
+    struct edge *e;
+    struct fault f;
+    char *seen, *all;
+    struct caller *c;
+
+    o.plain = true;
+    o.listen = "[::]:0";
+    if (edge_start(&o, &e, &f) != RC_OK) {
+        print_message("skipped: no IPv6 here: %s\n", f.text);
+        skip();
+    }
+    seen = plain_echo(e, "");
+    assert_non_null(strstr(seen, "X-Orrery-Remote: 127.0.0.1\r\n"));
+    free(seen);
+    c = calloc(1, sizeof *c);
+    c->fd = reach_v6(edge_port(e));
+    if (c->fd >= 0) {
+        assert_true(caller_text(c, ask));
+        all = caller_rest(c);
+        assert_non_null(strstr(all, "X-Orrery-Remote: ::1\r\n"));
+        free(all);
+    }
+    caller_close(c);
+    edge_stop(e);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -384,6 +430,7 @@ int main(void)
         cmocka_unit_test(a_reload_that_fails_changes_nothing_and_says_why),
         cmocka_unit_test(files_are_read_again_at_reload),
         cmocka_unit_test(behind_a_proxy_only_its_secret_makes_it_believed),
+        cmocka_unit_test(one_listener_serves_both_families_of_addresses),
         cmocka_unit_test(a_drain_waits_no_longer_than_it_is_told),
         cmocka_unit_test(a_drain_finishes_what_is_under_way_and_takes_nothing_new),
     };
