@@ -109,8 +109,10 @@ async function finish(result, check) {
 }
 
 process.chdir(here);
-await rm(dist, { recursive: true, force: true });
 await mkdir(assets, { recursive: true });
+// The folder itself stays: whoever builds may own it without owning the one around it.
+for (const f of await readdir(dist)) await rm(join(dist, f), { recursive: true });
+await mkdir(assets);
 if (process.argv.includes('--watch')) {
   const plugin = { name: 'finish', setup: b => b.onEnd(r => r.metafile && finish(r, false)) };
   const c = await context({ ...options, minify: false, plugins: [plugin] });
