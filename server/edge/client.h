@@ -25,6 +25,7 @@
 #include "net/reactor.h"
 
 #define HANDSHAKES_A_TURN 2
+#define HANDSHAKE_TURN_US 400
 #define HANDSHAKE_MS      10000
 #define HEAD_MS           5000 // from its first byte
 #define IDLE_MS           60000

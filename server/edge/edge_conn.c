@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 
 #include "core/auto.h"
+#include "core/clock.h"
 #include "core/hex.h"
 #include "edge/client.h"
 
@@ -14,8 +15,9 @@ DEFINE_AUTO(X509 *, x509_freep, X509_free)
 
 // ---------------------------------------------------------------- handshakes
 
-// A handshake costs a thousand times what a read does, so only two steps are taken
-// a turn; the others wait here and epoll stays quiet about them.
+// A handshake costs a thousand times what a read does, so at most two steps are taken
+// a turn, and one if that was a dear one; the others wait here and epoll stays quiet
+// about them.
 void handshake_queue(struct client *c)
 {
     struct edge *e = c->edge;
@@ -99,7 +101,9 @@ static void handshake_step(struct client *c)
 
 bool handshake_turn(struct edge *e)
 {
-    for (int i = 0; i < HANDSHAKES_A_TURN && e->handshake_first;) {
+    int64_t until = clock_mono_us() + HANDSHAKE_TURN_US;
+
+    for (int i = 0; i < HANDSHAKES_A_TURN && e->handshake_first && clock_mono_us() < until;) {
         struct client *c = handshake_pop(e);
 
         if (c->state == CLIENT_DEAD) {
