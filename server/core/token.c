@@ -547,10 +547,8 @@ static bool nest_next(struct scan *s, struct nest *n)
 // Validates the value at s->at; base: how deep it stands.
 __attribute__((noinline)) static bool skip_nested(struct scan *s, int base)
 {
-    struct nest n;
+    struct nest n = { .base = base };
 
-    n.depth = 0;
-    n.base = base;
     do {
         if (here(s, '{') || here(s, '[')) {
             if (!nest_open(s, &n))

@@ -352,23 +352,18 @@ static enum rc join(struct ingest_device *d, const struct ingest_who *who, struc
     return RC_OK;
 }
 
-enum rc ingest_attach(struct ingest *g, const struct ingest_who *who, struct ingest_device **out,
-                      int64_t *last_boot, int64_t *last_seq, struct fault *f)
+// Finds or makes the device's slot, and joins it.
+static enum rc attach(struct ingest_device *d, const struct ingest_who *who, int64_t *last_boot,
+                      int64_t *last_seq, struct fault *f)
 {
     auto_with(rows_freep) struct rows *known = NULL;
-    auto_free struct ingest_device *d = calloc(1, sizeof *d);
-    struct shard *h = shard_of(g, who->device);
+    struct shard *h = d->shard;
     struct change change;
     struct slot *s;
-    enum rc rc = d ? RC_OK : fail(f, RC_INTERNAL, "out of memory");
+    enum rc rc = is_known(h, who) ? RC_OK : ask(d->g, who->catalog, who->device, &known, f);
 
-    if (rc == RC_OK && !is_known(h, who))
-        rc = ask(g, who->catalog, who->device, &known, f);
     if (rc != RC_OK)
         return rc;
-    *d = (struct ingest_device){
-        .g = g, .shard = h, .session = who->session, .boot = who->boot, .loop = who->loop
-    };
     pthread_mutex_lock(&h->lock);
     s = find_or_make(h, who, known);
     rc = s ? join(d, who, s, &change, f) : fail(f, RC_INTERNAL, "out of memory");
@@ -377,11 +372,30 @@ enum rc ingest_attach(struct ingest *g, const struct ingest_who *who, struct ing
         *last_seq = s->done.seq;
     }
     pthread_mutex_unlock(&h->lock);
-    if (rc != RC_OK)
-        return rc;
-    change_publish(g, &change);
-    *out = take(&d);
-    return RC_OK;
+    if (rc == RC_OK)
+        change_publish(d->g, &change);
+    return rc;
+}
+
+enum rc ingest_attach(struct ingest *g, const struct ingest_who *who, struct ingest_device **out,
+                      int64_t *last_boot, int64_t *last_seq, struct fault *f)
+{
+    struct ingest_device *d = calloc(1, sizeof *d);
+    enum rc rc;
+
+    if (!d)
+        return fail(f, RC_INTERNAL, "out of memory");
+    d->g = g;
+    d->shard = shard_of(g, who->device);
+    d->session = who->session;
+    d->boot = who->boot;
+    d->loop = who->loop;
+    rc = attach(d, who, last_boot, last_seq, f);
+    if (rc == RC_OK)
+        *out = d;
+    else
+        free(d);
+    return rc;
 }
 
 void ingest_detach(struct ingest_device *d)

@@ -33,7 +33,7 @@ static struct tm utc(int64_t hour)
     time_t at = (time_t)(hour * 3600);
     struct tm tm;
 
-    gmtime_r(&at, &tm);
+    (void)gmtime_r(&at, &tm);
     return tm;
 }
 
@@ -42,7 +42,7 @@ void partition_name(enum partition_table t, int64_t hour, char out[PARTITION_LEN
     char text[16];
     struct tm tm = utc(hour);
 
-    strftime(text, sizeof text, "%Y%m%d%H", &tm);
+    (void)strftime(text, sizeof text, "%Y%m%d%H", &tm);
     snprintf(out, PARTITION_LEN + 1, "%s_%s", parents[t], text);
 }
 
@@ -68,7 +68,7 @@ static void start_text(int64_t hour, char *out, size_t size)
 {
     struct tm tm = utc(hour);
 
-    strftime(out, size, "%Y-%m-%d %H:00:00+00", &tm);
+    (void)strftime(out, size, "%Y-%m-%d %H:00:00+00", &tm);
 }
 
 void partition_sql(enum partition_table t, int64_t hour, char *out, size_t size)
