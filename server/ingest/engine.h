@@ -26,6 +26,8 @@
 #define FENCE_SPACE 0x6f727265 // "orre": advisory locks, one a shard
 #define FENCES      16         // as many as there may ever be writers
 #define TROUBLE_LEN 240
+// By then an asynchronous commit is on disk (3 x wal_writer_delay, and much to spare).
+#define DURABLE_MS 10000
 
 struct position { // in a device's sequence
     int64_t boot, seq;
@@ -52,10 +54,11 @@ struct slot {
     uint32_t pending;     // batches not committed yet
     int32_t catalog;
     char id[DEVICE_ID_LEN + 1];
-    uint8_t state; // enum device_state
-    bool dirty;    // in the list of those to write
-    bool anew;     // its sequence starts from nothing once its session is over
-    bool again;    // in the list of those to acknowledge again
+    uint8_t state;      // enum device_state
+    bool dirty;         // in the list of those to write
+    bool anew;          // its sequence starts from nothing once its session is over
+    bool again;         // in the list of those to acknowledge again
+    int64_t written_at; // monotonic ms; when device_state last got it
 };
 
 struct ingest_device {
@@ -70,6 +73,7 @@ struct ingest_device {
 
 struct token { // of a committed batch
     unsigned char id[16];
+    int64_t deleted_at; // monotonic ms
 };
 
 struct shard {
@@ -80,6 +84,7 @@ struct shard {
     pthread_t thread;
     struct slot **buckets; // a power of two of them
     size_t bucket_count, slot_count, session_count;
+    uint64_t forgotten; // slots so far
 
     struct batch *head, *tail; // waiting for the writer; only tail is still open
     struct batch *busy;        // being committed
@@ -93,6 +98,8 @@ struct shard {
     size_t dirty_count;
     struct token *tokens; // committed, their parts are in dirty or written
     size_t token_count, token_room;
+    struct token *deleted; // lately, the state thread's own: a crash may bring them back
+    size_t deleted_count, deleted_room;
     struct slot **again; // replays of committed messages
     size_t again_count, again_room;
 
@@ -134,6 +141,7 @@ struct ingest {
     pthread_cond_t idle_wake;
     pthread_t state_thread, retention_thread;
     struct link *state_link;
+    bool state_was_open;
     struct news *news; // guarded by idle_lock
     size_t news_count, news_room;
 
@@ -170,7 +178,7 @@ bool slot_judge(struct shard *h, struct slot *s, int64_t now, struct change *out
 // Lets a marked sequence begin again, once nothing of the old one is under way.
 void slot_start_anew(struct shard *h, struct slot *s);
 // Nothing will happen to it by itself: it may be forgotten.
-bool slot_is_idle(const struct slot *s);
+bool slot_is_idle(const struct slot *s, int64_t mono_ms);
 void slot_free(struct slot *s);
 void change_publish(struct ingest *g, const struct change *c); // without lock
 bool change_is_ours(void);
@@ -180,6 +188,7 @@ bool change_is_ours(void);
 // Opens the writer's connection and takes its fence. wait_ms for the latter.
 enum rc writer_open(struct shard *h, int wait_ms, struct fault *f);
 void *writer_main(void *shard);
+void shard_keep_token(struct shard *h, const unsigned char id[16]); // locked
 void shard_drained(struct shard *h); // unlocked; after pending went down
 
 // What an earlier server left, into device_state and into slots.

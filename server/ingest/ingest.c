@@ -304,26 +304,36 @@ static enum rc ask(struct ingest *g, int32_t catalog, int64_t device, struct row
     return rc;
 }
 
-static bool is_known(struct shard *h, const struct ingest_who *who)
+// The device's slot. The shard is locked on RC_OK only. What the database said is believed only
+// if no slot was forgotten meanwhile: it could have been this one, with newer positions.
+static enum rc lock_slot(struct shard *h, const struct ingest_who *who, struct slot **out,
+                         struct fault *f)
 {
-    bool known;
+    auto_with(rows_freep) struct rows *known = NULL;
+    uint64_t forgotten = 0;
+    enum rc rc = RC_OK;
 
     pthread_mutex_lock(&h->lock);
-    known = slot_find(h, who->catalog, who->device) != NULL;
+    while (!(*out = slot_find(h, who->catalog, who->device)) &&
+           (!known || forgotten != h->forgotten)) {
+        forgotten = h->forgotten;
+        pthread_mutex_unlock(&h->lock);
+        if (known)
+            rows_free(take(&known));
+        rc = ask(h->g, who->catalog, who->device, &known, f);
+        if (rc != RC_OK)
+            return rc;
+        pthread_mutex_lock(&h->lock);
+    }
+    if (!*out) {
+        *out = slot_make(h, who->catalog, who->device, who->id);
+        if (*out && rows_count(known) > 0)
+            slot_load(*out, known, 0);
+    }
+    if (*out)
+        return RC_OK;
     pthread_mutex_unlock(&h->lock);
-    return known;
-}
-
-static struct slot *find_or_make(struct shard *h, const struct ingest_who *who, struct rows *known)
-{
-    struct slot *s = slot_find(h, who->catalog, who->device);
-
-    if (s)
-        return s;
-    s = slot_make(h, who->catalog, who->device, who->id);
-    if (s && known && rows_count(known) > 0)
-        slot_load(s, known, 0);
-    return s;
+    return fail(f, RC_INTERNAL, "out of memory");
 }
 
 // The shard is locked.
@@ -352,26 +362,21 @@ static enum rc join(struct ingest_device *d, const struct ingest_who *who, struc
     return RC_OK;
 }
 
-// Finds or makes the device's slot, and joins it.
 static enum rc attach(struct ingest_device *d, const struct ingest_who *who, int64_t *last_boot,
                       int64_t *last_seq, struct fault *f)
 {
-    auto_with(rows_freep) struct rows *known = NULL;
-    struct shard *h = d->shard;
     struct change change;
-    struct slot *s;
-    enum rc rc = is_known(h, who) ? RC_OK : ask(d->g, who->catalog, who->device, &known, f);
+    struct slot *s = NULL;
+    enum rc rc = lock_slot(d->shard, who, &s, f);
 
-    if (rc != RC_OK)
+    if (rc != RC_OK || !s)
         return rc;
-    pthread_mutex_lock(&h->lock);
-    s = find_or_make(h, who, known);
-    rc = s ? join(d, who, s, &change, f) : fail(f, RC_INTERNAL, "out of memory");
+    rc = join(d, who, s, &change, f);
     if (rc == RC_OK) {
         *last_boot = s->done.boot;
         *last_seq = s->done.seq;
     }
-    pthread_mutex_unlock(&h->lock);
+    pthread_mutex_unlock(&d->shard->lock);
     if (rc == RC_OK)
         change_publish(d->g, &change);
     return rc;
@@ -566,6 +571,7 @@ static void free_shard(struct shard *h)
     batch_free(h->busy);
     free(h->buckets);
     free(h->tokens);
+    free(h->deleted);
     free(h->again);
     free(h->scratch.data);
     free(h->acks);

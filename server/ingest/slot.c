@@ -136,11 +136,12 @@ void slot_start_anew(struct shard *h, struct slot *s)
     slot_soil(h, s);
 }
 
-bool slot_is_idle(const struct slot *s)
+bool slot_is_idle(const struct slot *s, int64_t mono_ms)
 {
     struct device_facts later = s->facts;
 
-    if (s->session || s->pending || s->dirty || s->again || s->anew)
+    if (s->session || s->pending || s->dirty || s->again || s->anew ||
+        mono_ms - s->written_at < DURABLE_MS)
         return false;
     later.now = FAR_FUTURE;
     return device_state_of(&later, NULL) == (enum device_state)s->state;

@@ -50,22 +50,45 @@ static const char inbox_sql[] =
     " last_shape = coalesce(EXCLUDED.last_shape, s.last_shape),"                                   \
     " last_values = coalesce(EXCLUDED.last_values, s.last_values);"
 
+// The database may have crashed, and with it the last asynchronous commits: what they wrote is
+// written again, what they deleted is deleted again.
+static void write_all_again(struct shard *h)
+{
+    pthread_mutex_lock(&h->lock);
+    for (size_t i = 0; i < h->bucket_count; i++) {
+        for (struct slot *s = h->buckets[i]; s; s = s->next)
+            slot_soil(h, s);
+    }
+    for (size_t i = 0; i < h->deleted_count; i++)
+        shard_keep_token(h, h->deleted[i].id);
+    h->deleted_count = 0;
+    pthread_mutex_unlock(&h->lock);
+}
+
+static void close_state_link(struct ingest *g)
+{
+    link_close(g->state_link);
+    g->state_link = NULL;
+}
+
 enum rc state_open(struct ingest *g, struct fault *f)
 {
-    enum rc rc = RC_OK;
+    enum rc rc;
 
     if (g->state_link && link_is_up(g->state_link))
         return RC_OK;
-    link_close(g->state_link);
-    g->state_link = NULL;
+    close_state_link(g);
     rc = link_open(g->conninfo, "orrery ingest state", TIMEOUT_MS, &g->state_link, f);
     if (rc == RC_OK)
         rc = link_exec(g->state_link, inbox_sql, f);
     if (rc != RC_OK) {
-        link_close(g->state_link);
-        g->state_link = NULL;
+        close_state_link(g);
+        return rc;
     }
-    return rc;
+    for (int i = 0; g->state_was_open && i < g->shard_count; i++)
+        write_all_again(&g->shards[i]);
+    g->state_was_open = true;
+    return RC_OK;
 }
 
 // ---------------------------------------------------------------- writing
@@ -125,6 +148,8 @@ static bool put_raw(struct pile *b, const void *at, size_t len)
 // From list to chunk; the shard is locked. What is taken counts as written until told otherwise.
 static void fill(struct chunk *c, struct slot **list)
 {
+    int64_t now = clock_mono_ms();
+
     c->count = 0;
     c->rows.len = 0;
     if (!put_raw(&c->rows, copy_head, sizeof copy_head))
@@ -132,6 +157,7 @@ static void fill(struct chunk *c, struct slot **list)
     while (*list && c->count < CHUNK && put_slot(c, *list)) {
         struct slot *s = *list;
 
+        s->written_at = now;
         *list = s->next_dirty;
         s->dirty = false;
         c->slots[c->count++] = s;
@@ -175,10 +201,8 @@ static enum rc write_chunk(struct ingest *g, struct chunk *c, const struct token
         rc = link_copy_put(g->state_link, c->rows.data, c->rows.len, f);
     if (rc == RC_OK)
         rc = link_copy_end(g->state_link, NULL, f);
-    if (rc != RC_OK) { // the temporary table may be gone with a session
-        link_close(g->state_link);
-        g->state_link = NULL;
-    }
+    if (rc != RC_OK) // the temporary table may be gone with a session
+        close_state_link(g);
     return rc;
 }
 
@@ -214,21 +238,30 @@ static void give_back(struct shard *h, struct share *s, struct chunk *c)
         d->dirty = false;
         slot_soil(h, d);
     }
-    for (size_t i = 0; i < h->token_count && s->token_count; i++) {
-        struct token *grown = reallocarray(s->tokens, s->token_count + 1, sizeof *grown);
-
-        if (!grown)
-            break; // those stay in ingest_batch until the next start
-        s->tokens = grown;
-        s->tokens[s->token_count++] = h->tokens[i];
-    }
-    if (s->token_count) {
-        free(h->tokens);
-        h->tokens = s->tokens;
-        h->token_count = h->token_room = s->token_count;
-        s->tokens = NULL;
-    }
+    for (size_t i = 0; i < s->token_count; i++)
+        shard_keep_token(h, s->tokens[i].id);
     pthread_mutex_unlock(&h->lock);
+}
+
+// They may come back in a crash, until they are old.
+static void remember_deleted(struct shard *h, const struct share *s)
+{
+    int64_t now = clock_mono_ms();
+    size_t old = 0;
+    struct token *grown =
+        reallocarray(h->deleted, h->deleted_count + s->token_count + 1, sizeof *grown);
+
+    if (!grown)
+        return;
+    h->deleted = grown;
+    while (old < h->deleted_count && now - grown[old].deleted_at > DURABLE_MS)
+        old++;
+    h->deleted_count -= old;
+    memmove(grown, grown + old, h->deleted_count * sizeof *grown);
+    for (size_t i = 0; i < s->token_count; i++) {
+        grown[h->deleted_count] = s->tokens[i];
+        grown[h->deleted_count++].deleted_at = now;
+    }
 }
 
 static enum rc flush_share(struct shard *h, struct share *s, bool paced, struct chunk *c,
@@ -248,6 +281,8 @@ static enum rc flush_share(struct shard *h, struct share *s, bool paced, struct 
         if (rc != RC_OK)
             give_back(h, s, c);
         else if (last)
+            remember_deleted(h, s);
+        if (rc != RC_OK || last)
             s->token_count = 0;
         else if (paced)
             idle_wait(h->g, c->count * 1000 / PACE);
@@ -291,12 +326,13 @@ static void sweep_bucket(struct shard *h, struct slot **at, int64_t now, struct 
         slot_start_anew(h, s);
         if (slot_judge(h, s, now, &w->changes[w->count]))
             w->count++;
-        if (!slot_is_idle(s)) {
+        if (!slot_is_idle(s, clock_mono_ms())) {
             at = &s->next;
             continue;
         }
         *at = s->next;
         h->slot_count--;
+        h->forgotten++;
         slot_free(s);
     }
 }
@@ -392,10 +428,10 @@ static enum rc take_news(struct ingest *g, const struct news *n, struct fault *f
     if (rc != RC_OK)
         return rc;
     pthread_mutex_lock(&h->lock);
-    if (n->anew)
-        mark_anew(h, n);
     if (rows_count(r) > 0)
         changed = refresh(h, r, 0, clock_now_ms(), &change);
+    if (n->anew)
+        mark_anew(h, n);
     pthread_mutex_unlock(&h->lock);
     if (changed)
         change_publish(g, &change);
@@ -444,7 +480,8 @@ static enum rc recover_slots(struct ingest *g, struct fault *f)
 
 enum rc state_recover(struct ingest *g, struct fault *f)
 {
-    enum rc rc = link_run(g->state_link, &Q_INGEST_FOLD, NULL, NULL, f);
+    // By a connection whose commits are on disk: not every device gets a slot here.
+    enum rc rc = link_run(g->shards[0].link, &Q_INGEST_FOLD, NULL, NULL, f);
 
     if (rc == RC_OK)
         rc = recover_slots(g, f);

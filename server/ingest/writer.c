@@ -497,7 +497,7 @@ static void keep_values(struct slot *s, const struct batch *b, const struct batc
     batch_row_values(b, p->newest, s->last_values);
 }
 
-static void keep_token(struct shard *h, const struct batch *b)
+void shard_keep_token(struct shard *h, const unsigned char id[16])
 {
     struct token *grown;
 
@@ -508,7 +508,7 @@ static void keep_token(struct shard *h, const struct batch *b)
         h->tokens = grown;
         h->token_room = h->token_room * 2 + 64;
     }
-    memcpy(h->tokens[h->token_count++].id, b->id, sizeof b->id);
+    memcpy(h->tokens[h->token_count++].id, id, 16);
 }
 
 // Notes what is committed; how many acknowledgements that gives. In steps, so that the loops, which
@@ -535,7 +535,7 @@ static size_t note_commit(struct shard *h, const struct batch *b)
         slot_soil(h, s);
         n = add_ack(h, s, n);
     }
-    keep_token(h, b);
+    shard_keep_token(h, b->id);
     h->stats.batches++;
     h->stats.messages += b->messages;
     pthread_mutex_unlock(&h->lock);
