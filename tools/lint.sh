@@ -2,31 +2,35 @@
 # Style and static analysis; changes nothing. Ends with a line that says what was found.
 set -uo pipefail
 bad=0
+mkdir -p build/lint
 note() {
     echo "lint: $*"
     bad=$((bad + 1))
 }
 
-sources=$(git ls-files '*.c')
-headers=$(git ls-files '*.h')
+product=$(find server device-sim -name '*.c' | sort)
+every=$(find server device-sim tests \( -name '*.c' -o -name '*.h' \) -not -path '*/node_modules/*' | sort)
 
 # shellcheck disable=SC2086
-clang-format --dry-run --Werror $sources $headers 2>&1 | head -40
-[ "${PIPESTATUS[0]}" = 0 ] || note "clang-format: run make format"
-
-if git grep -nE '\b(strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|rand|system)\(' -- server device-sim '*.h'; then
+clang-format --dry-run --Werror $every > build/lint/format.log 2>&1 || {
+    head -20 build/lint/format.log
+    note "clang-format: run make format"
+}
+if grep -rnE '\b(strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|rand|system)\(' --include='*.[ch]' server device-sim; then
     note "the functions above are banned: they know no bounds or no errors"
 fi
-if git grep -nE '\bgoto [a-z]' -- server device-sim; then
+if grep -rnE '\bgoto [a-z]' --include='*.[ch]' server device-sim; then
     note "no goto here: core/auto.h releases what a function holds"
 fi
-if git grep -nIE '\b(TODO|FIXME|XXX|HACK)\b' -- . ':!tools/lint.sh'; then
+if grep -rnIE '\b(TODO|FIXME|XXX|HACK)\b' --include='*.[chm]*' --include='*.ts*' --include='*.sql' --include='*.sh' \
+    --exclude-dir=node_modules --exclude-dir=dist --exclude=lint.sh server device-sim db web tests tools; then
     note "finish it or write an issue; no notes to oneself in the code"
 fi
 
-mkdir -p build/lint
+# gcc 12 loses sight of what is kept in a tree or an array of the caller's and calls it a leak; leaks are
+# LeakSanitizer's, in every test.
 echo "lint: gcc -Werror -fanalyzer"
-make --no-print-directory -s -k -j2 B=build/lint OPT='-O2 -g0 -fanalyzer' WERROR=-Werror build/lint/liborrery.a build/lint/libdevice.a \
+make --no-print-directory -s -k -j2 B=build/lint OPT='-O2 -g0 -fanalyzer -Wno-analyzer-malloc-leak -DANALYZE' WERROR=-Werror build/lint/liborrery.a build/lint/libdevice.a \
     build/lint/orreryd build/lint/orrery-device build/lint/orrery-fleet > build/lint/gcc.log 2>&1 || {
     grep -E 'error|warning' build/lint/gcc.log | head -40
     note "gcc: build/lint/gcc.log"
@@ -39,7 +43,7 @@ make --no-print-directory -s -k -j2 B=build/lint-tests OPT='-O1 -g0' WERROR=-Wer
 echo "lint: cppcheck"
 # shellcheck disable=SC2086
 cppcheck -j2 -q --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability --suppress=missingIncludeSystem \
-    --suppress=preprocessorErrorDirective -D_GNU_SOURCE -D__GNUC__ -Iserver -Idevice-sim -Ibuild/lint/gen $(git ls-files 'server/*.c' 'device-sim/*.c') > build/lint/cppcheck.log 2>&1 || {
+    --suppress=preprocessorErrorDirective -D_GNU_SOURCE -D__GNUC__ -Iserver -Idevice-sim -Ibuild/lint/gen $product > build/lint/cppcheck.log 2>&1 || {
     head -40 build/lint/cppcheck.log
     note "cppcheck: build/lint/cppcheck.log"
 }
@@ -56,8 +60,7 @@ unless_printing() {
         echo "$file:$line:$rest"
     done
 }
-# shellcheck disable=SC2086
-git ls-files 'server/*.c' 'device-sim/*.c' | xargs -P2 -n6 sh -c 'flags=$1; shift; clang-tidy -quiet "$@" -- $flags' sh "$flags" 2> /dev/null |
+printf '%s\n' $product | xargs -P2 -n6 sh -c 'flags=$1; shift; clang-tidy -quiet "$@" -- $flags' sh "$flags" 2> /dev/null |
     grep -E '(warning|error): ' | sed "s#^$PWD/##" | sort -u | unless_printing > build/lint/tidy.log
 if [ -s build/lint/tidy.log ]; then
     head -40 build/lint/tidy.log

@@ -62,8 +62,8 @@ static char *read_file(const struct config *c, const char *name)
     size_t n;
 
     path_of(c, name, path);
-    file = fopen(path, "re");
-    if (!file || !text)
+    file = text ? fopen(path, "re") : NULL;
+    if (!file)
         return NULL;
     n = fread(text, 1, FILE_MAX_BYTES - 1, file);
     (void)fclose(file);
@@ -75,7 +75,7 @@ static char *text_of(BIO *bio)
     char *bytes;
     long len = BIO_get_mem_data(bio, &bytes);
 
-    return strndup(bytes, (size_t)len);
+    return len > 0 ? strndup(bytes, (size_t)len) : NULL;
 }
 
 static EVP_PKEY *key_from(const char *pem)

@@ -101,7 +101,7 @@ static enum rc refuse(const struct origin *o, struct fault *f, const char *name,
 {
     if (o->file)
         return fail(f, RC_INVALID, "%.90s line %d: '%.40s' %s", o->file, o->line, name, text);
-    return fail(f, RC_INVALID, "%s: '%.60s' %s", o->what, name, text);
+    return fail(f, RC_INVALID, "%s: '%.60s' %s", o->what ? o->what : "default", name, text);
 }
 
 static const struct setting *find(const char *name)

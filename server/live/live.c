@@ -346,7 +346,7 @@ static void close_socket(struct socket *s)
 static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                     size_t len)
 {
-    struct live *l = wsi ? lws_context_user(lws_get_context(wsi)) : NULL;
+    struct live *l = lws_context_user(lws_get_context(wsi));
     struct socket *s = user;
 
     // The other reasons are libwebsockets' own and have defaults.

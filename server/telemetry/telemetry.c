@@ -200,7 +200,7 @@ enum rc telemetry_series(struct store *s, int32_t catalog, int64_t device,
     auto_with(series_freep) struct series *se = calloc(1, sizeof *se);
     struct source from = { s, catalog, device };
     int64_t to = q->to;
-    int total = 0, taken;
+    int total = 0, taken = 0;
 
     if (!se)
         return fail(f, RC_INTERNAL, "out of memory");
