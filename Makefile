@@ -187,7 +187,7 @@ $(B)/tests/bench/%_bench: $(B)/tests/bench/%_bench.o $(SUPPORT:%.c=$(B)/%.o) $(S
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB) $(LDLIBS) -lcmocka
 
 $(B)/tests/fuzz/%_fuzz: $(B)/tests/fuzz/%_fuzz.o $(TESTLIB) $(SIMLIB) $(LIB)
-	$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIB) $(LDLIBS)
+	$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIB) $(LDLIBS) -lcmocka
 
 # ---------------------------------------------------------------- the rest
 
