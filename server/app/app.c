@@ -238,6 +238,7 @@ static enum rc start_gateway(struct app *a, struct fault *f)
     return gateway_start(&(struct gateway_options){ .listen = c->gateway_listen,
                                                     .loops = c->gateway_loops,
                                                     .per_address = c->gateway_per_address,
+                                                    .idle_s = c->gateway_idle_s,
                                                     .store = a->store,
                                                     .roster = a->roster,
                                                     .catalogs = a->catalogs,

@@ -18,6 +18,7 @@
 #include "core/hex.h"
 #include "core/log.h"
 #include "gateway/loop.h"
+#include "protocol/protocol.h"
 
 #define LOOPS_MAX    16
 #define BACKLOG      4096
@@ -303,6 +304,7 @@ static enum rc prepare(struct gateway *g, const struct gateway_options *o, struc
     g->shared.tls.ctx = g;
     g->shared.ingest = o->ingest;
     g->shared.per_address = o->per_address > 0 ? (uint32_t)o->per_address : PER_ADDRESS;
+    g->shared.ping_s = o->idle_s > 0 ? (uint16_t)o->idle_s : PING_S;
     g->shared.post = post;
     g->shared.ctx = g;
     g->shared.presence = presence_new();

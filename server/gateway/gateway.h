@@ -30,6 +30,7 @@ struct gateway_options {
     const char *listen;  // address:port; port 0 picks a free one
     int64_t loops;       // 0: cores - 1, at least 1
     int64_t per_address; // connections
+    int64_t idle_s;      // silence before a ping; 0: as the protocol says
     struct store *store;
     struct roster *roster;
     struct catalogs *catalogs;

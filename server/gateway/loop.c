@@ -48,13 +48,13 @@ struct conn {
     struct outgoing *out, **out_last;
     size_t out_bytes;
     char *rx; // parts of a frame
-    size_t rx_len;
+    size_t rx_len, rx_size;
     char *reason;
     uint64_t number;
-    int64_t arrived_at, closing_at; // ms
+    int64_t arrived_at, closing_at, pinged_at; // ms
     uint16_t code;
     bool adopting, dead; // before adoption is over, its end must wait
-    bool established, claimed, closing, ping_due;
+    bool established, claimed, closing, doomed, ping_due;
 };
 
 struct loop {
@@ -199,9 +199,11 @@ static void conn_free(struct conn *c)
     free(c);
 }
 
+// Only from the sweep or a note, never below a callback of lws: c is gone afterwards. (Its
+// asynchronous kill and its timeouts wait for lws to be woken by something else.)
 static void kill_conn(struct conn *c)
 {
-    lws_set_timeout(c->wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_ASYNC);
+    lws_set_timeout(c->wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_SYNC);
 }
 
 // ---------------------------------------------------------------- the session's port
@@ -235,7 +237,7 @@ static void port_send(struct session *s, const char *text, size_t len)
 
     if (!o || c->out_bytes + len > OUT_MAX) {
         free(o);
-        kill_conn(c); // it does not read what it is told
+        c->doomed = true; // it does not read what it is told; the sweep ends it
         return;
     }
     o->next = NULL;
@@ -365,31 +367,36 @@ static void established(struct loop *l, struct conn *c)
 {
     struct identity who = c->session.who;
 
+    tls_forget_chain(lws_get_ssl(c->wsi));
     c->established = true;
     l->arrivals--;
     l->shared->arrivals--;
     l->shared->sessions++;
     l->shared->established++;
     session_open(&c->session, &port, l->shared->ingest, &who, clock_mono_ms());
+    c->session.ping_s = l->shared->ping_s;
 }
 
 // One frame in pieces: they are kept until the last one is there.
 static void assemble(struct conn *c, const char *in, size_t len, bool last)
 {
-    char *rx = c->rx_len + len <= LIMIT_FRAME_BYTES ? realloc(c->rx, c->rx_len + len + 1) : NULL;
+    // What the frame's head announces is made room for at once, and refused at once.
+    size_t size = c->rx_len + len + lws_remaining_packet_payload(c->wsi);
+    char *rx = size > LIMIT_FRAME_BYTES ? NULL : size > c->rx_size ? realloc(c->rx, size) : c->rx;
 
     if (!rx) {
         session_refuse(&c->session, "size", CLOSE_TOO_BIG, "a frame may have at most 65536 bytes");
         return;
     }
     c->rx = rx;
+    c->rx_size = size > c->rx_size ? size : c->rx_size;
     memcpy(c->rx + c->rx_len, in, len);
     c->rx_len += len;
     if (!last)
         return;
     session_frame(&c->session, c->rx, c->rx_len, clock_mono_ms());
     free(take(&c->rx));
-    c->rx_len = 0;
+    c->rx_len = c->rx_size = 0;
 }
 
 static void receive(struct conn *c, struct lws *wsi, const char *in, size_t len)
@@ -428,10 +435,11 @@ static int write_one(struct conn *c)
 
 static int write_ping(struct conn *c)
 {
-    unsigned char empty[LWS_PRE + 1];
+    unsigned char payload[LWS_PRE + 1] = { 0 }; // lws does not tell of an empty pong
 
     c->ping_due = false;
-    return lws_write(c->wsi, empty + LWS_PRE, 0, LWS_WRITE_PING) < 0 ? -1 : 0;
+    payload[LWS_PRE] = 'o';
+    return lws_write(c->wsi, payload + LWS_PRE, 1, LWS_WRITE_PING) < 0 ? -1 : 0;
 }
 
 static int writable(struct conn *c)
@@ -613,23 +621,28 @@ static void on_resume(struct ev_loop *ev, ev_timer *w, int events)
 static void sweep_conn(struct conn *c, int64_t now_ms, int64_t now_s)
 {
     struct session *s = &c->session;
+    int64_t ping_ms = c->loop->shared->ping_s * 1000, silent_ms = now_ms - s->seen_at;
 
     if (!c->established) {
-        // lws' own timeout gives it HANDSHAKE_S; where others wait for its place, less.
-        if (c->loop->arrivals >= ARRIVALS_MAX && now_ms - c->arrived_at > ARRIVAL_MS)
+        // Where others wait for its place it has less time.
+        int64_t limit_ms = c->loop->arrivals >= ARRIVALS_MAX ? ARRIVAL_MS : HANDSHAKE_S * 1000;
+
+        if (now_ms - c->arrived_at > limit_ms)
             kill_conn(c);
         return;
     }
     session_tick(s, now_ms, now_s);
-    if (c->closing) {
-        if (now_ms - c->closing_at > LINGER_MS)
-            kill_conn(c);
+    if (c->doomed || (c->closing && now_ms - c->closing_at > LINGER_MS)) {
+        kill_conn(c);
         return;
     }
-    if (now_ms - s->seen_at >= HANGUP_S * 1000) {
+    if (c->closing)
+        return;
+    if (silent_ms >= ping_ms + (HANGUP_S - PING_S) * 1000) {
         kill_conn(c); // it does not hear us: a close frame would not help
-    } else if (now_ms - s->seen_at >= PING_S * 1000 && !c->ping_due) {
+    } else if (silent_ms >= ping_ms && now_ms - c->pinged_at >= ping_ms) {
         c->ping_due = true;
+        c->pinged_at = now_ms;
         lws_callback_on_writable(c->wsi);
     }
 }

@@ -54,6 +54,7 @@ struct loop_shared {
     struct clerks *clerks;
     struct ingest *ingest;
     uint32_t per_address;
+    uint16_t ping_s; // of silence, before a ping; some more, and the connection is cut
     // A note for another loop; owned.
     void (*post)(void *ctx, uint32_t loop, struct note *owned);
     void *ctx;

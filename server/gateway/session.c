@@ -111,7 +111,7 @@ static void refuse_one(struct session *s, const struct number *n, const char *co
         ingest_settle(s->ingest, n->boot ? n->boot : s->boot, n->seq);
 }
 
-static json_t *limits(void)
+static json_t *limits(const struct session *s)
 {
     json_t *o = json_object();
 
@@ -120,7 +120,7 @@ static json_t *limits(void)
     add_int(o, "metrics", LIMIT_METRICS);
     add_int(o, "nameBytes", LIMIT_NAME_BYTES);
     add_int(o, "textBytes", LIMIT_TEXT_BYTES);
-    add_int(o, "pingSeconds", PING_S);
+    add_int(o, "pingSeconds", s->ping_s);
     add_int(o, "pastMs", LIMIT_PAST_MS);
     add_int(o, "futureMs", LIMIT_FUTURE_MS);
     return o;
@@ -696,7 +696,7 @@ static void answer_challenge(struct session *s, struct job *j)
     add_text(o, "nonce", nonce);
     add_text(o, "time", j->time);
     add_text(o, "policy", policy);
-    json_object_set_new(o, "limits", limits());
+    json_object_set_new(o, "limits", limits(s));
     send_json(s, o);
 }
 
@@ -709,7 +709,7 @@ static void send_settings(struct session *s, const struct job *j)
     add_int(o, "version", SETTINGS);
     add_int(o, "time", clock_now_ms());
     json_object_set_new(o, "ack", ack);
-    json_object_set_new(o, "limits", limits());
+    json_object_set_new(o, "limits", limits(s));
     add_text(o, "logLevel", "info");
     add_int(o, "renewAt", renew_at(s->who.not_before, s->who.not_after));
     add_bool(o, "quarantined", s->quarantined);
@@ -839,7 +839,7 @@ void session_acked(struct session *s, int64_t boot, int64_t seq)
 void session_open(struct session *s, const struct session_port *port, struct ingest *gate,
                   const struct identity *who, int64_t now_ms)
 {
-    *s = (struct session){ .port = port, .gate = gate, .who = *who };
+    *s = (struct session){ .port = port, .gate = gate, .who = *who, .ping_s = PING_S };
     s->opened_at = s->seen_at = now_ms;
 }
 

@@ -57,6 +57,7 @@ struct session {
     enum session_phase phase;
     bool ack_due, quarantined;
     uint8_t renewals;   // in this window
+    uint16_t ping_s;    // announced
     int64_t renewal_at; // start of the window
     struct identity who;
 };

@@ -162,6 +162,15 @@ enum rc tls_identity(SSL *ssl, struct tls *t, struct identity *out, struct fault
     return identity_check(&t->trust, leaf, clock_now_ms() / 1000, out, &error, f);
 }
 
+// Tickets carry the leaf alone, so a resumption misses nothing.
+void tls_forget_chain(SSL *ssl)
+{
+    STACK_OF(X509) *chain = ssl ? SSL_get_peer_cert_chain(ssl) : NULL;
+
+    while (chain && sk_X509_num(chain) > 0)
+        X509_free(sk_X509_pop(chain));
+}
+
 bool tls_exporter(SSL *ssl, uint8_t out[32])
 {
     // Without the extended master secret, 1.2 does not bind the exporter to this handshake

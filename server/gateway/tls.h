@@ -31,4 +31,7 @@ enum rc tls_certify(SSL_CTX *ctx, const char *chain_pem, const char *key_pem, st
 enum rc tls_selftest(SSL_CTX *ctx, struct tls *t, struct fault *f);
 // The client's identity now, on an established connection, resumed or not.
 enum rc tls_identity(SSL *ssl, struct tls *t, struct identity *out, struct fault *f);
+// Frees the CA certificates that the client sent: they have done their work, and are some
+// kilobytes a connection.
+void tls_forget_chain(SSL *ssl);
 bool tls_exporter(SSL *ssl, uint8_t out[32]);

@@ -613,6 +613,43 @@ static void who_says_no_hello_is_hung_up(void **state)
     wire_free(w);
 }
 
+#define MUTE 50
+
+// They neither speak nor answer pings; one among them that answers stays.
+static void mute_devices_are_hung_up_on(void **state)
+{
+    const struct gate_options o = { .idle_s = 1 };
+    struct gateway_stats stats = { 0 };
+    struct gate_device *d[MUTE];
+    struct wire *w[MUTE];
+    int silent[MUTE]; // not even TLS
+
+    (void)state;
+    gate_device_free(device);
+    gate_down(gate);
+    gate = gate_up(&o);
+    for (int i = 0; i < MUTE; i++) {
+        d[i] = gate_device(gate, gate->demo, true);
+        assert_true(gate_enroll(gate, d[i], "affirming"));
+        w[i] = gate_session(gate, d[i], NULL);
+        assert_non_null(w[i]);
+        wire_mute(w[i], i > 0);
+    }
+    for (int i = 0; i < MUTE; i++)
+        silent[i] = wire_dial(gate->port);
+    assert_int_equal(wire_next(w[0], 17000).op, WIRE_SILENT);
+    gateway_stats(gate->gateway, &stats);
+    assert_int_equal(stats.sessions, 1);
+    assert_int_equal(stats.connections, 1);
+    for (int i = 0; i < MUTE; i++) {
+        close(silent[i]);
+        wire_free(w[i]);
+        if (i > 0)
+            gate_device_free(d[i]);
+    }
+    device = d[0];
+}
+
 static void one_address_has_so_many_connections(void **state)
 {
     const struct gate_options o = { .per_address = 5 };
@@ -668,6 +705,7 @@ int main(int argc, char **argv)
         STORY(more_in_flight_than_announced_ends_the_session),
         STORY(renewals_are_limited),
         STORY(who_says_no_hello_is_hung_up),
+        STORY(mute_devices_are_hung_up_on),
         STORY(one_address_has_so_many_connections),
     };
 

@@ -100,6 +100,7 @@ static void start_gateway(struct gate *g, const struct gate_options *o)
         .listen = "127.0.0.1:0",
         .loops = o->loops ? o->loops : 1,
         .per_address = o->per_address ? o->per_address : 10000,
+        .idle_s = o->idle_s,
         .store = g->store,
         .roster = g->roster,
         .catalogs = g->catalogs,

@@ -39,6 +39,7 @@ struct gate_options {
     int loops;
     int64_t lifetime_s, quarantine_s; // of certificates; 0: as they are
     int64_t per_address;              // 0: many
+    int64_t idle_s;                   // before a ping; 0: as the protocol says
 };
 
 bool gate_is_keeper(int argc, char **argv);

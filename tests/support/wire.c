@@ -38,7 +38,7 @@ static const char upgrade_head[] = "GET /device HTTP/1.1\r\n"
                                    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
                                    "Sec-WebSocket-Protocol: orrery.device.v1\r\n\r\n";
 
-static int dial(int port)
+int wire_dial(int port)
 {
     struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
     struct timeval limit = { .tv_sec = WIRE_WAIT_MS / 1000 };
@@ -67,7 +67,7 @@ struct wire *wire_open(const struct wire_options *o)
     struct wire *w = calloc(1, sizeof *w);
 
     signal(SIGPIPE, SIG_IGN);
-    w->fd = dial(o->port);
+    w->fd = wire_dial(o->port);
     w->ctx = SSL_CTX_new(TLS_client_method());
     if (o->version)
         SSL_CTX_set_max_proto_version(w->ctx, o->version);

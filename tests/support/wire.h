@@ -47,6 +47,8 @@ struct wire *wire_open(const struct wire_options *o);
 void wire_free(struct wire *w); // NULL is fine
 SSL *wire_ssl(struct wire *w);
 
+int wire_dial(int port); // only TCP; close() it
+
 // Sends a request head and returns the status, 0 if the connection ended.
 int wire_request(struct wire *w, const char *head);
 bool wire_upgrade(struct wire *w);                       // as the protocol says
