@@ -232,7 +232,7 @@ int main(int argc, char **argv)
     // as it is, nothing that runs at exit would work.
     if (argc == 4 && !strcmp(argv[1], "keeper"))
         _exit(keeper_main(argv[2], argv[3]));
-    signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN);
     umask(077);
     run = read_arguments(argc, argv, &a) ? find_verb(&a) : NULL;
     if (!run)

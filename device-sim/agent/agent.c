@@ -286,7 +286,7 @@ static enum rc open_signals(struct agent *a, struct fault *f)
 {
     sigset_t set;
 
-    signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN);
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);

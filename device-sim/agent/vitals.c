@@ -18,7 +18,7 @@
 static void close_file(FILE **f)
 {
     if (*f)
-        fclose(*f);
+        (void)fclose(*f);
 }
 #define auto_file auto_with(close_file)
 

@@ -44,7 +44,7 @@ static enum rc open_loop(struct fleet *t, struct fault *f)
     struct epoll_event e = { .events = EPOLLIN };
     sigset_t set;
 
-    signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN);
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);

@@ -23,7 +23,7 @@ struct ledger {
 static void close_file(FILE **f)
 {
     if (*f)
-        fclose(*f);
+        (void)fclose(*f);
 }
 
 void ledger_entry_done(struct ledger_entry *e)

@@ -48,7 +48,7 @@ static const char usage[] =
 static enum rc init(const struct args *a, struct fault *f)
 {
     const char *dir;
-    int64_t count, seed;
+    int64_t count = 0, seed = 0;
     enum rc rc = args_need(a, "dir", &dir, f);
 
     if (rc == RC_OK)

@@ -28,7 +28,7 @@ static int64_t resident_kb(void)
         return 0;
     if (fscanf(f, "%*d %ld", &pages) != 1)
         pages = 0;
-    fclose(f);
+    (void)fclose(f);
     return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
@@ -96,5 +96,5 @@ void report_result(const struct fleet *f)
     add_int(o, "residentKb", resident_kb());
     json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
     putchar('\n');
-    fflush(stdout);
+    (void)fflush(stdout);
 }

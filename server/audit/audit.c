@@ -93,7 +93,8 @@ static enum rc insert(struct store *tx, const char *const columns[COLUMN_COUNT],
 
     hex_encode(prev, HASH_LEN, prev_text + 2);
     hex_encode(hash, HASH_LEN, hash_text + 2);
-    memcpy(args, columns, COLUMN_COUNT * sizeof *args);
+    for (size_t i = 0; i < COLUMN_COUNT; i++)
+        args[i] = columns[i];
     args[COLUMN_COUNT] = prev_text;
     args[COLUMN_COUNT + 1] = hash_text;
     return store_run(tx, &Q_AUDIT_ADD, args, NULL, f);

@@ -26,8 +26,8 @@ struct call {
 typedef enum rc step(struct call *c, struct fault *f);
 
 // Refuses with a status that no rc has.
-__attribute__((format(printf, 4, 5))) enum rc call_refuse(struct call *c, struct fault *f, int status,
-                                                     const char *fmt, ...);
+__attribute__((format(printf, 4, 5))) enum rc call_refuse(struct call *c, struct fault *f,
+                                                          int status, const char *fmt, ...);
 
 step gate_identify; // who is asking
 step gate_limit;    // not too often

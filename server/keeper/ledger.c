@@ -58,7 +58,12 @@ struct ledger {
 };
 
 DEFINE_AUTO(struct ledger *, ledger_closep, ledger_close)
-DEFINE_AUTO(FILE *, file_closep, fclose)
+static void file_close(FILE *file)
+{
+    (void)fclose(file); // only read from
+}
+
+DEFINE_AUTO(FILE *, file_closep, file_close)
 
 static int by_device(const void *a, const void *b)
 {

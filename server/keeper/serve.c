@@ -213,8 +213,8 @@ int keeper_main(const char *dir, const char *passphrase_file)
     enum rc rc;
 
     // Ctrl-C reaches the whole group; the keeper goes when its parent does.
-    signal(SIGINT, SIG_IGN);
-    signal(SIGTERM, SIG_IGN);
+    (void)signal(SIGINT, SIG_IGN);
+    (void)signal(SIGTERM, SIG_IGN);
     prctl(PR_SET_NAME, "orrery-keeper", 0, 0, 0);
     umask(077);
     rc = confine_enter(KEEPER_FD, &s.own_namespace, &f);
