@@ -271,6 +271,51 @@ static void a_chain_cut_off_at_its_end_misses_its_seal(void **state)
     assert_int_equal(first_bad(CHAIN), 5);
 }
 
+static void seal(void)
+{
+    struct fault f = { 0 };
+
+    if (audit_seal_due(rest.store, rest.keeper, &f) != RC_OK)
+        fail_msg("%s", f.text);
+}
+
+static void the_keeper_seals_each_chain_that_grew_once_an_hour(void **state)
+{
+    (void)state;
+    const char *count = "SELECT count(*) FROM audit_seal WHERE chain = 0";
+
+    seal();
+    assert_int_equal(rest_sql(pg_conninfo(), "%s", count), 1);
+    append(0, "more");
+    seal();
+    assert_int_equal(rest_sql(pg_conninfo(), "%s", count), 1);
+    rest_sql(pg_conninfo(), "ALTER TABLE audit_seal DISABLE TRIGGER audit_seal_append_only; "
+                            "UPDATE audit_seal SET at = now() - interval '2 hours'; "
+                            "ALTER TABLE audit_seal ENABLE TRIGGER audit_seal_append_only");
+    seal();
+    seal();
+    assert_int_equal(rest_sql(pg_conninfo(), "%s", count), 2);
+    assert_int_equal(rest_as(&rest, &owner, "GET", "/api/v1/audit/verify", NULL)->status, 200);
+    assert_true(json_is_true(rest_member("ok")));
+    assert_int_equal(json_integer_value(json_object_get(rest_member("seal"), "seq")),
+                     entries_where("chain = 0"));
+}
+
+static void a_forged_seal_is_not_taken_for_the_keepers(void **state)
+{
+    (void)state;
+    append(0, "more");
+    rest_sql(
+        pg_conninfo(),
+        "INSERT INTO audit_seal SELECT 0, seq, 'e30.' || translate(replace(encode(convert_to("
+        "'{\"chain\":0,\"seq\":' || seq || ',\"hash\":\"' || encode(hash, 'hex') || "
+        "'\"}', 'UTF8'), 'base64'), E'\\n', ''), '+/=', '-_') || '.' || repeat('A', 86) "
+        "FROM audit WHERE chain = 0 AND seq > (SELECT max(seq) FROM audit_seal WHERE chain = 0) "
+        "LIMIT 1");
+    assert_int_equal(rest_as(&rest, &owner, "GET", "/api/v1/audit/verify", NULL)->status, 200);
+    assert_true(json_is_false(rest_member("ok")));
+}
+
 static void *append_many(void *arg)
 {
     (void)arg;
@@ -306,6 +351,8 @@ int main(void)
         cmocka_unit_test(the_table_takes_no_update_and_no_delete),
         cmocka_unit_test(each_kind_of_edit_is_found_where_it_was_made),
         cmocka_unit_test(a_chain_cut_off_at_its_end_misses_its_seal),
+        cmocka_unit_test(the_keeper_seals_each_chain_that_grew_once_an_hour),
+        cmocka_unit_test(a_forged_seal_is_not_taken_for_the_keepers),
         cmocka_unit_test(entries_of_two_at_once_stay_one_chain),
     };
     return cmocka_run_group_tests_name("30-http-audit", tests, setup, teardown);

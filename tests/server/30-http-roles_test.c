@@ -58,12 +58,6 @@ static void fill_pattern(const char *pattern, char out[300])
     out[n] = '\0';
 }
 
-// The public CA chain asks the keeper, which this test has not.
-static bool needs_keeper(const struct route *t)
-{
-    return !strcmp(t->pattern + strlen(t->pattern) - 3, "/ca");
-}
-
 static int ask(const struct route *t, const char *token)
 {
     char path[300];
@@ -94,8 +88,6 @@ static void each_role_gets_what_the_tables_say(void **state)
 
     for (const struct route *const *table = route_tables; *table; table++) {
         for (const struct route *t = *table; t->method; t++) {
-            if (needs_keeper(t))
-                continue;
             check(t, "nobody", NULL, t->needs == MAY_NOTHING);
             for (int role = 0; role < ROLE_COUNT; role++, asked++)
                 check(t, role_name((enum role)role), tokens[role],

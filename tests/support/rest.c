@@ -5,11 +5,13 @@
 #include <libpq-fe.h>
 
 #include <arpa/inet.h>
+#include <ftw.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -22,6 +24,7 @@
 #include "core/log.h"
 #include "device/roster.h"
 #include "edge/edge.h"
+#include "keeper/keeper.h"
 #include "live/tickets.h"
 #include "store/store.h"
 #include "test.h"
@@ -44,6 +47,39 @@ static void must(enum rc rc, const struct fault *f)
         fail_msg("%s", f->text);
 }
 
+// The keeper is this program again, started by keeper_start(); it never reaches main().
+__attribute__((constructor)) static void serve_as_keeper(int argc, char **argv)
+{
+    if (argc == 4 && !strcmp(argv[1], "keeper"))
+        _exit(keeper_main(argv[2], argv[3]));
+}
+
+// Its keys live in the instance folder.
+static struct keeper *start_keeper(const char *dir)
+{
+    char keys[80], passphrase[80];
+    struct keeper_options o = { .dir = keys, .passphrase_file = passphrase };
+    struct keeper *k = NULL;
+    struct fault f = { 0 };
+
+    snprintf(keys, sizeof keys, "%s/pki", dir);
+    snprintf(passphrase, sizeof passphrase, "%s/passphrase", dir);
+    FILE *out = fopen(passphrase, "w");
+    assert_non_null(out);
+    assert_int_equal(fchmod(fileno(out), 0600), 0);
+    fputs("correct horse battery staple\n", out);
+    fclose(out);
+    must(keeper_start(&o, &k, &f), &f);
+    must(keeper_catalog(k, "demo", &f), &f);
+    return k;
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st, (void)kind, (void)at;
+    return remove(path);
+}
+
 void rest_start(struct rest *r, const char *conninfo)
 {
     struct fault f = { 0 };
@@ -53,6 +89,8 @@ void rest_start(struct rest *r, const char *conninfo)
     log_level_set(LEVEL_ERROR);
     snprintf(r->dir, sizeof r->dir, "/tmp/orrery-rest-XXXXXX");
     assert_non_null(mkdtemp(r->dir));
+    r->keeper = start_keeper(r->dir);
+    must(keeper_ca(r->keeper, CA_SERVER_ROOT, NULL, &r->server_ca, &f), &f);
     must(config_load(r->dir, NULL, 0, &r->config, &f), &f);
     must(store_open(conninfo, 4, &r->store, &f), &f);
     must(catalog_ensure(r->store, "demo", &id, &f), &f);
@@ -63,6 +101,8 @@ void rest_start(struct rest *r, const char *conninfo)
         .config = r->config,
         .bus = r->bus,
         .tickets = tickets_new(),
+        .keeper = r->keeper,
+        .server_ca_pem = r->server_ca,
         .started_at = clock_now_ms(),
     };
     must(catalogs_load(r->store, &r->services.catalogs, &f), &f);
@@ -81,7 +121,9 @@ void rest_stop(struct rest *r)
     bus_free(r->bus);
     store_close(r->store);
     config_free(r->config);
-    rmdir(r->dir);
+    keeper_stop(r->keeper);
+    free(r->server_ca);
+    nftw(r->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 // ---------------------------------------------------------------- asking

@@ -17,12 +17,15 @@
 #include "http/server.h"
 
 struct config;
+struct keeper;
 
 struct rest {
     char dir[64]; // a throw-away instance folder
     struct config *config;
     struct store *store;
     struct bus *bus;
+    struct keeper *keeper;
+    char *server_ca; // PEM
     struct services services;
     struct http *http;
     atomic_int told[BUS_KIND_COUNT];
@@ -56,7 +59,7 @@ struct rest_browser {
 
 #define REST_PASSWORD "correct horse battery"
 
-// On a database of its own, with the catalogs demo and acme and a keeper only if exe is given.
+// On a database of its own, with the catalogs demo and acme.
 void rest_start(struct rest *r, const char *conninfo);
 void rest_stop(struct rest *r);
 
