@@ -160,11 +160,29 @@ static enum rc judge(const struct attest *a, const struct attest_device *d, cons
     return RC_OK;
 }
 
+// The row stays locked until the certificate is written: an unclaim comes before, and there is no
+// certificate, or after, and denies it.
+static enum rc lock(struct store *tx, const struct attest_device *d, struct record *r,
+                    struct fault *f)
+{
+    auto_with(rows_freep) struct rows *rows = NULL;
+    const char *args[] = { ARG_INT(d->catalog), ARG_INT(d->device) };
+    enum rc rc = store_run(tx, &Q_ATTEST_LOCK, args, &rows, f);
+
+    if (rc != RC_OK)
+        return rc;
+    if (rows_count(rows) != 1)
+        return fail(f, RC_NOT_FOUND, "this device is not registered any more");
+    r->lifecycle = (enum device_lifecycle)rows_int(rows, 0, "lifecycle");
+    return RC_OK;
+}
+
 // Only a claimed device earns a certificate; one in quarantine only a certificate for that.
 static bool pick_kind(const struct record *r, const struct attest_evidence *e,
                       struct attest_result *out)
 {
-    if (r->lifecycle != DEVICE_CLAIMED)
+    out->unclaimed = r->lifecycle != DEVICE_CLAIMED;
+    if (out->unclaimed)
         return false;
     out->kind =
         out->verdict == VERDICT_CONTRAINDICATED || r->by_hand ? CERT_QUARANTINE : CERT_OPERATIONAL;
@@ -211,7 +229,6 @@ static enum rc write_verdict(struct store *tx, const struct attest_device *d,
     auto_free char *findings = json_dumps(out->findings, JSON_COMPACT);
     auto_free char *text = json_dumps(claims->claims, JSON_COMPACT);
     auto_free char *eat = strndup(e->eat, e->eat_len);
-    auto_with(rows_freep) struct rows *r = NULL;
     char digest[65];
     const char *args[] = {
         ARG_INT(d->catalog),
@@ -227,15 +244,11 @@ static enum rc write_verdict(struct store *tx, const struct attest_device *d,
         ARG_INT(lowest_svn(claims)),
         ARG_INT(claims->boot_count),
     };
-    enum rc rc;
 
     hex_encode(hash, 32, digest);
     if (!findings || !text || !eat)
         return fail(f, RC_INTERNAL, "out of memory");
-    rc = store_run(tx, &Q_ATTEST_VERDICT, args, &r, f);
-    if (rc == RC_OK && rows_count(r) != 1)
-        return fail(f, RC_NOT_FOUND, "this device is not registered any more");
-    return rc;
+    return store_run(tx, &Q_ATTEST_VERDICT, args, NULL, f);
 }
 
 static enum rc write_certificate(struct store *tx, const struct attest_device *d,
@@ -315,11 +328,9 @@ static void publish(const struct attest *a, const struct attest_device *d,
     bus_publish(a->bus, &e);
 }
 
-// The verdict is written first, so that the lock on the device row holds while the keeper signs:
-// an unclaim comes before (no certificate) or after (and denies it).
 static enum rc record(const struct attest *a, const struct attest_device *d,
-                      const struct attest_evidence *e, const struct record *r,
-                      const struct eat *claims, struct attest_result *out, struct fault *f)
+                      const struct attest_evidence *e, struct record *r, const struct eat *claims,
+                      struct attest_result *out, struct fault *f)
 {
     auto_with(rollbackp) struct store *tx = NULL;
     uint8_t hash[32];
@@ -328,6 +339,8 @@ static enum rc record(const struct attest *a, const struct attest_device *d,
     if (EVP_Digest(e->eat, e->eat_len, hash, NULL, EVP_sha256(), NULL) != 1)
         return fail(f, RC_INTERNAL, "out of memory");
     rc = store_begin(a->store, &tx, f);
+    if (rc == RC_OK)
+        rc = lock(tx, d, r, f);
     if (rc == RC_OK)
         rc = write_verdict(tx, d, e, claims, hash, out, f);
     if (rc == RC_OK && pick_kind(r, e, out))

@@ -59,6 +59,7 @@ struct attest_result {
     enum verdict verdict;
     json_t *findings; // owned
     bool certified;
+    bool unclaimed; // no certificate because nobody claimed the device
     enum cert_kind kind;
     struct certificate certificate;
     struct device_facts facts; // as they are now; online is for the caller to say

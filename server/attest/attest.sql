@@ -5,19 +5,20 @@ SELECT d.fingerprint, encode(d.public_key, 'hex') AS public_key, d.lifecycle,
   FROM device d LEFT JOIN device_trust t ON t.catalog = d.catalog AND t.device = d.device
  WHERE d.catalog = $1 AND d.device = $2;
 
+-- name: attest_lock (catalog, device)
+-- Nobody unclaims the device between this and the certificate.
+SELECT lifecycle FROM device WHERE catalog = $1 AND device = $2 AND lifecycle IN (0, 1) FOR SHARE;
+
 -- name: attest_verdict (catalog, device, verdict, findings, evidence, evidence_hash, claims, attester, os_version, hw_model, svn, boot_count)
--- The device row is locked, so that nobody unclaims it between this and the certificate.
 INSERT INTO device_trust (catalog, device, verdict, attested_at, findings, evidence, evidence_hash,
                           claims, attester, os_version, hw_model, svn, boot_count)
-SELECT catalog, device, $3, now(), $4, $5, decode($6, 'hex'), $7, $8, $9, $10, $11, $12
-  FROM device WHERE catalog = $1 AND device = $2 AND lifecycle IN (0, 1) FOR SHARE
+VALUES ($1, $2, $3, now(), $4, $5, decode($6, 'hex'), $7, $8, $9, $10, $11, $12)
 ON CONFLICT (catalog, device) DO UPDATE
    SET verdict = excluded.verdict, attested_at = excluded.attested_at,
        findings = excluded.findings, evidence = excluded.evidence,
        evidence_hash = excluded.evidence_hash, claims = excluded.claims,
        attester = excluded.attester, os_version = excluded.os_version,
-       hw_model = excluded.hw_model, svn = excluded.svn, boot_count = excluded.boot_count
-RETURNING device;
+       hw_model = excluded.hw_model, svn = excluded.svn, boot_count = excluded.boot_count;
 
 -- name: attest_certificate (catalog, device, kind, serial, key, not_before, not_after)
 UPDATE device_trust

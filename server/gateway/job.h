@@ -50,7 +50,6 @@ struct job {
     struct ingest_device *ingest;
     int64_t last_boot, last_seq;
     struct device_facts facts;
-    bool unclaimed; // JOB_JUDGE: no certificate because nobody claimed the device
     struct attest_result result;
 };
 

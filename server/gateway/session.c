@@ -744,7 +744,7 @@ static json_t *findings_for_device(const struct job *j)
 {
     json_t *findings = json_deep_copy(j->result.findings), *o;
 
-    if (j->unclaimed && findings) {
+    if (j->result.unclaimed && findings) {
         o = json_object();
         add_text(o, "component", "claim");
         add_text(o, "expected", "claimed");

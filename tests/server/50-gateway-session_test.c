@@ -199,10 +199,17 @@ static void a_device_found_changed_at_renewal_is_cut_off(void **state)
 static void an_unclaimed_device_is_judged_but_gets_no_certificate(void **state)
 {
     struct gate_device *d = gate_device(gate, gate->demo, false);
+    struct wire_options o = gate_as_factory(gate, d);
+    struct wire *w = wire_connect(&o);
+    json_t *verdict = gate_attest(gate, d, w), *why;
 
     (void)state;
-    assert_true(gate_enroll(gate, d, "affirming"));
-    assert_null(d->cert);
+    assert_string_equal(json_string_value(json_object_get(verdict, "status")), "affirming");
+    assert_null(json_object_get(verdict, "certificate"));
+    why = json_array_get(json_object_get(verdict, "findings"), 0);
+    assert_string_equal(json_string_value(json_object_get(why, "component")), "claim");
+    json_decref(verdict);
+    wire_free(w);
     gate_claim(gate, d);
     assert_true(gate_enroll(gate, d, "affirming"));
     assert_non_null(d->cert);
