@@ -18,6 +18,7 @@
 #include "core/hex.h"
 #include "core/log.h"
 #include "gateway/loop.h"
+#include "gateway_sql.h"
 #include "protocol/protocol.h"
 
 #define LOOPS_MAX    16
@@ -34,10 +35,13 @@ struct gateway {
     int count;
     int port;
     int64_t clock_offset; // wall - monotonic at start
+    int64_t clock_floor;  // the last audit entry then; Unix ms
     _Atomic bool draining, clock_told;
     pthread_rwlock_t lock; // held for reading by who posts, for writing to end that
     bool stopped;
 };
+
+DEFINE_AUTO(struct rows *, rows_freep, rows_free)
 
 static const struct log_ctx area = { .area = "gateway" };
 
@@ -50,17 +54,26 @@ static bool catalog_name(void *ctx, int32_t catalog, char out[KEEPER_CATALOG_MAX
     return catalogs_name(g->catalogs, catalog, out);
 }
 
+// What is wrong with the clock; NULL if nothing is.
+static const char *clock_trouble(const struct gateway *g)
+{
+    int64_t now = clock_now_ms(), step = now - clock_mono_ms() - g->clock_offset;
+
+    if (step > STEP_MS || step < -STEP_MS)
+        return "the server's clock was set by more than 5 minutes: set it back or restart";
+    if (now < g->clock_floor)
+        return "the server's clock lies before its last audit entry: set it right and restart";
+    return NULL;
+}
+
 static bool clock_is_good(void *ctx)
 {
     struct gateway *g = ctx;
-    int64_t step = clock_now_ms() - clock_mono_ms() - g->clock_offset;
-    bool good = step <= STEP_MS && step >= -STEP_MS;
+    const char *trouble = clock_trouble(g);
 
-    if (!good && !atomic_exchange(&g->clock_told, true))
-        log_error(&area,
-                  "the server's clock was set by more than 5 minutes, nothing is issued or judged "
-                  "until it is set back or the server is restarted");
-    return good;
+    if (trouble && !atomic_exchange(&g->clock_told, true))
+        log_error(&area, "%s, until then nothing is issued or judged", trouble);
+    return !trouble;
 }
 
 static void tell_refused(void *ctx, const char *why)
@@ -248,6 +261,16 @@ static enum rc make_loops(struct gateway *g, const struct gateway_options *o, st
     return RC_OK;
 }
 
+static enum rc load_clock_floor(struct gateway *g, struct store *store, struct fault *f)
+{
+    auto_with(rows_freep) struct rows *r = NULL;
+    enum rc rc = store_run(store, &Q_GATEWAY_LAST_AUDIT, NULL, &r, f);
+
+    if (rc == RC_OK)
+        g->clock_floor = rows_int(r, 0, "at");
+    return rc;
+}
+
 static enum rc start_clerks(struct gateway *g, const struct gateway_options *o, struct fault *f)
 {
     struct clerk_options c = {
@@ -320,6 +343,8 @@ static enum rc start(struct gateway *g, const struct gateway_options *o, struct 
 
     if (rc == RC_OK)
         rc = make_loops(g, o, f);
+    if (rc == RC_OK)
+        rc = load_clock_floor(g, o->store, f);
     if (rc == RC_OK)
         rc = start_clerks(g, o, f);
     if (rc != RC_OK)
@@ -436,13 +461,9 @@ void gateway_stats(const struct gateway *g, struct gateway_stats *out)
 
 bool gateway_is_ready(const struct gateway *g, char *text, size_t size)
 {
-    int64_t step = clock_now_ms() - clock_mono_ms() - g->clock_offset;
+    const char *trouble = g->draining ? "draining" : clock_trouble(g);
 
-    if (g->draining)
-        snprintf(text, size, "draining");
-    else if (step > STEP_MS || step < -STEP_MS)
-        snprintf(text, size, "the server's clock was set by more than 5 minutes");
-    else
-        return true;
-    return false;
+    if (trouble)
+        snprintf(text, size, "%s", trouble);
+    return !trouble;
 }
