@@ -295,7 +295,8 @@ static int64_t overdue_at(int64_t not_before_ms, int64_t not_after_ms)
     return not_after_ms > 0 ? not_after_ms - (not_after_ms - not_before_ms) / 4 : 0;
 }
 
-static void set_facts(const struct record *r, struct attest_result *out)
+static void set_facts(const struct attest_device *d, const struct record *r,
+                      struct attest_result *out)
 {
     const struct certificate *c = &out->certificate;
 
@@ -303,7 +304,7 @@ static void set_facts(const struct record *r, struct attest_result *out)
         .verdict = out->verdict,
         .quarantined_by_hand = r->by_hand,
         .attested_once = true,
-        .online = true,
+        .online = d->online,
         .last_session_at = clock_now_ms(),
         .renewal_due_at =
             out->certified ? overdue_at(c->not_before * 1000, c->not_after * 1000) : 0,
@@ -345,7 +346,7 @@ static enum rc record(const struct attest *a, const struct attest_device *d,
         rc = write_verdict(tx, d, e, claims, hash, out, f);
     if (rc == RC_OK && pick_kind(r, e, out))
         rc = certify(a, d, e, hash, out, f);
-    set_facts(r, out);
+    set_facts(d, r, out);
     if (rc == RC_OK)
         rc = write_certificate(tx, d, e, out, f);
     if (rc == RC_OK)

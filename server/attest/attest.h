@@ -39,6 +39,7 @@ struct attest_device {
     const char *catalog_name;
     int64_t device;
     const char *id;
+    bool online;                // has a session with a certificate
     const uint8_t *fingerprint; // 32 bytes: SHA-256 of the key the connection was opened with;
                                 // NULL on a session with a certificate of ours
 };
@@ -62,7 +63,7 @@ struct attest_result {
     bool unclaimed; // no certificate because nobody claimed the device
     enum cert_kind kind;
     struct certificate certificate;
-    struct device_facts facts; // as they are now; online is for the caller to say
+    struct device_facts facts; // as they are now
 };
 
 // The whole way. Blocks (database, keeper). RC_DENIED: the proof of identity failed; RC_INVALID:

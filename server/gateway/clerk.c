@@ -84,6 +84,7 @@ static struct attest_device device_of(const struct job *j)
         .catalog_name = j->who.catalog_name,
         .device = j->who.device,
         .id = j->who.id,
+        .online = j->who.kind != IDENTITY_FACTORY,
         .fingerprint = j->who.kind == IDENTITY_FACTORY ? j->who.fingerprint : NULL,
     };
 }
