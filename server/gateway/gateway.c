@@ -21,12 +21,13 @@
 #include "gateway_sql.h"
 #include "protocol/protocol.h"
 
-#define LOOPS_MAX    16
-#define BACKLOG      4096
-#define STEP_MS      (5 * 60 * 1000) // of the wall clock against the monotonic one
-#define DRAIN_MS     5000
-#define PER_ADDRESS  64
-#define CATALOG_PAGE 20
+#define LOOPS_MAX     16
+#define BACKLOG       4096
+#define STEP_MS       (5 * 60 * 1000) // of the wall clock against the monotonic one
+#define DRAIN_MS      5000
+#define PER_ADDRESS   64
+#define REFUSALS_TOLD 5 // a second
+#define CATALOG_PAGE  20
 
 struct gateway {
     struct loop_shared shared;
@@ -37,7 +38,8 @@ struct gateway {
     int64_t clock_offset; // wall - monotonic at start
     int64_t clock_floor;  // the last audit entry then; Unix ms
     _Atomic bool draining, clock_told;
-    pthread_rwlock_t lock; // held for reading by who posts, for writing to end that
+    _Atomic int64_t refusals_at, refusals; // in this second
+    pthread_rwlock_t lock;                 // held for reading by who posts, for writing to end that
     bool stopped;
 };
 
@@ -79,9 +81,14 @@ static bool clock_is_good(void *ctx)
 static void tell_refused(void *ctx, const char *why)
 {
     struct gateway *g = ctx;
+    int64_t second = clock_mono_ms() / 1000;
 
     g->shared.refused++;
-    log_info(&area, "refused in the handshake: %s", why);
+    if (atomic_exchange(&g->refusals_at, second) != second)
+        g->refusals = 0;
+    // A stranger who knocks all day must not fill the disk with it.
+    if (g->refusals++ < REFUSALS_TOLD)
+        log_info(&area, "refused a connection: %s", why);
 }
 
 // ---------------------------------------------------------------- notes to the loops

@@ -172,6 +172,24 @@ static bool enter(struct loop *l, struct conn *c)
     return true;
 }
 
+static void pause_accept(struct loop *l, bool on)
+{
+    if (on == l->paused)
+        return;
+    l->paused = on;
+    if (on)
+        ev_io_stop(l->ev, &l->accept);
+    else
+        ev_io_start(l->ev, &l->accept);
+}
+
+// After one that others waited for came through or went away.
+static void resume_accept(struct loop *l)
+{
+    if (l->paused && !l->draining && l->arrivals < ARRIVALS_MAX / 2 && !ev_is_active(&l->resume))
+        pause_accept(l, false);
+}
+
 static void conn_free(struct conn *c)
 {
     struct loop *l = c->loop;
@@ -193,6 +211,7 @@ static void conn_free(struct conn *c)
     if (!c->established) {
         l->arrivals--;
         l->shared->arrivals--;
+        resume_accept(l);
     }
     free(c->rx);
     free(c->reason);
@@ -358,8 +377,8 @@ static int admit(struct loop *l, struct conn *c, struct lws *wsi, const char *su
         return 1;
     if (tls_identity(lws_get_ssl(wsi), &l->shared->tls, &c->session.who, &f) == RC_OK)
         return 0;
-    l->shared->refused++;
-    log_info(&area, "refused after the handshake: %s", f.text);
+    if (l->shared->tls.tell)
+        l->shared->tls.tell(l->shared->tls.ctx, f.text);
     return 1;
 }
 
@@ -371,6 +390,7 @@ static void established(struct loop *l, struct conn *c)
     c->established = true;
     l->arrivals--;
     l->shared->arrivals--;
+    resume_accept(l);
     l->shared->sessions++;
     l->shared->established++;
     session_open(&c->session, &port, l->shared->ingest, &who, clock_mono_ms());
@@ -567,17 +587,6 @@ static void adopt(struct loop *l, int fd, const struct sockaddr_storage *from)
         conn_free(c);
 }
 
-static void pause_accept(struct loop *l, bool on)
-{
-    if (on == l->paused)
-        return;
-    l->paused = on;
-    if (on)
-        ev_io_stop(l->ev, &l->accept);
-    else
-        ev_io_start(l->ev, &l->accept);
-}
-
 static void on_accept(struct ev_loop *ev, ev_io *w, int events)
 {
     struct loop *l = w->data;
@@ -589,7 +598,7 @@ static void on_accept(struct ev_loop *ev, ev_io *w, int events)
         int fd;
 
         if (l->arrivals >= ARRIVALS_MAX) {
-            pause_accept(l, true); // the sweep, or one that comes through, goes on
+            pause_accept(l, true);
             return;
         }
         fd = accept4(l->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -612,8 +621,7 @@ static void on_resume(struct ev_loop *ev, ev_timer *w, int events)
 
     (void)events;
     ev_timer_stop(ev, w);
-    if (!l->draining && l->arrivals < ARRIVALS_MAX)
-        pause_accept(l, false);
+    resume_accept(l);
 }
 
 // ---------------------------------------------------------------- once a second
@@ -657,8 +665,7 @@ static void on_sweep(struct ev_loop *ev, ev_timer *w, int events)
     for (uint32_t i = 0; i < l->slot_count; i++)
         if (l->slots[i] && l->slots[i]->wsi)
             sweep_conn(l->slots[i], now_ms, now_s);
-    if (l->paused && !l->draining && l->arrivals < ARRIVALS_MAX && !ev_is_active(&l->resume))
-        pause_accept(l, false);
+    resume_accept(l);
 }
 
 // ---------------------------------------------------------------- notes from other threads
