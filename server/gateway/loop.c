@@ -31,7 +31,6 @@
 #define SWEEP_S        1.0
 #define FULL_PAUSE_S   0.1 // after the process ran out of descriptors
 #define SLOT_BITS      20  // of a session's number; the rest counts
-#define NEVER_S        65534
 
 struct outgoing {
     struct outgoing *next;
@@ -793,11 +792,9 @@ static const struct lws_protocols protocols[] = {
     { 0 },
 };
 
-// Our own sweep pings: lws keeps its timers in one sorted list, a walk of all connections each.
-static const lws_retry_bo_t no_pings = {
-    .secs_since_valid_ping = NEVER_S,
-    .secs_since_valid_hangup = NEVER_S + 1,
-};
+// Our own sweep pings. lws keeps its timers in one sorted list, so that each costs a walk past all
+// connections: with zero it sets none, with any other time one for each connection.
+static const lws_retry_bo_t no_pings = { 0 };
 
 static struct lws_vhost *make_vhost(struct loop *l)
 {
