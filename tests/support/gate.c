@@ -163,27 +163,35 @@ void gate_down(struct gate *g)
 
 // ---------------------------------------------------------------- devices
 
-static void enroll(struct gate *g, struct gate_device *d, int32_t catalog, bool claim)
+void gate_admit(struct gate *g, int32_t catalog, const char *pem, bool claim,
+                char id[DEVICE_ID_LEN + 1])
 {
-    BIO *bio = BIO_new(BIO_s_mem());
     struct device_entry entry = { 0 };
     struct device_touched touched = { 0 };
     struct enroll_news news = { .catalog = catalog };
     struct fault f = { 0 };
     bool created;
+
+    CHECK(enroll_key_read(pem, &entry.key, &f) == RC_OK, f);
+    CHECK(enroll_register(g->store, catalog, &entry, &created, &touched, &f) == RC_OK, f);
+    snprintf(id, DEVICE_ID_LEN + 1, "%s", entry.key.id);
+    if (claim)
+        CHECK(enroll_claim(g->store, catalog, id, NULL, &touched, &f) == RC_OK, f);
+    memcpy(news.id, id, sizeof news.id);
+    news.what = touched;
+    enroll_announce(g->roster, g->bus, &news);
+}
+
+static void enroll(struct gate *g, struct gate_device *d, int32_t catalog, bool claim)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    struct fault f = { 0 };
     char *pem;
 
     CHECK(PEM_write_bio_PUBKEY(bio, d->factory) && BIO_write(bio, "", 1) == 1, f);
     BIO_get_mem_data(bio, &pem);
-    CHECK(enroll_key_read(pem, &entry.key, &f) == RC_OK, f);
+    gate_admit(g, catalog, pem, claim, d->id);
     BIO_free(bio);
-    CHECK(enroll_register(g->store, catalog, &entry, &created, &touched, &f) == RC_OK, f);
-    snprintf(d->id, sizeof d->id, "%s", entry.key.id);
-    if (claim)
-        CHECK(enroll_claim(g->store, catalog, d->id, NULL, &touched, &f) == RC_OK, f);
-    memcpy(news.id, d->id, sizeof news.id);
-    news.what = touched;
-    enroll_announce(g->roster, g->bus, &news);
 }
 
 void gate_accept(struct gate *g, int32_t catalog, const char *component, const char *version,

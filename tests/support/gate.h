@@ -62,6 +62,9 @@ struct gate_device {
 // Registered in catalog; claimed if asked for. Its measurement is a reference value of the catalog.
 struct gate_device *gate_device(struct gate *g, int32_t catalog, bool claim);
 void gate_device_free(struct gate_device *d);
+// A device that has its key elsewhere: registered, claimed if asked for; id is filled in.
+void gate_admit(struct gate *g, int32_t catalog, const char *pem, bool claim,
+                char id[DEVICE_ID_LEN + 1]);
 void gate_unclaim(struct gate *g, struct gate_device *d);
 void gate_claim(struct gate *g, struct gate_device *d);
 void gate_accept(struct gate *g, int32_t catalog, const char *component, const char *version,

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: Apache-2.0
+// threaded
+//
+// The real agent and the fleet, as programs, against the real gateway.
+
+#include <libpq-fe.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "support/gate.h"
+#include "support/model.h"
+#include "support/pg.h"
+#include "test.h"
+
+#define DEAD_PORT 1 // nobody listens there
+
+static struct gate *gate;
+static char folder[64], bin[512];
+
+static int open_gate(void **state)
+{
+    char path[100], *root = NULL;
+
+    (void)state;
+    gate = gate_up(&(struct gate_options){ 0 });
+    snprintf(folder, sizeof folder, "/tmp/orrery-sim-XXXXXX");
+    if (!mkdtemp(folder) || keeper_ca(gate->keeper, CA_SERVER_ROOT, NULL, &root, NULL) != RC_OK)
+        return -1;
+    snprintf(path, sizeof path, "%s/ca.pem", folder);
+    FILE *f = fopen(path, "w");
+    if (!f || fputs(root, f) < 0 || fclose(f))
+        return -1;
+    free(root);
+    return 0;
+}
+
+static int close_gate(void **state)
+{
+    char command[100];
+
+    (void)state;
+    gate_down(gate);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return WEXITSTATUS(pclose(popen(command, "r")));
+}
+
+// ---------------------------------------------------------------- programs
+
+// Runs a program of ours to its end: what it prints is in out; returns the exit code.
+__attribute__((format(printf, 3, 4))) static int run(char *out, size_t size, const char *format,
+                                                     ...)
+{
+    char line[1600], tail[900];
+    va_list ap;
+
+    va_start(ap, format);
+    vsnprintf(tail, sizeof tail, format, ap);
+    va_end(ap);
+    snprintf(line, sizeof line, "exec %s/%s 2>&1", bin, tail);
+    FILE *p = popen(line, "r");
+    assert_non_null(p);
+    size_t n = fread(out, 1, size - 1, p);
+    out[n] = 0;
+    return WEXITSTATUS(pclose(p));
+}
+
+static pid_t start_agent(const char *name, int port, const char *interval)
+{
+    char program[600], dir[100], ca[100], server[40], log[100];
+    pid_t pid = fork();
+
+    snprintf(program, sizeof program, "%s/orrery-device", bin);
+    snprintf(dir, sizeof dir, "%s/%s", folder, name);
+    snprintf(ca, sizeof ca, "%s/ca.pem", folder);
+    snprintf(log, sizeof log, "%s/%s.log", folder, name);
+    snprintf(server, sizeof server, "localhost:%d", port);
+    if (pid == 0) {
+        int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+        dup2(fd, 1);
+        dup2(fd, 2);
+        execl(program, program, "run", "--dir", dir, "--server", server, "--ca", ca, "--interval",
+              interval, (char *)NULL);
+        _exit(127);
+    }
+    assert_true(pid > 0);
+    return pid;
+}
+
+static int stop_agent(pid_t pid, int sig)
+{
+    int status = 0;
+
+    kill(pid, sig);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+// ---------------------------------------------------------------- the database
+
+__attribute__((format(printf, 1, 2))) static int64_t ask(const char *format, ...)
+{
+    char sql[800];
+    va_list ap;
+
+    va_start(ap, format);
+    vsnprintf(sql, sizeof sql, format, ap);
+    va_end(ap);
+    PGconn *c = PQconnectdb(pg_conninfo());
+    PGresult *r = PQexec(c, sql);
+    if (PQresultStatus(r) != PGRES_TUPLES_OK)
+        fail_msg("%s", PQerrorMessage(c));
+    int64_t n = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
+    PQclear(r);
+    PQfinish(c);
+    return n;
+}
+
+static bool becomes(int64_t least, const char *sql)
+{
+    for (int i = 0; i < 200; i++) {
+        if (ask("%s", sql) >= least)
+            return true;
+        usleep(100000);
+    }
+    return false;
+}
+
+// ---------------------------------------------------------------- enrolment
+
+static void admit(const char *name, int32_t catalog, char id[DEVICE_ID_LEN + 1])
+{
+    char out[2000];
+
+    assert_int_equal(run(out, sizeof out, "orrery-device identity --dir %s/%s", folder, name), 0);
+    gate_admit(gate, catalog, strchr(out, '\n') + 1, true, id);
+    assert_memory_equal(out, id, DEVICE_ID_LEN);
+}
+
+// The reference values a program prints, but not those of component except.
+static void accept_values(int32_t catalog, const char *text, const char *except)
+{
+    json_t *o = json_loads(text, JSON_REJECT_DUPLICATES, NULL), *v;
+    size_t i;
+
+    assert_non_null(o);
+    json_array_foreach (json_object_get(o, "values"), i, v) {
+        const char *component = json_string_value(json_object_get(v, "component"));
+        if (except && !strcmp(component, except))
+            continue;
+        gate_accept(gate, catalog, component, json_string_value(json_object_get(v, "version")),
+                    json_string_value(json_object_get(v, "sha256")),
+                    (int)json_integer_value(json_object_get(v, "svn")));
+    }
+    json_decref(o);
+}
+
+// ---------------------------------------------------------------- the agent
+
+static void damage_the_newest_segment(const char *name)
+{
+    char line[300];
+
+    snprintf(line, sizeof line, "f=$(ls %s/%s/spool/*.seg | tail -n 1) && printf torn >> \"$f\"",
+             folder, name);
+    assert_int_equal(WEXITSTATUS(pclose(popen(line, "r"))), 0);
+}
+
+static void what_the_agent_kept_while_away_and_killed_is_stored_once(void **state)
+{
+    (void)state;
+    char id[DEVICE_ID_LEN + 1], out[4000], sql[300];
+
+    admit("away", gate->demo, id);
+    assert_int_equal(run(out, sizeof out, "orrery-device measure"), 0);
+    accept_values(gate->demo, out, NULL);
+    pid_t pid = start_agent("away", DEAD_PORT, "100ms");
+    sleep(2);
+    assert_int_equal(stop_agent(pid, SIGKILL), -SIGKILL);
+    damage_the_newest_segment("away");
+    int64_t back_ms = clock_now_ms();
+
+    pid = start_agent("away", gate->port, "100ms");
+    snprintf(
+        sql, sizeof sql,
+        "SELECT count(*) FROM telemetry t JOIN device d USING (catalog, device) WHERE id = '%s'"
+        " AND ts > to_timestamp(%lld / 1000.0)",
+        id, (long long)back_ms);
+    assert_true(becomes(10, sql));
+    // Killed in the middle of it, too: what was sent and not acknowledged comes again.
+    assert_int_equal(stop_agent(pid, SIGKILL), -SIGKILL);
+    pid = start_agent("away", gate->port, "100ms");
+    assert_true(becomes(30, sql));
+    assert_int_equal(stop_agent(pid, SIGTERM), 0);
+
+#define OF_ID " JOIN device d USING (catalog, device) WHERE id = '%s'"
+    assert_true(ask("SELECT count(*) FROM telemetry" OF_ID " AND ts < to_timestamp(%lld / 1000.0)",
+                    id, (long long)back_ms) >= 12);
+    assert_int_equal(ask("SELECT count(*) - count(DISTINCT ts) FROM telemetry" OF_ID, id), 0);
+    assert_int_equal(ask("SELECT count(*) FROM journal" OF_ID " AND journal.name = 'boot'", id), 3);
+    assert_int_equal(ask("SELECT count(*) FROM journal" OF_ID " AND journal.name = 'attested'", id),
+                     1); // the certificate outlives a kill
+    assert_int_equal(
+        ask("SELECT count(*) FROM journal" OF_ID " AND journal.name = 'buffer.overflow'", id), 1);
+}
+
+static void an_agent_that_was_changed_is_quarantined_and_stores_nothing(void **state)
+{
+    (void)state;
+    char id[DEVICE_ID_LEN + 1], out[4000], sql[300];
+
+    admit("changed", gate->acme, id);
+    assert_int_equal(run(out, sizeof out, "orrery-device measure"), 0);
+    accept_values(gate->acme, out, "agent");
+    gate_accept(gate, gate->acme, "agent", "0.1",
+                "0000000000000000000000000000000000000000000000000000000000000000", 1);
+    pid_t pid = start_agent("changed", gate->port, "100ms");
+    snprintf(sql, sizeof sql,
+             "SELECT count(*) FROM device_trust" OF_ID " AND cert_kind = 1 AND verdict = 3", id);
+    bool quarantined = becomes(1, sql);
+    sleep(1);
+    assert_int_equal(stop_agent(pid, SIGTERM), 0);
+    assert_true(quarantined);
+    assert_int_equal(ask("SELECT count(*) FROM telemetry" OF_ID, id), 0);
+}
+
+static void an_agent_that_cannot_begin_says_why(void **state)
+{
+    (void)state;
+    char out[1000];
+
+    assert_int_equal(run(out, sizeof out, "orrery-device run --dir /proc/none --server a:1 --ca x"),
+                     1);
+    assert_non_null(strstr(out, "/proc/none"));
+    assert_int_equal(run(out, sizeof out,
+                         "orrery-device run --dir %s/x --server localhost:1 --ca %s/none.pem",
+                         folder, folder),
+                     1);
+    assert_non_null(strstr(out, "none.pem"));
+    assert_int_equal(run(out, sizeof out, "orrery-device run --dir %s/x --server nowhere --ca %s",
+                         folder, folder),
+                     1);
+    assert_non_null(strstr(out, "host:port"));
+    assert_int_equal(run(out, sizeof out, "orrery-device run --port 1"), 2);
+    assert_non_null(strstr(out, "--port"));
+}
+
+// ---------------------------------------------------------------- the fleet
+
+static json_t *run_fleet(const char *more)
+{
+    char out[4000];
+
+    assert_int_equal(run(out, sizeof out,
+                         "orrery-fleet run --dir %s/fleet --server 127.0.0.1:%d --ca %s/ca.pem %s",
+                         folder, gate->port, folder, more),
+                     0);
+    json_t *o = json_loads(out, JSON_REJECT_DUPLICATES, NULL);
+    if (!o)
+        fail_msg("%s", out);
+    return o;
+}
+
+static int64_t figure(json_t *o, const char *name)
+{
+    return json_integer_value(json_object_get(o, name));
+}
+
+static void make_fleet(void)
+{
+    char out[30000], id[DEVICE_ID_LEN + 1], *line, *rest = out;
+
+    assert_int_equal(run(out, sizeof out, "orrery-fleet init --dir %s/fleet --count 30", folder),
+                     0);
+    assert_int_equal(run(out, sizeof out, "orrery-fleet manifest"), 0);
+    accept_values(gate->demo, out, NULL);
+    assert_int_equal(run(out, sizeof out, "orrery-fleet keys --dir %s/fleet", folder), 0);
+    while ((line = strsep(&rest, "\n")) && *line) {
+        json_t *o = json_loads(line, 0, NULL);
+        gate_admit(gate, gate->demo, json_string_value(json_object_get(o, "publicKey")), true, id);
+        json_decref(o);
+    }
+}
+
+static int check_ledger(char *out, size_t size)
+{
+    char path[100];
+    PGconn *c = PQconnectdb(pg_conninfo());
+    PGresult *r =
+        PQexec(c, "SELECT d.id, t.vals[array_position(s.names, 'ledger.boot')],"
+                  " t.vals[array_position(s.names, 'ledger.seq')] FROM telemetry t JOIN shape s"
+                  " ON s.catalog = t.catalog AND s.id = t.shape AND 'ledger.seq' = ANY (s.names)"
+                  " JOIN device d ON d.catalog = t.catalog AND d.device = t.device");
+
+    snprintf(path, sizeof path, "%s/rows", folder);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    for (int i = 0; i < PQntuples(r); i++)
+        fprintf(f, "%s\t%s\t%s\n", PQgetvalue(r, i, 0), PQgetvalue(r, i, 1), PQgetvalue(r, i, 2));
+    fclose(f);
+    PQclear(r);
+    PQfinish(c);
+    return run(out, size, "orrery-fleet check --ledger %s/ledger < %s", folder, path);
+}
+
+static void a_fleet_attests_once_and_its_ledger_agrees(void **state)
+{
+    (void)state;
+    char more[200], out[1000];
+
+    make_fleet();
+    snprintf(more, sizeof more,
+             "--open 3000 --frame 4 --duration 2s --tampered 2 --ledger %s/ledger", folder);
+    json_t *first = run_fleet(more), *again = run_fleet(more);
+    assert_int_equal(figure(first, "connected"), 30);
+    assert_int_equal(figure(first, "attested"), 30);
+    assert_int_equal(figure(first, "quarantined"), 2);
+    assert_int_equal(figure(first, "unsettled"), 0);
+    assert_true(figure(first, "ackedInAll") > 4000);
+    assert_int_equal(figure(again, "attested"), 0);
+    assert_int_equal(figure(again, "quarantined"), 2);
+    json_decref(first);
+    json_decref(again);
+    if (check_ledger(out, sizeof out))
+        fail_msg("%s", out);
+    model_sql(pg_conninfo(), "DELETE FROM telemetry WHERE ctid = (SELECT max(ctid) FROM telemetry"
+                             " WHERE array_length(vals, 1) = 8)");
+    assert_int_equal(check_ledger(out, sizeof out), 1); // it can find a loss
+}
+
+static void a_fleet_resumes_its_sessions(void **state)
+{
+    (void)state;
+    json_t *r = run_fleet("--count 20 --cycles 3 --resume --duration 200ms");
+
+    assert_int_equal(figure(r, "connected"), 20);
+    assert_int_equal(figure(r, "handshakes"), 60);
+    assert_int_equal(figure(r, "resumed"), 40);
+    json_decref(r);
+}
+
+static void find_programs(const char *self)
+{
+    // build/tests/server/x_test, or the same below build/asan
+    snprintf(bin, sizeof bin, "%s", self);
+    for (int i = 0; i < 3; i++) {
+        char *slash = strrchr(bin, '/');
+        if (slash)
+            *slash = 0;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_the_agent_kept_while_away_and_killed_is_stored_once),
+        cmocka_unit_test(an_agent_that_was_changed_is_quarantined_and_stores_nothing),
+        cmocka_unit_test(an_agent_that_cannot_begin_says_why),
+        cmocka_unit_test(a_fleet_attests_once_and_its_ledger_agrees),
+        cmocka_unit_test(a_fleet_resumes_its_sessions),
+    };
+    char self[512];
+
+    if (gate_is_keeper(argc, argv))
+        return gate_keeper(argv);
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n < 0)
+        return 1;
+    self[n] = 0;
+    find_programs(self);
+    return cmocka_run_group_tests_name("sim agent", tests, open_gate, close_gate);
+}
