@@ -295,8 +295,17 @@ static enum rc start_clerks(struct gateway *g, const struct gateway_options *o, 
     return clerks_start(&c, &g->shared.clerks, f);
 }
 
-// The keeper makes a quarantine CA with each catalog.
-static enum rc trust_quarantine(const struct gateway_options *o, struct trust *t, struct fault *f)
+static enum rc trust_ca(const struct gateway_options *o, enum ca_name which, const char *catalog,
+                        X509_STORE **store, struct fault *f)
+{
+    auto_free char *pem = NULL;
+    enum rc rc = keeper_ca(o->keeper, which, catalog, &pem, f);
+
+    return rc == RC_OK ? trust_add(store, pem, f) : rc;
+}
+
+// The keeper makes both CAs with each catalog.
+static enum rc trust_catalogs(const struct gateway_options *o, struct trust *t, struct fault *f)
 {
     struct catalog page[CATALOG_PAGE];
     int32_t after = 0;
@@ -306,11 +315,9 @@ static enum rc trust_quarantine(const struct gateway_options *o, struct trust *t
         enum rc rc = catalog_list(o->store, 0, after, CATALOG_PAGE, page, &count, f);
 
         for (int i = 0; rc == RC_OK && i < count; i++) {
-            auto_free char *pem = NULL;
-
-            rc = keeper_ca(o->keeper, CA_QUARANTINE, page[i].name, &pem, f);
+            rc = trust_ca(o, CA_CATALOG, page[i].name, &t->catalogs, f);
             if (rc == RC_OK)
-                rc = trust_add(&t->quarantine, pem, f);
+                rc = trust_ca(o, CA_QUARANTINE, page[i].name, &t->quarantine, f);
             after = page[i].id;
         }
         if (rc != RC_OK)
@@ -325,7 +332,7 @@ static enum rc prepare(struct gateway *g, const struct gateway_options *o, struc
     enum rc rc = trust_add(&t->roots, o->device_root_pem, f);
 
     if (rc == RC_OK)
-        rc = trust_quarantine(o, t, f);
+        rc = trust_catalogs(o, t, f);
     g->catalogs = o->catalogs;
     g->clock_offset = clock_now_ms() - clock_mono_ms();
     t->roster = o->roster;
@@ -442,6 +449,7 @@ void gateway_free(struct gateway *g)
     presence_free(g->shared.presence);
     pthread_rwlock_destroy(&g->lock);
     X509_STORE_free(g->shared.tls.trust.roots);
+    X509_STORE_free(g->shared.tls.trust.catalogs);
     X509_STORE_free(g->shared.tls.trust.quarantine);
     OPENSSL_cleanse(g->shared.tls.ticket_keys, sizeof g->shared.tls.ticket_keys);
     free(g);

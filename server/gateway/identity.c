@@ -213,12 +213,10 @@ enum rc identity_check(const struct trust *t, X509 *leaf, int64_t now, struct id
     return rc;
 }
 
-// Operational: leaf, catalog CA, device root. Quarantine: leaf, the catalog's quarantine CA.
-static enum rc verify_chain(const struct trust *t, enum identity_kind kind, X509 *leaf,
-                            STACK_OF(X509) * chain, int64_t now, int *alert, struct fault *f)
+// The chain must be of exactly len certificates up to one of store.
+static enum rc verify_up_to(X509_STORE *store, int len, X509 *leaf, STACK_OF(X509) * chain,
+                            int64_t now, int *alert, struct fault *f)
 {
-    X509_STORE *store = kind == IDENTITY_QUARANTINE ? t->quarantine : t->roots;
-    int len = kind == IDENTITY_QUARANTINE ? 2 : 3;
     auto_with(store_ctx_freep) X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 
     if (!ctx || !store || X509_STORE_CTX_init(ctx, store, leaf, chain) != 1)
@@ -234,6 +232,18 @@ static enum rc verify_chain(const struct trust *t, enum identity_kind kind, X509
         return refuse(alert, X509_V_ERR_CERT_CHAIN_TOO_LONG, RC_DENIED, f,
                       "the certificate was not issued by a catalog's CA");
     return RC_OK;
+}
+
+// Operational: leaf, catalog CA, device root. Quarantine: leaf, the catalog's quarantine CA.
+static enum rc verify_chain(const struct trust *t, enum identity_kind kind, X509 *leaf,
+                            STACK_OF(X509) * chain, int64_t now, int *alert, struct fault *f)
+{
+    if (kind == IDENTITY_QUARANTINE)
+        return verify_up_to(t->quarantine, 2, leaf, chain, now, alert, f);
+    // A CA that is known already need not be verified, nor its key decoded, each time.
+    if (t->catalogs && verify_up_to(t->catalogs, 2, leaf, NULL, now, alert, NULL) == RC_OK)
+        return RC_OK;
+    return verify_up_to(t->roots, 3, leaf, chain, now, alert, f);
 }
 
 enum rc identity_verify(const struct trust *t, X509 *leaf, STACK_OF(X509) * chain, int64_t now,
@@ -264,6 +274,6 @@ enum rc trust_add(X509_STORE **store, const char *pem, struct fault *f)
         *store = X509_STORE_new();
     if (!*store || !root || X509_STORE_add_cert(*store, root) != 1)
         return fail(f, RC_INVALID, "the device root or a quarantine CA is not a PEM certificate");
-    X509_STORE_set_flags(*store, X509_V_FLAG_X509_STRICT);
+    X509_STORE_set_flags(*store, X509_V_FLAG_X509_STRICT | X509_V_FLAG_PARTIAL_CHAIN);
     return RC_OK;
 }

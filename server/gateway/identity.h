@@ -42,6 +42,7 @@ struct identity {
 // What identities are judged by.
 struct trust {
     X509_STORE *roots;      // the device root, nothing else
+    X509_STORE *catalogs;   // the CAs under it that are known: they save a signature; may be NULL
     X509_STORE *quarantine; // the catalogs' quarantine CAs, which are roots of their own
     struct roster *roster;
     // Writes a catalog's name, false if there is no such catalog. Any thread.
@@ -57,7 +58,8 @@ enum rc identity_verify(const struct trust *t, X509 *leaf, STACK_OF(X509) * chai
 enum rc identity_check(const struct trust *t, X509 *leaf, int64_t now, struct identity *out,
                        int *alert, struct fault *f);
 
-// Adds the first certificate in pem to *store, which is made if it is NULL.
+// Adds the first certificate in pem to *store, which is made if it is NULL. All of a store's
+// certificates end a chain, whether they are roots or not.
 enum rc trust_add(X509_STORE **store, const char *pem, struct fault *f);
 
 const char *identity_kind_name(enum identity_kind kind);

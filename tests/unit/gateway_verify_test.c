@@ -94,6 +94,7 @@ static int drop_pki(void **state)
     SSL_CTX_free(server_ctx);
     X509_STORE_free(tls.trust.roots);
     X509_STORE_free(tls.trust.quarantine);
+    X509_STORE_free(tls.trust.catalogs);
     forged_done(&quarantine);
     forged_done(&root);
     forged_done(&demo);
@@ -497,6 +498,20 @@ static void the_self_test_finds_a_missing_hook(void **state)
     SSL_CTX_free(ctx);
 }
 
+// Every story is told twice: once the catalog's CA is found under the root, once it is known.
+static int know_catalogs(void **state)
+{
+    char *pem = forge_pem(demo.cert), *other = forge_pem(acme.cert);
+    struct fault f = { 0 };
+    int rc = trust_add(&tls.trust.catalogs, pem, &f) != RC_OK ||
+             trust_add(&tls.trust.catalogs, other, &f) != RC_OK;
+
+    (void)state;
+    free(pem);
+    free(other);
+    return rc;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -520,5 +535,7 @@ int main(void)
         cmocka_unit_test_setup(the_self_test_finds_a_missing_hook, claimed),
     };
 
-    return cmocka_run_group_tests(tests, make_pki, drop_pki);
+    int failed = cmocka_run_group_tests_name("CAs under the root", tests, make_pki, NULL);
+
+    return failed + cmocka_run_group_tests_name("known CAs", tests, know_catalogs, drop_pki);
 }
