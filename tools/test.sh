@@ -132,6 +132,7 @@ if want e2e && build all web; then
     counted e2e tests/e2e/run.sh
 fi
 if want run && build all web; then
+    counted setup tests/setup.sh
     counted run tests/run.sh
 fi
 if want faults && build all web; then
