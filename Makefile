@@ -203,4 +203,5 @@ clean: ## remove what was built
 .PHONY: all run web install test tests threaded fuzzers benches asan-tests tsan-tests fuzz-tests asan tsan fuzz \
         bench coverage lint help format clean
 .SECONDARY:
+.DELETE_ON_ERROR:
 -include $(wildcard $(B)/*/*.d $(B)/*/*/*.d)
