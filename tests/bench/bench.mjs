@@ -1,260 +1,353 @@
 // Measures Orrery on this machine, each figure beside a limit or a peer measured in the same run.
-//   node tests/bench/bench.mjs [AREA]      areas: ingest handshake connection rest idle
-// Prints a table and writes build/bench.json. Loopback only, bounded, ends what it started.
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+//   node tests/bench/bench.mjs [AREA or ROW]      areas: ingest handshake connection rest idle
+// Prints a table and writes build/bench.json. Loopback only, bounded, ends what it started; keeps
+// an instance and 10,000 device keys below build/bench, so that the next run begins sooner.
+import { spawn } from 'node:child_process';
+import { appendFileSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
-import { cpus } from 'node:os';
+import net from 'node:net';
+import { cpus, loadavg } from 'node:os';
 import { createInterface } from 'node:readline';
 import { performance } from 'node:perf_hooks';
 
-const area = process.argv[2] ?? '';
 const build = process.env.ORRERY_BUILD ?? 'build';
 const work = `${process.cwd()}/build/bench`;
-const dir = `${work}/i`;
-const port = 27443;
-const rows = [];
-const children = [];
-mkdirSync(work, { recursive: true });
+const rounds = Number(process.env.ROUNDS ?? 3);
+const FRESH_MS = 6 * 3600 * 1000; // certificates of 24 h are renewed after 12
 
 const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
-const want = (name) => !area || name === area || name.startsWith(area + '.');
-const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
+const jsonLines = (text) => text.split('\n').filter((l) => l.startsWith('{')).map((l) => JSON.parse(l));
+const jsonOf = async (...args) => jsonLines(await run(...args)).at(-1);
 
-/** better: 'more' or 'less'; goal: what ratio or value must reach, as text and as a test. */
+// ------------------------------------------------------------------ rows
+
+const rows = [];
+
+/** limit: what was measured beside, or the goal itself where it is a plain number. */
 function row(name, value, unit, limit, goal, met, note = '') {
   const ratio = limit ? value / limit : null;
-  rows.push({ name, value, unit, limit: limit ?? null, ratio, goal, met, ...(note && { note }) });
-  const n = (x) => (x === null || x === undefined ? '' : Math.abs(x) >= 1000 ? Math.round(x).toLocaleString('en') : x.toPrecision(3));
-  console.log(`${name.padEnd(22)} ${n(value).padStart(10)} ${unit.padEnd(9)} ${n(limit).padStart(10)} ${n(ratio).padStart(6)}  ${goal.padEnd(34)} ${met ? 'met' : 'MISSED'} ${note}`);
+  rows.push({ name, value, unit, limit: limit ?? null, ratio, goal, met, note });
+  const n = (x) => (x === null || x === undefined ? '-' : Math.abs(x) >= 1000 ? Math.round(x).toLocaleString('en') : x.toPrecision(3));
+  console.log(`${name.padEnd(21)} ${n(value).padStart(9)} ${unit.padEnd(10)} ${n(limit).padStart(9)} ${n(ratio).padStart(6)}  ${goal.padEnd(36)} ${met ? 'met   ' : 'MISSED'} ${note}`);
 }
 
-function run(program, args, { seconds = 300, quiet = false } = {}) {
-  const r = spawnSync(program, args, { encoding: 'utf8', timeout: seconds * 1000, maxBuffer: 1 << 28 });
-  if (r.status !== 0 && !quiet) throw new Error(`${program} ${args.join(' ')}: ${r.stderr?.slice(-2000) || r.error || r.status}`);
-  return r.stdout ?? '';
+/** Runs pair() several times and keeps the one whose ratio is in the middle. */
+async function middle(pair) {
+  const pairs = [];
+  for (let i = 0; i < rounds; i++) pairs.push(await pair());
+  const sorted = pairs.map((p) => ({ ...p, ratio: p.value / p.limit })).sort((a, b) => a.ratio - b.ratio);
+  return { ...sorted[Math.floor(rounds / 2)], all: sorted.map((p) => p.ratio.toFixed(2)).join(' ') };
 }
-const jsonLines = (text) => text.split('\n').filter((l) => l.startsWith('{')).map((l) => JSON.parse(l));
 
-function start(program, args, log) {
-  const fd = openSync(log, 'a');
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', fd] });
-  children.push(child);
+// ------------------------------------------------------------------ programs
+
+const children = new Set();
+
+function start(program, args) {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', openSync(`${work}/log`, 'a')] });
+  children.add(child);
+  child.text = '';
+  child.lines = createInterface({ input: child.stdout });
+  child.lines.on('line', (l) => (child.text += `${l}\n`));
+  child.ended = new Promise((resolve) => child.once('close', resolve).once('error', resolve));
+  child.ended.then(() => children.delete(child));
   return child;
 }
-const ended = (child) => (child.exitCode !== null || child.signalCode ? Promise.resolve() : new Promise((r) => child.once('exit', r)));
 async function stop(child) {
   child.kill('SIGTERM');
-  await Promise.race([ended(child), sleep(30000)]);
-  if (child.exitCode === null && !child.signalCode) child.kill('SIGKILL');
-  await ended(child);
+  const late = setTimeout(() => child.kill('SIGKILL'), 30000);
+  await child.ended;
+  clearTimeout(late);
 }
-
-// ------------------------------------------------------------------ the instance under test
-
-let server = null;
-async function serve(extra = []) {
-  const began = performance.now();
-  mkdirSync(dir, { recursive: true });
-  server = start(`${build}/orreryd`, ['--dir', dir, '--set', `edge.listen=127.0.0.1:${port}`, '--set', `gateway.listen=127.0.0.1:${port + 1}`,
-    '--set', `metrics.listen=127.0.0.1:${port + 1021}`, '--set', `web.dir=${process.cwd()}/web/dist`, '--set', 'log.level=warn',
-    ...extra.flatMap((e) => ['--set', e])], `${work}/orreryd.log`);
-  const lines = createInterface({ input: server.stdout });
-  await new Promise((resolve, reject) => {
-    lines.on('line', (l) => l.startsWith('ready') && resolve());
-    server.once('exit', () => reject(new Error(`the server did not start, see ${work}/orreryd.log`)));
-    setTimeout(() => reject(new Error('the server did not start within 60 s')), 60000).unref();
-  });
-  const ms = performance.now() - began;
-  run(`${build}/orreryd`, ['--dir', dir, 'admin-token']);
-  return ms;
+/** A program's output, once it has ended well. */
+async function run(program, args, seconds = 300) {
+  const child = start(program, args);
+  const late = setTimeout(() => child.kill('SIGKILL'), seconds * 1000);
+  await child.ended;
+  clearTimeout(late);
+  if (child.exitCode !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${child.signalCode ?? child.exitCode}; ${work}/log tells more`);
+  return child.text;
 }
-const token = () => readFileSync(`${dir}/admin-token`, 'utf8').trim();
-const ca = () => readFileSync(`${dir}/pki/server-ca.pem`);
-
-function request(method, path, body, agent) {
+/** The first line that begins so. */
+function firstLine(child, begin, seconds) {
   return new Promise((resolve, reject) => {
-    const r = https.request({ host: '127.0.0.1', port, servername: 'localhost', method, path: `/api/v1/${path}`, ca: ca(), agent,
-      headers: { Authorization: `Bearer ${token()}`, ...(body && { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }) } }, (a) => {
-      let text = '';
-      a.on('data', (d) => (text += d)).on('end', () => (a.statusCode < 300 ? resolve(text) : reject(new Error(`${method} ${path}: ${a.statusCode} ${text}`))));
-    });
-    r.on('error', reject);
-    r.end(body);
+    child.lines.on('line', (l) => l.startsWith(begin) && resolve(l));
+    child.ended.then(() => reject(new Error(`${child.spawnfile} ended; ${work}/log tells why`)));
+    setTimeout(() => reject(new Error(`${child.spawnfile} did not get ready within ${seconds} s`)), seconds * 1000).unref();
   });
 }
-
-const fleetArgs = ['--dir', `${work}/fleet`, '--server', `localhost:${port + 1}`, '--ca', `${dir}/pki/server-ca.pem`];
-/** Devices that exist, are claimed, and hold certificates from an earlier run where one is good. */
-async function makeFleet(count) {
-  run(`${build}/orrery-fleet`, ['init', '--dir', `${work}/fleet`, '--count', String(count)]);
-  await request('POST', 'catalogs/demo/reference-values', run(`${build}/orrery-fleet`, ['manifest', '--dir', `${work}/fleet`]));
-  for (const body of run(`${build}/orrery-fleet`, ['keys', '--dir', `${work}/fleet`, '--claims']).split('\n').filter(Boolean))
-    await request('POST', 'catalogs/demo/claims', body);
+async function freePorts(count) {
+  const held = await Promise.all(Array.from({ length: count }, () => new Promise((resolve) => {
+    const s = net.createServer().listen(0, '127.0.0.1', () => resolve(s));
+  })));
+  const ports = held.map((s) => s.address().port);
+  await Promise.all(held.map((s) => new Promise((r) => s.close(r))));
+  return ports;
 }
-function fleet(args, seconds = 300) {
-  const out = run(`${build}/orrery-fleet`, ['run', ...fleetArgs, ...args], { seconds });
-  return jsonLines(out).at(-1);
-}
-/** Runs a fleet beside the calls of f. */
-async function withFleet(args, ready, f) {
-  const child = start(`${build}/orrery-fleet`, ['run', ...fleetArgs, ...args], `${work}/fleet.log`);
-  try {
-    for (let i = 0; i < 1200 && (await metric('orrery_gateway_sessions')) < ready; i++) await sleep(250);
-    return await f();
-  } finally {
-    await stop(child);
-  }
-}
-async function metric(name) {
-  const text = await (await fetch(`http://127.0.0.1:${port + 1021}/metrics`)).text();
-  return Number(new RegExp(`^${name} (.*)$`, 'm').exec(text)?.[1] ?? NaN);
-}
+/** Resident kB and CPU seconds of a process; of its children too where told. */
 function proc(pid) {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
   return { kb: Number(/VmRSS:\s+(\d+)/.exec(status)[1]), cpuS: (Number(stat[11]) + Number(stat[12])) / 100 };
 }
 
+// ------------------------------------------------------------------ an instance and its fleet
+
+class Instance {
+  constructor(name, devices) {
+    this.dir = `${work}/${name}`;
+    this.fleetDir = `${work}/${name}-fleet`;
+    this.devices = devices;
+  }
+
+  async serve() {
+    const [edge, gateway, metrics] = await freePorts(3);
+    Object.assign(this, { edge, gateway, metrics });
+    mkdirSync(this.dir, { recursive: true });
+    const began = performance.now();
+    this.server = start(`${build}/orreryd`, ['--dir', this.dir, '--set', `edge.listen=127.0.0.1:${edge}`, '--set', `gateway.listen=127.0.0.1:${gateway}`,
+      '--set', `metrics.listen=127.0.0.1:${metrics}`, '--set', `web.dir=${process.cwd()}/web/dist`, '--set', 'log.level=warn']);
+    await firstLine(this.server, 'ready', 60);
+    this.startMs = performance.now() - began;
+    if (!existsSync(`${this.dir}/admin-token`)) await run(`${build}/orreryd`, ['--dir', this.dir, 'admin-token']);
+    this.token = readFileSync(`${this.dir}/admin-token`, 'utf8').trim();
+    this.ca = readFileSync(`${this.dir}/pki/server-ca.pem`);
+  }
+  /** One of an older build may not start or not know us any more: then a new one is made. */
+  async open() {
+    if (this.server) return this;
+    try {
+      await this.serve();
+      await this.request('GET', 'catalogs/demo/devices?limit=1');
+    } catch (e) {
+      console.log(`(a new instance is made, the old one in ${this.dir} does not serve: ${e.message})`);
+      await this.close();
+      for (const d of [this.dir, this.fleetDir, `${this.fleetDir}-certified`]) rmSync(d, { recursive: true, force: true });
+      await this.serve();
+    }
+    await this.populate();
+    return this;
+  }
+  async close() {
+    if (this.server) await stop(this.server);
+    this.server = null;
+  }
+  async restart() {
+    await this.close();
+    await this.serve();
+  }
+
+  request(method, path, body) {
+    const headers = { Authorization: `Bearer ${this.token}`, ...(body && { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }) };
+    return new Promise((resolve, reject) => {
+      const r = https.request({ host: '127.0.0.1', port: this.edge, servername: 'localhost', method, path: `/api/v1/${path}`, ca: this.ca, headers }, (a) => {
+        let text = '';
+        a.on('data', (d) => (text += d)).on('end', () => (a.statusCode < 300 ? resolve(text) : reject(new Error(`${method} ${path}: ${a.statusCode} ${text}`))));
+      });
+      r.on('error', reject);
+      r.end(body);
+    });
+  }
+  async metric(name) {
+    const text = await (await fetch(`http://127.0.0.1:${this.metrics}/metrics`)).text();
+    return Number(new RegExp(`^${name} (.*)$`, 'm').exec(text)?.[1] ?? NaN);
+  }
+  get conninfo() {
+    return `host=${this.dir}/run dbname=orrery`;
+  }
+  /** What earlier rounds stored is nobody's any more. */
+  async settle() {
+    await run('psql', ['-qX', '-d', this.conninfo, '-c', 'TRUNCATE telemetry', '-c', 'CHECKPOINT']);
+  }
+
+  /** Devices exist, are claimed and hold certificates. */
+  async populate() {
+    const fleet = `${build}/orrery-fleet`, mark = `${this.fleetDir}-certified`;
+    if (existsSync(mark) && Date.now() - Number(readFileSync(mark, 'utf8')) < FRESH_MS) return;
+    await run(fleet, ['init', '--dir', this.fleetDir, '--count', String(this.devices)]);
+    await this.request('POST', 'catalogs/demo/reference-values', await run(fleet, ['manifest', '--dir', this.fleetDir]));
+    for (const body of (await run(fleet, ['keys', '--dir', this.fleetDir, '--claims'])).split('\n').filter(Boolean))
+      await this.request('POST', 'catalogs/demo/claims', body);
+    const r = await this.fleet(['--open', '1000', '--duration', '1s', '--connect-timeout', '240s']);
+    if (r.connected < this.devices) throw new Error(`only ${r.connected} of ${this.devices} devices got a certificate: ${r.lastDown}`);
+    writeFileSync(mark, String(Date.now()));
+  }
+  fleetArgs(args, port = this.gateway) {
+    return ['run', '--dir', this.fleetDir, '--server', `localhost:${port}`, '--ca', `${this.dir}/pki/server-ca.pem`, ...args];
+  }
+  fleet(args, port) {
+    return jsonOf(`${build}/orrery-fleet`, this.fleetArgs(args, port), 400);
+  }
+  /** Runs a fleet beside f; returns the fleet's own account. */
+  async withFleet(args, count, f) {
+    const child = start(`${build}/orrery-fleet`, this.fleetArgs(['--count', String(count), ...args]));
+    try {
+      for (let i = 0; i < 600 && (await this.metric('orrery_gateway_sessions')) < count; i++) await sleep(250);
+      await f();
+    } finally {
+      await stop(child);
+    }
+    return jsonLines(child.text).at(-1);
+  }
+}
+const big = new Instance('i', 10000);
+const small = new Instance('s', 50);
+
 // ------------------------------------------------------------------ ingest
 
-async function ingest() {
-  const socket = `host=${dir}/run dbname=orrery`;
-  const copy = (devices) => jsonLines(run(`${build}/tests/bench/copy_bench`, ['3', String(devices), socket], { seconds: 240 }));
-  for (const [count, window, least] of [[2000, 64, 0.6], [10000, 32, 0.5]]) {
-    if (!want(`ingest.closed_${count}`)) continue;
-    const pairs = [];
-    for (let round = 0; round < 3; round++) {
-      const limit = copy(count).find((l) => l.name === 'ingest.copy_indexed').value;
-      const got = fleet(['--count', String(count), '--closed', String(window), '--frame', '16', '--metrics', '8', '--bytes', '200', '--duration', '8s']);
-      pairs.push({ limit, value: got.ackedPerS, lost: got.lost });
-    }
-    const mid = [...pairs].sort((a, b) => a.value / a.limit - b.value / b.limit)[1];
-    row(`ingest.closed_${count}`, mid.value, 'msgs/s', mid.limit, `>= ${least} of indexed COPY`, mid.value / mid.limit >= least,
-      `ratios ${pairs.map((p) => (p.value / p.limit).toFixed(2)).join(' ')}, lost ${pairs.reduce((n, p) => n + p.lost, 0)}`);
-  }
-  if (want('ingest.open_100k')) {
-    const r = fleet(['--count', '10000', '--open', '100000', '--frame', '16', '--duration', '15s']);
-    row('ingest.open_100k', r.latencyMs.p99, 'ms p99', 50, '<= 50 ms at 100,000 msgs/s', r.latencyMs.p99 <= 50 && r.ackedPerS > 95000,
-      `${Math.round(r.ackedPerS)} acked/s, p50 ${r.latencyMs.p50} ms`);
-  }
-  if (want('ingest.single_20k')) {
-    const r = fleet(['--count', '10000', '--open', '20000', '--frame', '1', '--duration', '15s']);
-    row('ingest.single_20k', r.latencyMs.p99, 'ms p99', 25, '<= 25 ms at 20,000 msgs/s', r.latencyMs.p99 <= 25 && r.ackedPerS > 19000,
-      `${Math.round(r.ackedPerS)} acked/s, p50 ${r.latencyMs.p50} ms`);
-  }
+async function closed(count, window, least) {
+  const i = await big.open();
+  const r = await middle(async () => {
+    await i.settle();
+    const lines = jsonLines(await run(`${build}/tests/bench/copy_bench`, ['2', String(count), i.conninfo]));
+    await i.settle();
+    const got = await i.fleet(['--count', String(count), '--closed', String(window), '--duration', '8s']);
+    return { limit: lines.find((l) => l.name === 'ingest.copy_indexed').value, value: got.ackedPerS, got };
+  });
+  row(`ingest.closed_${count}`, r.value, 'msgs/s', r.limit, `>= ${least.toFixed(2)} of indexed COPY`, r.ratio >= least,
+    `ratios ${r.all}; p50 ${r.got.latencyMs.p50} ms, ${r.got.connected} devices, ${r.got.lost} lost`);
+}
+async function open(name, rate, frame, most) {
+  const i = await big.open();
+  await i.settle();
+  const r = await i.fleet(['--count', '10000', '--open', String(rate), '--frame', String(frame), '--duration', '15s']);
+  row(name, r.latencyMs.p99, 'ms p99', most, `<= ${most} ms at ${rate.toLocaleString('en')} msgs/s`, r.latencyMs.p99 <= most && r.ackedPerS > rate * 0.97,
+    `${Math.round(r.ackedPerS)} acked/s, p50 ${r.latencyMs.p50}, p99.9 ${r.latencyMs.p999} ms, ${r.lost} lost`);
 }
 
 // ------------------------------------------------------------------ handshakes and connections
 
-async function handshake() {
-  for (const [name, extra, key] of [['handshake.full', [], 'full'], ['handshake.resumed', ['--resume'], 'resumed']]) {
-    if (!want(name)) continue;
-    const pairs = [];
-    for (let round = 0; round < 3; round++) {
-      const before = proc(server.pid).cpuS;
-      const ours = fleet(['--count', '2000', '--cycles', '2', ...extra, '--duration', '1s']);
-      const perCore = ours.handshakes / (proc(server.pid).cpuS - before);
-      const bare = jsonLines(run('node', ['tests/bench/bare.mjs', key, `${work}/fleet`, dir], { seconds: 240 })).at(-1);
-      pairs.push({ value: perCore, limit: bare.perCore });
-    }
-    const mid = [...pairs].sort((a, b) => a.value / a.limit - b.value / b.limit)[1];
-    row(name, mid.value, 'hs/s/core', mid.limit, '>= 0.90 of bare epoll+OpenSSL', mid.value / mid.limit >= 0.9,
-      pairs.map((p) => (p.value / p.limit).toFixed(2)).join(' '));
+async function handshake(name, args) {
+  const i = await big.open();
+  const file = `${work}/device-ca.pem`;
+  writeFileSync(file, await i.request('GET', 'catalogs/demo/ca'));
+  const bare = start(`${build}/tests/bench/bare_bench`, [`${i.dir}/pki/server.pem`, `${i.dir}/pki/server.key`, file]);
+  const { port } = JSON.parse(await firstLine(bare, '{', 10));
+  const perCore = async (pid, at) => {
+    const before = proc(pid).cpuS;
+    const r = await i.fleet(['--count', '2000', '--duration', '0s', ...args], at);
+    return { rate: r.handshakes / (proc(pid).cpuS - before), r };
+  };
+  try {
+    const r = await middle(async () => {
+      const limit = await perCore(bare.pid, port), ours = await perCore(i.server.pid, i.gateway);
+      return { value: ours.rate, limit: limit.rate, ours: ours.r };
+    });
+    row(name, r.value, 'hs/s/core', r.limit, '>= 0.90 of bare epoll+OpenSSL', r.ratio >= 0.9,
+      `ratios ${r.all}; ${r.ours.handshakes} handshakes, ${r.ours.resumed} resumed, ${Math.round(r.ours.handshakesPerS)}/s`);
+  } finally {
+    await stop(bare);
   }
 }
-
-async function connection() {
-  if (!want('connection.device')) return;
-  await stop(server);
-  await serve();
-  const before = proc(server.pid).kb;
-  await withFleet(['--count', '10000', '--interval', '600s'], 10000, async () => {
-    await sleep(5000);
-    const held = await metric('orrery_gateway_sessions');
-    const kb = (proc(server.pid).kb - before) / held;
-    const peer = mosquittoKb();
-    row('connection.device', kb, 'kB', peer, '<= 29 kB, none lost', kb <= 29 && held >= 10000, `${held} held; beside: Mosquitto, idle, mutual TLS`);
+async function deviceConnections() {
+  const i = await big.open();
+  await i.restart();
+  const before = proc(i.server.pid).kb;
+  let held, kb;
+  const r = await i.withFleet(['--interval', '600s'], 10000, async () => {
+    await sleep(10000);
+    held = await i.metric('orrery_gateway_sessions');
+    kb = (proc(i.server.pid).kb - before) / held;
   });
-}
-function mosquittoKb() {
-  const r = spawnSync('node', ['tests/bench/mosquitto.mjs', `${work}/fleet`], { encoding: 'utf8', timeout: 120000 });
-  return r.status === 0 ? jsonLines(r.stdout).at(-1)?.kb : null;
+  const peer = await jsonOf('node', ['tests/bench/mosquitto.mjs', `${work}/mosquitto`], 120).catch(() => null);
+  row('connection.device', kb, 'kB', peer?.kb, '<= 29 kB, none of 10,000 lost', kb <= 29 && held === 10000 && r.lost === 0,
+    `${held} held, ${r.lost} lost; beside: Mosquitto`);
 }
 
 // ------------------------------------------------------------------ REST
 
-/** Keeps `width` requests under way over as many connections for `seconds`. */
-async function pump(path, width, seconds) {
-  const agent = new https.Agent({ keepAlive: true, maxSockets: width });
-  const times = [];
-  const until = performance.now() + seconds * 1000;
-  await Promise.all(Array.from({ length: width }, async () => {
-    while (performance.now() < until) {
-      const began = performance.now();
-      await request('GET', path, null, agent);
-      times.push(performance.now() - began);
-    }
-  }));
-  agent.destroy();
-  times.sort((a, b) => a - b);
-  return { perS: times.length / seconds, p99: times[Math.floor(times.length * 0.99)] };
+async function restDevice() {
+  const i = await big.open();
+  const { id } = JSON.parse(await i.request('GET', 'catalogs/demo/devices?limit=1')).items[0];
+  const r = await jsonOf(`${build}/tests/bench/load_bench`, ['127.0.0.1', String(i.edge), `/api/v1/catalogs/demo/devices/${id}`, `${i.dir}/admin-token`, '64', '6']);
+  row('rest.device', r.perS, 'req/s', 5000, '>= 5,000/s, p99 <= 25 ms, 64 conns', r.perS >= 5000 && r.p99 <= 25,
+    `p50 ${r.p50.toFixed(1)}, p99 ${r.p99.toFixed(1)}, max ${r.max.toFixed(1)} ms`);
 }
-async function rest() {
-  if (want('rest.device')) {
-    const devices = JSON.parse(await request('GET', 'catalogs/demo/devices?limit=1')).items;
-    const load = `${build}/tests/bench/load_bench`;
-    if (existsSync(load)) {
-      const r = jsonLines(run(load, ['127.0.0.1', String(port), `/api/v1/catalogs/demo/devices/${devices[0].id}`, `${dir}/admin-token`, '64', '6'])).at(-1);
-      row('rest.device', r.perS, 'req/s', 5000, '>= 5,000/s, p99 <= 25 ms, 64 conns', r.perS >= 5000 && r.p99 <= 25, `p99 ${r.p99.toFixed(1)} ms`);
-    } else {
-      const r = await pump(`catalogs/demo/devices/${devices[0].id}`, 64, 6);
-      row('rest.device', r.perS, 'req/s', 5000, '>= 5,000/s, p99 <= 25 ms, 64 conns', r.perS >= 5000 && r.p99 <= 25, `p99 ${r.p99.toFixed(1)} ms, client in node`);
-    }
-  }
-  if (['rest.kept_1000', 'rest.storm', 'connection.edge'].some(want) && existsSync(`${build}/tests/bench/edge_bench`))
-    for (const l of jsonLines(run(`${build}/tests/bench/edge_bench`, [], { seconds: 300 })))
-      if (want(l.name)) row(l.name, l.value, l.unit, l.limit, l.goal, l.met, l.note);
+async function edge(part) {
+  await big.close();
+  for (const l of jsonLines(await run(`${build}/tests/bench/edge_bench`, [part])))
+    row(l.name, l.value, l.unit, l.limit, l.goal, l.met, l.note);
 }
 
+// ------------------------------------------------------------------ idle
+
+async function startTime() {
+  const i = await big.open();
+  await i.restart();
+  row('idle.start', i.startMs / 1000, 's', 3, '<= 3 s on an existing instance', i.startMs <= 3000, `${i.devices} devices in it`);
+}
 async function idle() {
-  if (want('idle.start')) {
-    await stop(server);
-    const ms = await serve();
-    row('idle.start', ms / 1000, 's', 3, '<= 3 s on an existing instance', ms <= 3000);
-  }
-  if (!want('idle.server')) return;
-  await stop(server);
-  await serve();
-  await withFleet(['--count', '50'], 50, async () => {
-    await sleep(5000);
-    const a = proc(server.pid);
+  await big.close();
+  const i = await small.open();
+  await i.restart();
+  await i.withFleet([], 50, async () => {
+    await sleep(10000);
+    const a = proc(i.server.pid);
     await sleep(20000);
-    const b = proc(server.pid);
+    const b = proc(i.server.pid);
     const share = ((b.cpuS - a.cpuS) / 20) * 100;
-    row('idle.server', b.kb / 1024, 'MB', 60, '<= 60 MB, <= 1 % of a core', b.kb / 1024 <= 60 && share <= 1, `${share.toFixed(2)} % of a core, 50 devices each 2 s`);
+    row('idle.server', b.kb / 1024, 'MB', 60, '<= 60 MB, <= 1 % of a core', b.kb / 1024 <= 60 && share <= 1,
+      `${share.toFixed(2)} % of a core, 50 devices, a reading each 2 s`);
   });
 }
 
-// ------------------------------------------------------------------
+// ------------------------------------------------------------------ the run
 
-try {
-  console.log(`${cpus().length} cores of ${cpus()[0].model}; load generator, PostgreSQL and server share them\n`);
-  console.log(`${'row'.padEnd(22)} ${'value'.padStart(10)} ${'unit'.padEnd(9)} ${'limit'.padStart(10)}  ratio  goal`);
-  await serve();
-  if (['ingest', 'handshake', 'connection', 'rest', 'idle'].some((a) => want(a) || area.startsWith(a)))
-    await makeFleet(10000);
-  if (want('ingest') || area.startsWith('ingest')) {
-    fleet(['--count', '10000', '--interval', '60s', '--duration', '2s', '--connect-timeout', '180s'], 300); // everyone gets a certificate
-    await ingest();
-  }
-  if (want('handshake') || area.startsWith('handshake')) await handshake();
-  if (want('connection') || area.startsWith('connection')) await connection();
-  if (want('rest') || area.startsWith('rest') || area === 'connection.edge') await rest();
-  if (want('idle') || area.startsWith('idle')) await idle();
-} finally {
-  for (const c of children) if (c.exitCode === null && !c.signalCode) await stop(c);
+const measures = {
+  'ingest.closed_2000': () => closed(2000, 64, 0.6),
+  'ingest.closed_10000': () => closed(10000, 32, 0.5),
+  'ingest.open_100k': () => open('ingest.open_100k', 100000, 16, 50),
+  'ingest.single_20k': () => open('ingest.single_20k', 20000, 1, 25),
+  'handshake.full': () => handshake('handshake.full', ['--cycles', '2']),
+  'handshake.resumed': () => handshake('handshake.resumed', ['--cycles', '6', '--resume']),
+  'rest.device': restDevice,
+  'connection.device': deviceConnections,
+  'idle.start': startTime,
+  'idle.server': idle,
+  'connection.edge': () => edge('connection'),
+  'rest.kept_1000': () => edge('kept'),
+  'rest.storm': () => edge('storm'),
+};
+
+async function endAll() {
+  const [servers, others] = [[big.server, small.server], [...children]];
+  await Promise.all(others.filter((c) => !servers.includes(c)).map(stop));
+  await Promise.all(servers.filter(Boolean).map(stop));
 }
-writeFileSync('build/bench.json', JSON.stringify(rows, null, 2) + '\n');
-const missed = rows.filter((r) => !r.met).length;
-console.log(`\n${rows.length} rows, ${missed} missed; build/bench.json`);
+
+const area = process.argv[2] ?? '';
+const wanted = Object.keys(measures).filter((name) => !area || name === area || name.startsWith(`${area}.`));
+if (!wanted.length) {
+  console.error(`bench: no row or area is named ${area}; rows: ${Object.keys(measures).join(' ')}`);
+  process.exit(2);
+}
+let interrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+  process.on(signal, () => {
+    interrupted = true;
+    endAll().then(() => process.exit(1));
+  });
+
+mkdirSync(work, { recursive: true });
+writeFileSync(`${work}/log`, '');
+console.log(`${cpus().length} cores of ${cpus()[0].model}, load ${loadavg()[0].toFixed(1)}; load generator, PostgreSQL and server share them\n`);
+console.log(`${'row'.padEnd(21)} ${'value'.padStart(9)} ${'unit'.padEnd(10)} ${'limit'.padStart(9)} ${'ratio'.padStart(6)}  goal`);
+let broken = 0;
+for (const name of wanted) {
+  if (interrupted) break;
+  appendFileSync(`${work}/log`, `--- ${name}\n`);
+  try {
+    await measures[name]();
+  } catch (e) {
+    if (interrupted) break;
+    broken++;
+    console.log(`${name.padEnd(21)} could not be measured: ${e.message}`);
+  }
+}
+if (!interrupted) {
+  await endAll();
+  writeFileSync('build/bench.json', JSON.stringify(rows, null, 2) + '\n');
+  const missed = rows.filter((r) => !r.met).length;
+  console.log(`\n${rows.length} rows, ${missed} missed, ${broken} not measured; build/bench.json`);
+  process.exit(broken ? 1 : 0);
+}

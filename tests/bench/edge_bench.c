@@ -5,6 +5,8 @@
 //   this process (load) --TLS--> child: edge + civetweb     then the same to
 //                       --TLS--> nginx, one worker --> child: civetweb
 //
+//   edge_bench [connection|kept|storm]   all without one
+//
 // Prints one JSON object a line. Bounded: some 60 s, loopback only, no fixed port.
 
 #include <civetweb.h>
@@ -484,10 +486,17 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
     return remove(path);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    static const struct {
+        const char *name;
+        void (*run)(void);
+    } parts[] = { { "connection", bench_connection },
+                  { "kept", bench_kept },
+                  { "storm", bench_storm } };
     struct rlimit fds;
 
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     getrlimit(RLIMIT_NOFILE, &fds);
     fds.rlim_cur = fds.rlim_max < 16384 ? fds.rlim_max : 16384;
     setrlimit(RLIMIT_NOFILE, &fds);
@@ -496,9 +505,9 @@ int main(void)
     must(mkdtemp(folder) != NULL, "folder");
     plain_ctx = load_tls(NULL);
     device_ctx = load_tls(&rig.device);
-    bench_connection();
-    bench_kept();
-    bench_storm();
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (argc < 2 || !strcmp(argv[1], parts[i].name))
+            parts[i].run();
     nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     nftw(rig.web, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     return 0;
