@@ -46,7 +46,20 @@ static int complain(const struct fault *f)
     return 1;
 }
 
-static void await_signal(struct app *app, const sigset_t *signals)
+static void reload(struct app *app, const struct arguments *a)
+{
+    auto_with(config_freep) struct config *now = NULL;
+    struct fault f = { 0 };
+
+    if (config_load(a->dir, a->sets, a->set_count, &now, &f) != RC_OK) {
+        log_error(&ctx, "settings not read again: %s; the old ones stay in use", f.text);
+        return;
+    }
+    log_level_set((enum level)log_level_from_name(now->log_level));
+    app_reload(app, now);
+}
+
+static void await_signal(struct app *app, const struct arguments *a, const sigset_t *signals)
 {
     for (;;) {
         int got = 0;
@@ -55,7 +68,7 @@ static void await_signal(struct app *app, const sigset_t *signals)
             return;
         if (got != SIGHUP)
             return;
-        app_reload(app);
+        reload(app, a);
     }
 }
 
@@ -67,7 +80,6 @@ static int serve(const struct arguments *a, const struct config *c)
     sigset_t signals;
     char url[80];
 
-    (void)a;
     // Before any thread starts, so that all of them leave these to sigwait().
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
@@ -82,7 +94,7 @@ static int serve(const struct arguments *a, const struct config *c)
     app_url(app, url, sizeof url);
     printf("ready %s\n", url);
     (void)fflush(stdout);
-    await_signal(app, &signals);
+    await_signal(app, a, &signals);
     log_info(&ctx, "stopping");
     app_stop(app);
     return 0;

@@ -143,7 +143,6 @@ CREATE TABLE device_state (
     last_at      timestamptz,                -- of the newest reading
     last_shape   int,
     last_values  float8[],
-    settings     int NOT NULL DEFAULT 0,     -- version the device reported
     PRIMARY KEY (catalog, device)
 ) WITH (fillfactor = 50);
 CREATE INDEX device_state_unwell ON device_state (catalog, state, device) WHERE state <> 1;

@@ -253,9 +253,8 @@ static enum rc start_gateway(struct app *a, struct fault *f)
                          &a->gateway, f);
 }
 
-static struct edge_tls edge_certificates(const struct app *a)
+static struct edge_tls edge_certificates(const struct app *a, const struct config *c)
 {
-    const struct config *c = a->config;
     bool own = *c->edge_cert;
 
     return (struct edge_tls){ .cert_file = own ? c->edge_cert : NULL,
@@ -307,7 +306,7 @@ static enum rc start_edge(struct app *a, struct fault *f)
                               .plain = !strcmp(c->edge, "off"),
                               .proxy_secret = *secret ? secret : NULL,
                               .metrics_listen = c->metrics_listen,
-                              .tls = edge_certificates(a),
+                              .tls = edge_certificates(a, c),
                               .web_dir = c->web_dir,
                               .live_protocol = LIVE_PROTOCOL,
                               .backend_port = (uint16_t)http_port(a->http),
@@ -414,7 +413,7 @@ void app_stop(struct app *a)
     free(a);
 }
 
-void app_reload(struct app *a)
+void app_reload(struct app *a, const struct config *now)
 {
     struct server_tls tls = { 0 };
     struct fault f = { 0 };
@@ -424,7 +423,7 @@ void app_reload(struct app *a)
     if (rc == RC_OK) {
         server_tls_done(&a->tls);
         a->tls = tls;
-        const struct edge_tls edge = edge_certificates(a);
+        const struct edge_tls edge = edge_certificates(a, now);
         rc = edge_reload(a->edge, &edge, &f);
     }
     if (rc == RC_OK)

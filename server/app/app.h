@@ -26,8 +26,8 @@ enum rc app_start(const struct config *c, struct app **out, struct app_welcome *
                   struct fault *f);
 void app_stop(struct app *a); // NULL is fine
 
-// SIGHUP: certificates are read again.
-void app_reload(struct app *a);
+// SIGHUP: certificates are read again, the edge's own from where now (borrowed for the call) says.
+void app_reload(struct app *a, const struct config *now);
 
 // https://localhost:8443
 void app_url(const struct app *a, char *out, size_t size);

@@ -135,7 +135,7 @@ WITH d AS (
        SET state = CASE WHEN h.by_hand IS NULL THEN 0 ELSE 4 END,
            reason = CASE WHEN h.by_hand IS NULL THEN 'It has never shown evidence'
                          ELSE 'A person put it in quarantine' END,
-           state_since = now(), online = false, boot = 0, last_seq = 0, hello_boot = 0, settings = 0
+           state_since = now(), online = false, boot = 0, last_seq = 0, hello_boot = 0
       FROM d LEFT JOIN device_trust h ON h.catalog = d.catalog AND h.device = d.device
      WHERE s.catalog = d.catalog AND s.device = d.device
 ), t AS (
