@@ -19,6 +19,7 @@
 #define DRAIN_MS   10000
 #define PER_SOURCE 20000 // connections from one loopback address
 #define SPARE_FDS  64
+#define WAIT_MS    100  // phases and the statistics want a look now and then
 #define OPEN_BURST 4096 // frames made at once, at most, before the sockets are looked at
 
 // ---------------------------------------------------------------- opening
@@ -287,7 +288,7 @@ static void send_due(struct fleet *t)
 
 static struct timespec timeout_of(const struct fleet *t)
 {
-    int64_t us = WHEEL_STEP_MS * 1000;
+    int64_t us = wheel_wait_ms(t->wheel, clock_mono_ms(), WAIT_MS) * 1000;
 
     if (t->o->open && t->phase == PHASE_MEASURE) {
         int64_t in = frame_due_us(t) - clock_mono_us();

@@ -4,8 +4,9 @@
 
 #include <stdlib.h>
 
-#define SLOTS 4096
-#define NONE  UINT32_MAX
+#define SLOTS   4096
+#define STEP_MS 8
+#define NONE    UINT32_MAX
 
 struct node {
     int64_t at_ms;
@@ -33,7 +34,7 @@ enum rc wheel_new(uint32_t count, int64_t now_ms, struct wheel **out, struct fau
     for (uint32_t i = 0; i < SLOTS; i++)
         w->head[i] = NONE;
     w->nodes = nodes;
-    w->tick = now_ms / WHEEL_STEP_MS;
+    w->tick = now_ms / STEP_MS;
     *out = w;
     return RC_OK;
 }
@@ -70,7 +71,7 @@ void wheel_set(struct wheel *w, uint32_t i, int64_t at_ms)
     n->at_ms = at_ms;
     if (at_ms == INT64_MAX)
         return;
-    int64_t tick = at_ms / WHEEL_STEP_MS;
+    int64_t tick = at_ms / STEP_MS;
     if (tick < w->tick)
         tick = w->tick;
     if (tick >= w->tick + SLOTS)
@@ -96,7 +97,7 @@ static bool next_here(struct wheel *w, int64_t now_ms, uint32_t *out)
             *out = i;
             return true;
         }
-        if (at / WHEEL_STEP_MS > w->tick) {
+        if (at / STEP_MS > w->tick) {
             take_out(w, i);
             wheel_set(w, i, at);
         }
@@ -107,11 +108,21 @@ static bool next_here(struct wheel *w, int64_t now_ms, uint32_t *out)
 
 bool wheel_next(struct wheel *w, int64_t now_ms, uint32_t *out)
 {
-    for (; w->tick <= now_ms / WHEEL_STEP_MS; w->tick++) {
+    for (; w->tick <= now_ms / STEP_MS; w->tick++) {
         if (next_here(w, now_ms, out))
             return true;
-        if (w->tick == now_ms / WHEEL_STEP_MS)
+        if (w->tick == now_ms / STEP_MS)
             return false;
     }
     return false;
+}
+
+int64_t wheel_wait_ms(const struct wheel *w, int64_t now_ms, int64_t max_ms)
+{
+    int64_t last = (now_ms + max_ms) / STEP_MS;
+
+    for (int64_t tick = w->tick; tick <= last && tick < w->tick + SLOTS; tick++)
+        if (w->head[tick % SLOTS] != NONE)
+            return tick * STEP_MS > now_ms ? tick * STEP_MS - now_ms : 1;
+    return max_ms;
 }

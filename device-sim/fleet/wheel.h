@@ -20,4 +20,5 @@ void wheel_free(struct wheel *w);
 void wheel_set(struct wheel *w, uint32_t i, int64_t at_ms);
 // Takes out one that is due; false if none is.
 bool wheel_next(struct wheel *w, int64_t now_ms, uint32_t *out);
-#define WHEEL_STEP_MS 8
+// How long it may be waited until something is due: 1 to max_ms.
+int64_t wheel_wait_ms(const struct wheel *w, int64_t now_ms, int64_t max_ms);

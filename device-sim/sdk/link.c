@@ -376,7 +376,6 @@ static void message(struct link *l, const struct ws_frame *m)
         break;
     }
     case WS_PONG:
-        l->pinged = false;
         break;
     case WS_CLOSE:
         closed_by_server(l, m);
@@ -480,6 +479,7 @@ static void receive(struct link *l)
             return;
         }
         l->heard_ms = l->env->now_ms;
+        l->pinged = false; // whatever it says, it is there
         have += n;
         long used = take_bytes(l, rx, have);
         if (used < 0)

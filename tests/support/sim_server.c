@@ -166,11 +166,9 @@ static int frame(struct sim_server *s, size_t *len)
 {
     size_t head = 6;
 
-    while (s->len < 8)
+    while (s->len < 6 || (s->len < 8 && (s->buf[1] & 127) == 126))
         if (!more(s))
-            break;
-    if (s->len < 6)
-        return -1;
+            return -1;
     int op = s->buf[0] & 15;
     *len = s->buf[1] & 127;
     if (!(s->buf[1] & 128))
@@ -206,6 +204,14 @@ json_t *sim_hear(struct sim_server *s)
     }
 }
 
+int sim_control(struct sim_server *s)
+{
+    size_t len = 0;
+
+    s->len = 0; // what was read before has been looked at
+    return s->ssl ? frame(s, &len) : -1;
+}
+
 bool sim_expect(struct sim_server *s, const char *type, json_t **out)
 {
     json_t *o = sim_hear(s);
@@ -221,7 +227,7 @@ bool sim_expect(struct sim_server *s, const char *type, json_t **out)
     return ok;
 }
 
-static void send_frame(struct sim_server *s, int op, const char *text, size_t len)
+void sim_frame(struct sim_server *s, int op, const char *text, size_t len)
 {
     uint8_t head[4] = { (uint8_t)(0x80 | op), (uint8_t)len };
     int n = 2;
@@ -245,7 +251,7 @@ void sim_say(struct sim_server *s, const char *format, ...)
     int n = vasprintf(&text, format, ap);
     va_end(ap);
     if (n > 0 && s->ssl)
-        send_frame(s, 1, text, (size_t)n);
+        sim_frame(s, 1, text, (size_t)n);
     free(text);
 }
 
@@ -302,7 +308,7 @@ void sim_close(struct sim_server *s, int code)
 
     if (!s->ssl)
         return;
-    send_frame(s, 8, body, 2);
+    sim_frame(s, 8, body, 2);
     for (json_t *o; (o = sim_hear(s));)
         json_decref(o);
     sim_cut(s);

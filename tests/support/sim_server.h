@@ -47,5 +47,8 @@ void sim_say(struct sim_server *s, const char *format, ...) __attribute__((forma
 void sim_challenge(struct sim_server *s, int64_t time_ms);
 // The verdict with a certificate for the CSR of the evidence.
 void sim_verdict(struct sim_server *s, json_t *evidence, const char *kind, int64_t renew_in_ms);
+void sim_frame(struct sim_server *s, int op, const char *text, size_t len);
+// The opcode of the next frame, -1 at the end; its payload is the start of buf and stays there.
+int sim_control(struct sim_server *s);
 void sim_close(struct sim_server *s, int code); // close frame, waits for the answer
 void sim_cut(struct sim_server *s);             // without a word

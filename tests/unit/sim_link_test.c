@@ -578,6 +578,36 @@ static void tickets_are_used_but_only_with_their_certificate(void **state)
     finish(&d, &s);
 }
 
+static void script_silent(struct sim_server *s)
+{
+    attest(s, "operational", 3600000);
+    if (!open_session(s, 0, 0, ",\"limits\":{\"pingSeconds\":1}"))
+        return;
+    if (sim_control(s) != 9)
+        s->failed = "a silent server is not asked whether it is there";
+    sim_frame(s, 9, "are you", 7);
+    if (sim_control(s) != 10 || s->len < 7 || memcmp(s->buf, "are you", 7))
+        s->failed = "a ping is not answered with its own words";
+    s->len = 0;
+    if (sim_control(s) != 9) // and so on; the next one stays without an answer
+        s->failed = "the second silence is not noticed";
+    if (sim_control(s) != -1)
+        s->failed = "a dead server is not given up";
+}
+
+static void a_silent_server_is_asked_and_then_given_up(void **state)
+{
+    (void)state;
+    static struct sim_server s;
+    struct device d = { 0 };
+
+    sim_server_start(&s, "IP:127.0.0.1", script_silent, NULL);
+    start(&d, &s, false);
+    assert_true(run_until(&d, want_two_downs));
+    assert_non_null(strstr(d.last_down, "silent"));
+    finish(&d, &s);
+}
+
 static void script_garbage(struct sim_server *s)
 {
     const char *texts[] = { "[]", "no json", "{\"type\":\"verdict\"}", "{\"type\":\"settings\"}" };
@@ -634,6 +664,7 @@ int main(void)
         cmocka_unit_test(a_server_of_another_ca_is_refused),
         cmocka_unit_test(no_evidence_goes_to_a_server_without_a_signed_time),
         cmocka_unit_test(tickets_are_used_but_only_with_their_certificate),
+        cmocka_unit_test(a_silent_server_is_asked_and_then_given_up),
         cmocka_unit_test(nonsense_in_a_factory_session_ends_it),
     };
     return cmocka_run_group_tests_name("sim link", tests, NULL, NULL);

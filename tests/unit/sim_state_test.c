@@ -326,7 +326,12 @@ static void the_wheel_gives_each_one_in_time_and_once(void **state)
         wheel_set(w, i, 3000 + (int64_t)i);
     for (i = 0; i < 7; i++)
         wheel_set(w, i, at[i]);
+    assert_true(wheel_wait_ms(w, 1000, 100) <= 1);
     for (int64_t now = 1000; now < 250000; now += 5) {
+        int64_t wait = wheel_wait_ms(w, now, 100);
+        assert_true(wait >= 1 && wait <= 100);
+        for (i = 0; i < 6; i++) // nobody sleeps past what is due
+            assert_true((seen & 1u << i) || at[i] <= now || now + wait < at[i] + 8);
         while (wheel_next(w, now, &i)) {
             assert_true(at[i] <= now && now < at[i] + 30);
             assert_false(seen & 1u << i);
