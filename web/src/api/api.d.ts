@@ -328,6 +328,10 @@ export type LastTelemetry = {
   m: Record<string, number>;
 };
 
+export type TelemetryMetrics = {
+  metrics: string[];
+};
+
 export type Level = 'error' | 'warn' | 'info' | 'debug';
 
 export type JournalEntry = {
@@ -399,6 +403,7 @@ export interface Routes {
   'DELETE /catalogs/{catalog}/reference-values/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: undefined };
   'GET /catalogs/{catalog}/devices/{id}/telemetry': { path: { catalog: string; id: string }; query: { from?: number; to?: number; metrics?: string; points?: number }; body: undefined; answer: Telemetry };
   'GET /catalogs/{catalog}/devices/{id}/telemetry/last': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: LastTelemetry };
+  'GET /catalogs/{catalog}/devices/{id}/telemetry/metrics': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: TelemetryMetrics };
   'GET /catalogs/{catalog}/devices/{id}/journal': { path: { catalog: string; id: string }; query: { limit?: number; cursor?: string; level?: Level; event?: boolean }; body: undefined; answer: JournalPage };
   'POST /live-tickets': { path: {}; query: {}; body: LiveTicketNew; answer: LiveTicket };
   'GET /system': { path: {}; query: {}; body: undefined; answer: System };

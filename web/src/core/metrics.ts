@@ -94,6 +94,9 @@ export const write = (name: string, v: number | null | undefined): string =>
 export const tick = (name: string, v: number): string =>
   kindOf(name) === 'switch' ? (v === 0 || v === 1 ? spell(name, v, short.format) : '') : spell(name, v, short.format);
 
+// No share of anything is drawn above the whole.
+export const ceiling = (name: string): number => (kindOf(name) === 'share' ? 1 : unitOf(name) === '%' ? 100 : Infinity);
+
 export const isSwitch = (name: string) => kindOf(name) === 'switch';
 
 function rank(name: string): number {

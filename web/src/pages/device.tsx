@@ -54,7 +54,7 @@ function Head({ d, watch }: { d: Device; watch: Watch }) {
         <div><dt>{t('device.model')}</dt><dd>{d.model ?? '–'}</dd></div>
         <div><dt>{t('device.os')}</dt><dd>{d.osVersion ?? '–'}</dd></div>
         <div><dt>{t('device.lifecycle')}</dt><dd>{d.lifecycle}{d.claimedAt ? <span class="dim">, <Ago t={d.claimedAt} /></span> : null}</dd></div>
-        {Object.entries(d.tags).map(([k, v]) => <div key={k}><dt>{k}</dt><dd>{String(v)}</dd></div>)}
+        {Object.entries(d.tags).filter(([, v]) => v !== d.model).map(([k, v]) => <div key={k}><dt>{k}</dt><dd>{String(v)}</dd></div>)}
       </dl>
     </section>
   );

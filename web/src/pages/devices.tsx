@@ -73,7 +73,9 @@ function Tile({ state, label, n, value, here }: { state?: DeviceState; label: st
 
 function Tags({ tags }: { tags: Record<string, unknown> }) {
   const all = Object.entries(tags);
-  return <>{all.slice(0, 2).map(([k, v]) => <span key={k} class="tag" title={k}>{String(v)}</span>)}{all.length > 2 ? <span class="dimmer num">+{all.length - 2}</span> : null}</>;
+  if (!all.length) return null;
+  const [k, v] = all.find(([name]) => name === 'site') ?? all[0]!;
+  return <><span class="tag cut" title={`${k}: ${String(v)}`}>{String(v)}</span>{all.length > 1 ? <span class="dimmer num" title={all.map(p => p.join(': ')).join(', ')}>+{all.length - 1}</span> : null}</>;
 }
 
 function Readings({ row }: { row: Row }) {
@@ -206,6 +208,12 @@ function Search({ q }: { q: string }) {
     return () => document.removeEventListener('keydown', slash);
   }, []);
   useEffect(() => () => clearTimeout(timer.current), []);
+  // Enter and the arrow lead from the search into what it found.
+  const down = (e: KeyboardEvent) => {
+    if (e.key !== 'Enter' && e.key !== 'ArrowDown') return;
+    e.preventDefault();
+    document.querySelector<HTMLElement>('.rows .row[tabindex="0"]')?.focus();
+  };
   const change = () => {
     clearTimeout(timer.current);
     timer.current = setTimeout(() => setQuery({ q: input.current!.value.trim() || null }), 150);
@@ -214,7 +222,7 @@ function Search({ q }: { q: string }) {
     <label class="search">
       <SearchIcon />
       <span class="only-read">{t('devices.search')}</span>
-      <input ref={input} type="search" defaultValue={q} placeholder={t('devices.searchHint')} onInput={change} spellcheck={false} autocomplete="off" maxLength={80} />
+      <input ref={input} type="search" defaultValue={q} placeholder={t('devices.searchHint')} onInput={change} onKeyDown={down} spellcheck={false} autocomplete="off" maxLength={80} />
       <kbd aria-hidden="true">/</kbd>
     </label>
   );

@@ -4,7 +4,7 @@
 // of the picture; the plot arrives later, in its own chunk.
 
 import { useEffect, useRef } from 'preact/hooks';
-import { isSwitch, label, tick, write } from '../core/metrics';
+import { ceiling, isSwitch, label, tick, write } from '../core/metrics';
 import { theme } from '../core/prefs';
 import { columns, summary, type Point } from '../core/series';
 import { locale, t } from '../i18n/i18n';
@@ -29,7 +29,7 @@ export function Chart({ metric, points, span, end }: { metric: string; points: P
       const { plot } = await import('./plot');
       if (gone) return;
       live.current?.destroy();
-      live.current = plot(el, el.clientWidth, { write: v => tick(metric, v), hour: minutes, stepped: isSwitch(metric) });
+      live.current = plot(el, el.clientWidth, { write: v => tick(metric, v), hour: minutes, stepped: isSwitch(metric), ceiling: ceiling(metric) });
       draw();
     };
     void make();

@@ -30,9 +30,10 @@ interface Options {
   write: (v: number) => string;
   hour: Intl.DateTimeFormat;
   stepped: boolean; // a value that is 0 or 1
+  ceiling: number;
 }
 
-export function plot(el: HTMLElement, width: number, { write, hour, stepped }: Options): Plot {
+export function plot(el: HTMLElement, width: number, { write, hour, stepped, ceiling }: Options): Plot {
   const c = colours(el);
   const font = '11px "Inter V", system-ui, sans-serif';
   let range: [number, number] = [0, 1];
@@ -50,8 +51,8 @@ export function plot(el: HTMLElement, width: number, { write, hour, stepped }: O
       y: { range: (_, min, max) => {
         if (stepped) return [-0.1, 1.2];
         if (min === null || max === null) return [0, 1];
-        const room = Math.max((max - min) * 0.15, Math.abs(max) * 0.02, 0.1);
-        return [min >= 0 ? Math.max(0, min - room) : min - room, max + room];
+        const room = Math.max((max - min) * 0.15, Math.abs(max) * 0.02, 1e-6);
+        return [min >= 0 ? Math.max(0, min - room) : min - room, max <= ceiling ? Math.min(ceiling, max + room) : max + room];
       } },
     },
     axes: [

@@ -10,17 +10,20 @@ import { Glyph, stateClass, verdictSentence, verdictState } from './state';
 
 const short = (hex: string) => (hex.length > 20 ? `${hex.slice(0, 12)}…${hex.slice(-6)}` : hex);
 
+// The sentence tells it all as a rule; what it leaves out follows.
 function FindingItem({ f }: { f: Finding }) {
+  const untold = (part: string | null) => (part && !f.text.includes(part) ? part : null);
+  const [expected, found, remedy] = [untold(f.expected), untold(f.found), untold(f.remedy)];
   return (
     <li>
       <p>{f.text}</p>
-      {f.expected || f.found ? (
+      {expected || found ? (
         <dl class="kv">
-          {f.expected ? <><dt>{t('trust.expected')}</dt><dd class="mono" title={f.expected}>{short(f.expected)}</dd></> : null}
-          {f.found ? <><dt>{t('trust.found')}</dt><dd class="mono" title={f.found}>{short(f.found)}</dd></> : null}
+          {expected ? <><dt>{t('trust.expected')}</dt><dd>{expected}</dd></> : null}
+          {found ? <><dt>{t('trust.found')}</dt><dd>{found}</dd></> : null}
         </dl>
       ) : null}
-      {f.remedy ? <p class="dim">{f.remedy}</p> : null}
+      {remedy ? <p class="dim">{remedy}</p> : null}
     </li>
   );
 }
@@ -37,7 +40,7 @@ function CertificateRows({ c }: { c: Certificate | null }) {
   );
 }
 
-const SHOWN_CLAIMS = ['bootcount', 'dbgstat', 'oemboot', 'svn', 'uptime'];
+const SHOWN_CLAIMS = ['bootcount', 'dbgstat', 'oemboot', 'svn'];
 
 function Claims({ claims }: { claims: Record<string, unknown> }) {
   const rows = SHOWN_CLAIMS.filter(c => claims[c] !== undefined && claims[c] !== null);
