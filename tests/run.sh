@@ -68,7 +68,7 @@ says() {
     grep -qF "$1" "$dir/second" || { cat "$dir/second"; return 1; }
 }
 second() {
-    tools/run.sh "$@" > "$dir/second" 2>&1
+    timeout -s INT 30 tools/run.sh "$@" > "$dir/second" 2>&1
     [ $? = 1 ]
 }
 no_listener_of_root() {
@@ -104,9 +104,9 @@ check "without a new first sign-in" bash -c '! grep -q "first sign-in" "$0/out"'
 check "and keeps its data" eventually catalogs/demo/devices 'v.items.length===4&&v.items.every(d=>d.online)'
 stop TERM
 check "SIGTERM stops all of it" nothing_of_ours_runs
-echo "edge.listen = nonsense" >> "$dir/i/config"
+echo "edge.lisen = nonsense" >> "$dir/i/config"
 check "a setting that does not exist is refused" second "$dir/i" $port 1
-check "with its name and line" says "edge.listen"
+check "with its name and line" says "line 3: 'edge.lisen'"
 sed -i '$d' "$dir/i/config"
 chmod 000 "$dir/i/config"
 check "a config that cannot be read is refused" second "$dir/i" $port 1
