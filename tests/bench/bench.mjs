@@ -225,7 +225,7 @@ async function handshake(name, args) {
   const { port } = JSON.parse(await firstLine(bare, '{', 10));
   const perCore = async (pid, at) => {
     const before = proc(pid).cpuS;
-    const r = await i.fleet(['--count', '2000', '--duration', '0s', ...args], at);
+    const r = await i.fleet(['--count', '2000', '--duration', '1s', ...args], at);
     return { rate: r.handshakes / (proc(pid).cpuS - before), r };
   };
   try {
