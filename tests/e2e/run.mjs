@@ -221,6 +221,19 @@ await step('a device draws its charts and they run on', async () => {
   throw new Error('the chart did not move in 10 s');
 });
 
+await step('another metric is picked by keyboard and kept in the address', async () => {
+  const drawn = await page.locator('.chart').count();
+  await page.locator('.picker summary').focus();
+  await page.keyboard.press('Enter');
+  await page.locator('.picker input:not(:checked)').first().focus();
+  await page.keyboard.press('Space');
+  await page.waitForURL(/m=/);
+  await page.waitForFunction(n => document.querySelectorAll('.chart').length === n, drawn + 1);
+  await page.keyboard.press('Escape');
+  check(await page.locator('.picker summary').evaluate(e => e === document.activeElement), 'the focus is lost');
+  check(!(await page.locator('.picker .menu').isVisible()), 'the menu is still open');
+});
+
 await step('its evidence is told in words, its boot log measured', async () => {
   await page.getByText(/Everything it measured at boot is known|something about it should be looked at|It is not what it should be/).waitFor();
   check((await page.locator('.boot tbody tr').count()) > 0, 'no measurement');

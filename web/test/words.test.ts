@@ -51,6 +51,7 @@ test('a reading is written with its unit and a steady width', () => {
 test('a metric without a catalogue entry is named by its words', () => {
   assert.equal(label('cpu.load'), 'CPU');
   assert.equal(label('temp.motor'), 'Motor temp');
+  assert.equal(label('temp.x86_pkg_temp'), 'X86 pkg temp');
   assert.equal(label('vibration.mm_s'), 'Vibration');
   assert.equal(label('run.seconds'), 'Run');
   assert.equal(label('queue_depth'), 'Queue depth');

@@ -42,7 +42,7 @@ const plain = (words: string[]) => words.join(' ').replace(/_/g, ' ');
 
 export function label(name: string): string {
   const { words } = parts(name);
-  const what = plain(words.slice(1));
+  const what = plain(words.slice(1)).replace(/ temp$/, '');
   const usual = words[0] === 'temp' && what ? t('metric.tempOf', { what }) : plain(words);
   return named(`metric.${name}`, capital(usual));
 }

@@ -4,7 +4,7 @@
 //
 //   ?range&m&level --> Watch --> head · telemetry · trust · boot · log
 
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { Problem } from '../api/client';
 import type { Device } from '../api/api';
 import { subscribe } from '../core/live';
@@ -61,8 +61,22 @@ function Head({ d, watch }: { d: Device; watch: Watch }) {
 }
 
 function Picker({ names, chosen, onPick }: { names: string[]; chosen: string[]; onPick: (m: string[]) => void }) {
+  const box = useRef<HTMLDetailsElement>(null);
+  const close = () => box.current?.removeAttribute('open');
+  const key = (e: KeyboardEvent) => {
+    if (e.key !== 'Escape') return;
+    close();
+    box.current?.querySelector('summary')?.focus();
+  };
+  useEffect(() => {
+    const outside = (e: PointerEvent) => {
+      if (!box.current?.contains(e.target as Node)) close();
+    };
+    document.addEventListener('pointerdown', outside);
+    return () => document.removeEventListener('pointerdown', outside);
+  }, []);
   return (
-    <details class="picker">
+    <details class="picker" ref={box} onKeyDown={key}>
       <summary class="btn sm">{t('telemetry.metrics', { n: chosen.length, all: names.length })}</summary>
       <div class="menu" role="group" aria-label={t('telemetry.pick')}>
         {names.map(n => (
