@@ -3,6 +3,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/../web"
 passed=0 failed=0
+mkdir -p ../build/test
 step() {
     if "$@"; then passed=$((passed + 1)); else
         failed=$((failed + 1))
