@@ -3,8 +3,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/auto.h"
 #include "core/clock.h"
 #include "edge/client.h"
+#include "http/problem.h"
 
 // Fixed for every answer; the same names are dropped from what a backend sends.
 static const char security_fields[] =
@@ -47,56 +49,48 @@ bool reply_is_ours(const char *at, struct span name)
 
 static const struct {
     int status;
-    const char *phrase, *code;
+    const char *phrase;
 } phrases[] = {
-    { 200, "OK", "ok" },
-    { 201, "Created", "created" },
-    { 202, "Accepted", "accepted" },
-    { 204, "No Content", "no-content" },
-    { 206, "Partial Content", "partial-content" },
-    { 303, "See Other", "see-other" },
-    { 304, "Not Modified", "not-modified" },
-    { 400, "Bad Request", "bad-request" },
-    { 401, "Unauthorized", "unauthorized" },
-    { 403, "Forbidden", "forbidden" },
-    { 404, "Not Found", "not-found" },
-    { 405, "Method Not Allowed", "method-not-allowed" },
-    { 406, "Not Acceptable", "not-acceptable" },
-    { 408, "Request Timeout", "request-timeout" },
-    { 409, "Conflict", "conflict" },
-    { 412, "Precondition Failed", "precondition-failed" },
-    { 413, "Content Too Large", "content-too-large" },
-    { 414, "URI Too Long", "uri-too-long" },
-    { 415, "Unsupported Media Type", "unsupported-media-type" },
-    { 416, "Range Not Satisfiable", "range-not-satisfiable" },
-    { 417, "Expectation Failed", "expectation-failed" },
-    { 422, "Unprocessable Content", "unprocessable-content" },
-    { 426, "Upgrade Required", "upgrade-required" },
-    { 428, "Precondition Required", "precondition-required" },
-    { 429, "Too Many Requests", "too-many-requests" },
-    { 431, "Request Header Fields Too Large", "headers-too-large" },
-    { 500, "Internal Server Error", "internal-error" },
-    { 501, "Not Implemented", "not-implemented" },
-    { 502, "Bad Gateway", "bad-gateway" },
-    { 503, "Service Unavailable", "unavailable" },
-    { 504, "Gateway Timeout", "gateway-timeout" },
-    { 505, "HTTP Version Not Supported", "http-version-not-supported" },
+    { 200, "OK" },
+    { 201, "Created" },
+    { 202, "Accepted" },
+    { 204, "No Content" },
+    { 206, "Partial Content" },
+    { 303, "See Other" },
+    { 304, "Not Modified" },
+    { 400, "Bad Request" },
+    { 401, "Unauthorized" },
+    { 403, "Forbidden" },
+    { 404, "Not Found" },
+    { 405, "Method Not Allowed" },
+    { 406, "Not Acceptable" },
+    { 408, "Request Timeout" },
+    { 409, "Conflict" },
+    { 412, "Precondition Failed" },
+    { 413, "Content Too Large" },
+    { 414, "URI Too Long" },
+    { 415, "Unsupported Media Type" },
+    { 416, "Range Not Satisfiable" },
+    { 417, "Expectation Failed" },
+    { 422, "Unprocessable Content" },
+    { 426, "Upgrade Required" },
+    { 428, "Precondition Required" },
+    { 429, "Too Many Requests" },
+    { 431, "Request Header Fields Too Large" },
+    { 500, "Internal Server Error" },
+    { 501, "Not Implemented" },
+    { 502, "Bad Gateway" },
+    { 503, "Service Unavailable" },
+    { 504, "Gateway Timeout" },
+    { 505, "HTTP Version Not Supported" },
 };
-
-static size_t phrase_of(int status)
-{
-    size_t i = 0;
-
-    while (i + 1 < sizeof phrases / sizeof *phrases && phrases[i].status < status)
-        i++;
-    return i;
-}
 
 const char *status_phrase(int status)
 {
-    size_t i = phrase_of(status);
-
-    return phrases[i].status == status ? phrases[i].phrase : "Status";
+    for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++)
+        if (phrases[i].status == status)
+            return phrases[i].phrase;
+    return "Status";
 }
 
 static const char *date_now(struct edge *e)
@@ -175,23 +169,23 @@ void answer_text(struct client *c, int status, const char *type, const char *tex
     finish_text(c, text, len);
 }
 
-// An RFC 9457 document. detail is ours alone, never a client's words, so that nothing
-// in it needs escaping.
+// The same document as http's: a caller need not know which of the two refused.
 void reply_problem(struct client *c, int status, const char *detail)
 {
-    char text[600];
-    int n = snprintf(text, sizeof text,
-                     "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"code\":\"%s\","
-                     "\"detail\":\"%s\",\"instance\":\"urn:orrery:request:%s\"}",
-                     status_phrase(status), status, phrases[phrase_of(status)].code, detail,
-                     c->req->id);
+    const struct problem p = { .status = status,
+                               .detail = detail,
+                               .instance = c->req->path ? c->req->path : "",
+                               .request = c->req->id };
+    json_auto_t *o = problem_to_json(&p);
+    auto_free char *text = json_dumps(o, JSON_COMPACT);
+    size_t len = text ? strlen(text) : 0;
 
-    reply_start(c, status, "application/problem+json", n);
+    reply_start(c, status, "application/problem+json", (int64_t)len);
     if (status == 503)
         reply_field(c, "Retry-After", "5");
     if (status == 405)
         reply_field(c, "Allow", "GET, HEAD, OPTIONS");
     if (status == 426)
         reply_field(c, "Sec-WebSocket-Version", "13");
-    finish_text(c, text, (size_t)n);
+    finish_text(c, text, len);
 }

@@ -3,6 +3,7 @@
 // What a client may and may not say to the public port, byte by byte.
 
 #include <fcntl.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,6 +128,46 @@ static void what_is_refused_never_reaches_a_backend_and_ends_the_connection(void
         caller_close(c);
     }
     assert_int_equal(atomic_load(&rig.bytes), before);
+}
+
+static const char *text_of(const json_t *o, const char *name)
+{
+    const char *text = json_string_value(json_object_get(o, name));
+
+    return text ? text : "(none)";
+}
+
+static void a_refusal_of_the_edge_was_told_in_a_dialect_of_its_own(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *type, *instance;
+        int status;
+    } asked[] = {
+        { "GET /nowhere.js HTTP/1.1\r\n" H "\r\n", "urn:orrery:problem:not-found", "/nowhere.js",
+          404 },
+        { "POST /page HTTP/1.1\r\n" H "\r\n", "urn:orrery:problem:method-not-allowed", "/page",
+          405 },
+        { "GET /a b HTTP/1.1\r\n" H "\r\n", "urn:orrery:problem:invalid", "", 400 },
+        { "BREW / HTTP/1.1\r\n" H "\r\n", "urn:orrery:problem:not-implemented", "", 501 },
+        { "GET /live HTTP/1.1\r\n" H "\r\n", "urn:orrery:problem:upgrade-required", "/live", 426 },
+    };
+
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        struct answer a;
+        char id[60];
+
+        assert_int_equal(rig_ask(&rig, asked[i].text, &a), asked[i].status);
+        json_auto_t *o = json_loadb(a.body, a.len, JSON_REJECT_DUPLICATES, NULL);
+        assert_string_equal(text_of(o, "type"), asked[i].type);
+        assert_string_equal(text_of(o, "code"), asked[i].type + strlen("urn:orrery:problem:"));
+        assert_string_equal(text_of(o, "instance"), asked[i].instance);
+        assert_int_equal(json_integer_value(json_object_get(o, "status")), asked[i].status);
+        assert_true(text_of(o, "title")[0] && text_of(o, "detail")[0]);
+        snprintf(id, sizeof id, "\r\nX-Request-Id: %s\r\n", text_of(o, "requestId"));
+        assert_non_null(strstr(a.head, id));
+        answer_done(&a);
+    }
 }
 
 static void heads_that_are_too_big_are_refused_by_name(void **state)
@@ -720,6 +761,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_refused_never_reaches_a_backend_and_ends_the_connection),
+        cmocka_unit_test(a_refusal_of_the_edge_was_told_in_a_dialect_of_its_own),
         cmocka_unit_test(heads_that_are_too_big_are_refused_by_name),
         cmocka_unit_test(nobody_can_claim_an_identity),
         cmocka_unit_test(a_device_certificate_arrives_as_its_fingerprint),
