@@ -25,7 +25,7 @@ LDLIBS   += $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lcivetweb -lev -lm
 SRC      := $(wildcard server/*/*.c)
 SIM      := $(wildcard device-sim/sdk/*.c)
 AGENT    := $(wildcard device-sim/agent/*.c)
-FLEET    := $(wildcard device-sim/fleet/*.c)
+FLEETSRC := $(wildcard device-sim/fleet/*.c)
 SQL      := $(wildcard server/*/*.sql)
 MIGRATE  := $(sort $(wildcard db/migrations/*.sql))
 GEN      := $(foreach s,$(SQL),$(B)/gen/$(notdir $(s:.sql=_sql.h))) $(B)/gen/queries_gen.h \
@@ -38,7 +38,7 @@ BIN      := $(B)/orreryd $(B)/orrery-device $(B)/orrery-fleet
 UNIT     := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*_test.c))
 SERVER_T := $(patsubst %.c,$(B)/%,$(wildcard tests/server/*_test.c))
 SUPPORT  := $(wildcard tests/support/*.c)
-ALLC     := $(SRC) server/main.c $(SIM) $(AGENT) $(FLEET) $(SUPPORT) $(wildcard tests/*/*_test.c tests/fuzz/*.c tests/bench/*.c)
+ALLC     := $(SRC) server/main.c $(SIM) $(AGENT) $(FLEETSRC) $(SUPPORT) $(wildcard tests/*/*_test.c tests/fuzz/*.c tests/bench/*.c)
 ALLH     := $(wildcard server/*/*.h device-sim/*/*.h tests/*.h tests/*/*.h)
 
 vpath %.sql $(sort $(dir $(SQL)))
@@ -85,7 +85,7 @@ $(TESTLIB): $(SUPPORT:%.c=$(B)/%.o)
 	ar rcs $@ $^
 
 # Agent and fleet without their main, for the tests.
-$(SIMPARTS): $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c,$(AGENT) $(FLEET)))
+$(SIMPARTS): $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c,$(AGENT) $(FLEETSRC)))
 	@rm -f $@
 	ar rcs $@ $^
 
@@ -95,7 +95,7 @@ $(B)/orreryd: $(B)/server/main.o $(LIB)
 $(B)/orrery-device: $(AGENT:%.c=$(B)/%.o) $(SIMLIB) $(LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(B)/orrery-fleet: $(FLEET:%.c=$(B)/%.o) $(SIMLIB) $(LIB)
+$(B)/orrery-fleet: $(FLEETSRC:%.c=$(B)/%.o) $(SIMLIB) $(LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # A test that defines store_run or clock_now_ms itself replaces that member of the archive; of

@@ -24,13 +24,26 @@ if ! runuser -u $user -- test -r "$PWD/Makefile" -a -x "$PWD"; then
     echo "orrery: clone into a folder that others may enter (such as /opt or /srv), or run make as an ordinary user" >&2
     exit 1
 fi
+# Folders of this clone are ours to hand over. Of others only one that is made here, that is empty, or that is
+# the user's already: an instance never takes somebody else's files.
 for folder in "${folders[@]}"; do
-    mkdir -p "$folder"
-    if ! runuser -u $user -- test -x "$(dirname "$(realpath "$folder")")"; then
-        echo "orrery: the user '$user' cannot reach $(realpath "$folder"); choose another folder with DIR=" >&2
+    path=$(realpath -m "$folder")
+    [ -e "$path" ] || { mkdir -p "$path" && chown $user: "$path"; }
+    if ! runuser -u $user -- test -x "$(dirname "$path")"; then
+        echo "orrery: the user '$user' cannot reach $path; choose another folder with DIR=" >&2
         exit 1
     fi
-    chown -R $user: "$folder"
+    case "$path" in
+    "$PWD"/*) chown -R $user: "$path" ;;
+    *)
+        [ "$(stat -c %U "$path")" != $user ] || continue
+        if [ -n "$(ls -A "$path")" ]; then
+            echo "orrery: $path is not empty and not of the user '$user'; choose a new folder with DIR=" >&2
+            exit 1
+        fi
+        chown $user: "$path"
+        ;;
+    esac
 done
 
 # npm's registry is the machine's setting, wherever root keeps it.

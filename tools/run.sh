@@ -50,6 +50,8 @@ stop() {
         wait "${pids[$i]}" 2> /dev/null || true
     done
     rm -f "$dir/run/server.out"
+    # Not to be lost when a later step failed: it is made once.
+    [ -z "${password:-}" ] || say "first sign-in: owner / $password"
     say "stopped"
 }
 trap 'stop; exit 0' INT TERM
@@ -115,8 +117,9 @@ fi
 "${device[@]}" run --dir "$dir/device" --server "localhost:$((port + 1))" --ca "$ca" >> "$dir/log/device.log" 2>&1 9>&- &
 pids+=($!)
 
-if [ "$fleet" -gt 0 ]; then
-    connected=$((fleet > 2000 ? 2000 : fleet))
+connected=$((fleet > 2000 ? 2000 : fleet))
+[ "$fleet" = "$connected" ] || say "a fleet of at most 2000 runs beside the server; FLEET=$fleet starts 2000"
+if [ "$connected" -gt 0 ]; then
     "$build/orrery-fleet" init --dir "$dir/fleet" --count "$connected"
     "$build/orrery-fleet" manifest --dir "$dir/fleet" | post reference-values
     "$build/orrery-fleet" keys --dir "$dir/fleet" --claims | while read -r body; do echo "$body" | post claims; done
@@ -126,6 +129,7 @@ fi
 
 say "ready https://localhost:$port"
 [ -z "$password" ] || say "first sign-in: owner / $password   (you will be asked to change it there)"
+password=
 say "the certificate is your own: $ca"
 say "logs are in $dir/log; Ctrl-C stops everything"
 wait -n "${pids[@]}" || true
