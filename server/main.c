@@ -61,14 +61,17 @@ static void reload(struct app *app, const struct arguments *a)
 
 static void await_signal(struct app *app, const struct arguments *a, const sigset_t *signals)
 {
-    for (;;) {
-        int got = 0;
+    static const struct timespec second = { .tv_sec = 1 };
 
-        if (sigwait(signals, &got) != 0)
+    for (;;) {
+        int got = sigtimedwait(signals, NULL, &second);
+
+        if (got == SIGHUP)
+            reload(app, a);
+        else if (got > 0)
             return;
-        if (got != SIGHUP)
-            return;
-        reload(app, a);
+        else
+            app_mind(app);
     }
 }
 

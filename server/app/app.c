@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,17 @@ static enum rc make_folder(const char *dir, const char *name, struct fault *f)
     return RC_OK;
 }
 
+// Anybody may read server-ca.pem; the keys beside it are for the server alone.
+static enum rc open_public(const char *dir, struct fault *f)
+{
+    char path[600];
+
+    snprintf(path, sizeof path, "%s/pki", dir);
+    if (chmod(path, 0755) < 0)
+        return fail(f, RC_UNAVAILABLE, "cannot open %.120s to readers: %s", path, strerror(errno));
+    return RC_OK;
+}
+
 // The lock's file says who holds it, for the sentence that the next one prints.
 static enum rc lock_folder(struct app *a, struct fault *f)
 {
@@ -71,6 +83,8 @@ static enum rc open_folder(struct app *a, struct fault *f)
 
     for (size_t i = 0; rc == RC_OK && i < sizeof folders / sizeof *folders; i++)
         rc = make_folder(a->config->dir, folders[i], f);
+    if (rc == RC_OK)
+        rc = open_public(a->config->dir, f);
     return rc == RC_OK ? lock_folder(a, f) : rc;
 }
 
@@ -109,11 +123,34 @@ static enum rc start_database(struct app *a, struct fault *f)
     return rc;
 }
 
+// A private cluster lets in the user it runs as, and only while its server runs.
+static enum rc check_reach(const struct config *c, struct fault *f)
+{
+    char path[600];
+    struct stat st;
+
+    if (stat(c->dir, &st) < 0)
+        return fail(f, RC_NOT_FOUND, "there is no instance in %.120s", c->dir);
+    if (st.st_uid != geteuid()) {
+        const struct passwd *owner = getpwuid(st.st_uid);
+
+        return fail(f, RC_DENIED, "%.80s belongs to '%.30s': runuser -u %.30s -- orreryd …", c->dir,
+                    owner ? owner->pw_name : "another user", owner ? owner->pw_name : "USER");
+    }
+    snprintf(path, sizeof path, "%s/run/.s.PGSQL.5432", c->dir);
+    if (access(path, F_OK) < 0)
+        return fail(f, RC_UNAVAILABLE, "no server runs on %.120s; start it first", c->dir);
+    return RC_OK;
+}
+
 enum rc app_conninfo(const struct config *c, char *out, size_t size, struct fault *f)
 {
+    enum rc rc = *c->database ? RC_OK : check_reach(c, f);
     int n = *c->database ? snprintf(out, size, "%s", c->database)
                          : snprintf(out, size, "host=%s/run dbname=orrery", c->dir);
 
+    if (rc != RC_OK)
+        return rc;
     if (n < 0 || (size_t)n >= size)
         return fail(f, RC_INVALID, "the path of the instance folder is too long for a socket");
     return RC_OK;
@@ -142,7 +179,7 @@ static enum rc make_passphrase(const char *path, struct fault *f)
     return ok ? RC_OK : fail(f, RC_UNAVAILABLE, "cannot write %.120s: %s", path, strerror(errno));
 }
 
-// $CREDENTIALS_DIRECTORY (systemd), then the configuration, then a file in the instance, which is
+// The configuration, then $CREDENTIALS_DIRECTORY (systemd), then a file in the instance, which is
 // no protection against whoever has the folder: docs/security.md says so.
 static enum rc passphrase_path(const struct config *c, char *path, size_t size, struct fault *f)
 {
@@ -371,11 +408,12 @@ enum rc app_start(const struct config *c, struct app **out, struct app_welcome *
     raise_limits();
     for (size_t i = 0; rc == RC_OK && i < sizeof steps / sizeof *steps; i++)
         rc = steps[i](a, f);
-    if (rc == RC_OK)
-        rc = first_owner(a, welcome, f);
-    // Last: from here on people come in.
+    // From here on people come in.
     if (rc == RC_OK)
         rc = start_edge(a, f);
+    // Last: a password that a failing start had made would never be shown.
+    if (rc == RC_OK)
+        rc = first_owner(a, welcome, f);
     if (rc != RC_OK)
         return rc;
     log_info(&ctx, "serving in %lld ms", (long long)(clock_now_ms() - a->started_at));
@@ -411,6 +449,17 @@ void app_stop(struct app *a)
     if (a->lock >= 0)
         close(a->lock);
     free(a);
+}
+
+void app_mind(struct app *a)
+{
+    struct fault f = { 0 };
+
+    if (keeper_is_alive(a->keeper))
+        return;
+    log_warn(&ctx, "the keeper died, starting it again");
+    if (keeper_check(a->keeper, &f) != RC_OK)
+        log_error(&ctx, "no keeper: %s; nothing is issued, trying again", f.text);
 }
 
 void app_reload(struct app *a, const struct config *now)

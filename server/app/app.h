@@ -26,6 +26,9 @@ enum rc app_start(const struct config *c, struct app **out, struct app_welcome *
                   struct fault *f);
 void app_stop(struct app *a); // NULL is fine
 
+// About once a second: what died is started again.
+void app_mind(struct app *a);
+
 // SIGHUP: certificates are read again, the edge's own from where now (borrowed for the call) says.
 void app_reload(struct app *a, const struct config *now);
 

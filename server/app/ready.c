@@ -53,6 +53,14 @@ static bool disk(const struct app *a, char *text, size_t size)
     return false;
 }
 
+static bool keeper(const struct app *a, char *text, size_t size)
+{
+    if (keeper_is_alive(a->keeper))
+        return true;
+    snprintf(text, size, "the keeper died and is being started again; nothing is issued meanwhile");
+    return false;
+}
+
 static bool drain(const struct app *a, char *text, size_t size)
 {
     if (!atomic_load(&a->draining))
@@ -66,7 +74,8 @@ static const struct {
     check *run;
 } checks[] = {
     { "database", database }, { "migrations", migrations }, { "disk", disk },
-    { "ingest", ingest },     { "gateway", gateway },       { "drain", drain },
+    { "ingest", ingest },     { "gateway", gateway },       { "keeper", keeper },
+    { "drain", drain },
 };
 
 bool ready_text(void *app, char *out, size_t size)

@@ -46,7 +46,8 @@ static enum rc write_file(const struct config *c, const char *name, const char *
     fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
     if (fd < 0)
         return fail(f, RC_UNAVAILABLE, "cannot write %.120s: %s", temporary, strerror(errno));
-    ok = write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
+    // Whatever the umask says.
+    ok = fchmod(fd, mode) == 0 && write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
     close(fd);
     if (!ok || rename(temporary, path) < 0)
         return fail(f, RC_UNAVAILABLE, "cannot write %.120s: %s", path, strerror(errno));

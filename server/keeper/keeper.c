@@ -220,6 +220,30 @@ static enum rc take_text(struct keeper *k, char **out, struct fault *f)
     __attribute__((cleanup(unlock))) pthread_mutex_t *locked = &(k)->lock;                         \
     pthread_mutex_lock(locked)
 
+bool keeper_is_alive(struct keeper *k)
+{
+    bool alive;
+
+    // Somebody is being answered, or the answer's absence is being found out.
+    if (pthread_mutex_trylock(&k->lock) != 0)
+        return true;
+    if (k->pid > 0 && waitpid(k->pid, NULL, WNOHANG) == k->pid) {
+        k->pid = 0;
+        reap(k);
+    }
+    alive = k->pid > 0;
+    pthread_mutex_unlock(&k->lock);
+    return alive;
+}
+
+enum rc keeper_check(struct keeper *k, struct fault *f)
+{
+    LOCKED(k);
+    enum rc rc = begin(k, OP_STATUS, f);
+
+    return rc == RC_OK ? ask(k, f) : rc;
+}
+
 enum rc keeper_catalog(struct keeper *k, const char *catalog, struct fault *f)
 {
     LOCKED(k);

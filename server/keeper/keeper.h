@@ -12,6 +12,7 @@
 
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -52,6 +53,11 @@ struct certificate {
 
 enum rc keeper_start(const struct keeper_options *o, struct keeper **out, struct fault *f);
 void keeper_stop(struct keeper *k); // NULL is fine
+
+// Never blocks. False once its process has ended and until it is started again.
+bool keeper_is_alive(struct keeper *k);
+// Asks it for a sign of life; starts it again when it has none.
+enum rc keeper_check(struct keeper *k, struct fault *f);
 
 // Makes the catalog's CA and quarantine CA if they do not exist yet.
 enum rc keeper_catalog(struct keeper *k, const char *catalog, struct fault *f);

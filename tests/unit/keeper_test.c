@@ -458,12 +458,18 @@ static void a_killed_keeper_is_started_again(void **state)
     assert_non_null(children);
     assert_int_equal(fscanf(children, "%d", &pid), 1);
     fclose(children);
+    assert_true(keeper_is_alive(k));
     assert_int_equal(kill(pid, SIGKILL), 0);
+    for (int n = 0; n < 50 && keeper_is_alive(k); n++)
+        usleep(20 * 1000);
+    assert_false(keeper_is_alive(k));
     for (int n = 0; n < 50 && rc == RC_UNAVAILABLE; n++) {
         rc = keeper_time(k, &text, NULL);
         usleep(100 * 1000);
     }
     assert_int_equal(rc, RC_OK);
+    assert_true(keeper_is_alive(k));
+    assert_int_equal(keeper_check(k, NULL), RC_OK);
     keeper_stop(k);
 }
 
