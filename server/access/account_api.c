@@ -12,6 +12,7 @@
 #include "catalog/catalog.h"
 #include "core/body.h"
 #include "core/json_out.h"
+#include "core/number.h"
 
 static handler list, make, show, change, drop;
 
@@ -98,21 +99,11 @@ static enum rc may_touch(const struct req *q, enum role role, struct fault *f)
     return RC_OK;
 }
 
-static bool read_id(const char *text, int64_t *out)
-{
-    size_t len = strlen(text);
-
-    if (len < 1 || len > 18 || strspn(text, "0123456789") != len)
-        return false;
-    *out = strtoll(text, NULL, 10);
-    return true;
-}
-
 static enum rc load(struct req *q, struct account *out, struct fault *f)
 {
     int64_t id;
 
-    if (!read_id(q->params[0], &id))
+    if (!number_read(q->params[0], &id))
         return fail(f, RC_NOT_FOUND, "no such account");
     return account_load(q->store, id, q->who->catalog, out, f);
 }
@@ -127,7 +118,7 @@ static enum rc list(struct req *q, struct reply *r, struct fault *f)
 
     if (rc == RC_OK)
         rc = req_cursor(q, cursor, sizeof cursor, f);
-    if (rc == RC_OK && *cursor && !read_id(cursor, &after))
+    if (rc == RC_OK && *cursor && !number_read(cursor, &after))
         rc = fail(f, RC_INVALID, "cursor is not one that this list gave out");
     if (rc == RC_OK)
         rc = account_list(q->store, after, q->who->catalog, limit, accounts, &count, f);

@@ -3,7 +3,6 @@
 #include "access/api_token_api.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "access/account.h"
@@ -14,6 +13,7 @@
 #include "core/auto.h"
 #include "core/body.h"
 #include "core/json_out.h"
+#include "core/number.h"
 #include "http/percent.h"
 #include "store/store.h"
 
@@ -163,9 +163,9 @@ static enum rc drop(struct req *q, struct reply *r, struct fault *f)
     auto_with(rows_freep) struct rows *rows = NULL;
     char account[24];
     const char *args[] = { q->params[0], sql_int(q->who->account, account) };
-    size_t len = strlen(q->params[0]);
+    int64_t id;
 
-    if (len > 18 || strspn(q->params[0], "0123456789") != len)
+    if (!number_read(q->params[0], &id))
         return fail(f, RC_NOT_FOUND, "you have no such token");
     enum rc rc = store_run(q->store, &Q_TOKEN_DROP, args, &rows, f);
     if (rc != RC_OK)

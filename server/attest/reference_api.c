@@ -10,6 +10,7 @@
 #include "core/auto.h"
 #include "core/body.h"
 #include "core/json_out.h"
+#include "core/number.h"
 
 static handler list, add, drop;
 
@@ -117,12 +118,11 @@ static enum rc add(struct req *q, struct reply *r, struct fault *f)
 
 static enum rc drop(struct req *q, struct reply *r, struct fault *f)
 {
-    const char *id = q->params[1];
-    size_t len = strlen(id);
+    int64_t id;
     enum rc rc;
 
-    if (len > 18 || strspn(id, "0123456789") != len)
+    if (!number_read(q->params[1], &id))
         return fail(f, RC_NOT_FOUND, "this catalog has no such reference value");
-    rc = reference_drop(q->store, q->catalog, strtoll(id, NULL, 10), f);
+    rc = reference_drop(q->store, q->catalog, id, f);
     return rc == RC_OK ? reply_empty(r) : rc;
 }

@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/hex.h"
 #include "core/json_out.h"
+#include "core/number.h"
 #include "device_sql.h"
 #include "store/arg.h"
 #include "store/store.h"
@@ -162,13 +163,6 @@ struct page_query {
     char *next; // DEVICE_CURSOR_LEN
 };
 
-static bool is_number(const char *text)
-{
-    size_t len = strlen(text);
-
-    return len < 19 && strspn(text, "0123456789") == len;
-}
-
 static enum rc foreign_cursor(struct fault *f)
 {
     return fail(f, RC_INVALID, "cursor is not from this list: start again without it");
@@ -202,8 +196,9 @@ static enum rc run_by_age(const struct page_query *p, const char *after, struct 
 static enum rc page_by_age(const struct page_query *p, const char *cursor, struct fault *f)
 {
     struct devices *found = p->found;
+    int64_t after;
 
-    if (!is_number(cursor))
+    if (*cursor && !number_read(cursor, &after))
         return foreign_cursor(f);
     enum rc rc = run_by_age(p, *cursor ? cursor : "0", f);
     if (rc != RC_OK)
@@ -295,6 +290,7 @@ static enum rc page_by_prefix(const struct page_query *p, const char *cursor, st
     struct id_range ids;
     const char *name = p->filter->prefix;
     char after[24] = "-1";
+    int64_t number;
     bool full = false;
 
     id_range_of(p->filter->prefix, &ids);
@@ -304,7 +300,7 @@ static enum rc page_by_prefix(const struct page_query *p, const char *cursor, st
             return foreign_cursor(f);
         memcpy(after, cursor, len);
         after[len] = '\0';
-        if (!is_number(after + (*after == '-')))
+        if (strcmp(after, "-1") != 0 && !number_read(after, &number))
             return foreign_cursor(f);
         name = cursor + len + 1;
     } else if (*ids.before) {

@@ -2,12 +2,10 @@
 
 #include "telemetry/telemetry_api.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "core/auto.h"
 #include "core/clock.h"
 #include "core/json_out.h"
+#include "core/number.h"
 #include "device/device.h"
 #include "telemetry/telemetry.h"
 
@@ -36,9 +34,7 @@ static enum rc read_number(const struct req *q, const char *name, int64_t min, i
     *out = otherwise;
     if (!req_query(q, name, text, sizeof text))
         return RC_OK;
-    size_t len = strlen(text);
-    *out = len && len < 19 && strspn(text, "0123456789") == len ? strtoll(text, NULL, 10) : -1;
-    if (*out >= min && *out <= max)
+    if (number_read(text, out) && *out >= min && *out <= max)
         return RC_OK;
     return fail(f, RC_INVALID, "%s must be a number from %lld to %lld", name, (long long)min,
                 (long long)max);

@@ -255,7 +255,7 @@ static void a_device_whose_id_and_name_both_begin_so_is_listed_once(void **state
 static void a_cursor_of_another_list_is_refused(void **state)
 {
     (void)state;
-    static const char *const cursors[] = { "x", "1 OR 1=1", "-1", "99999999999999999999" };
+    static const char *const cursors[] = { "x", "1 OR 1=1", "-1", "9223372036854775808" };
     struct devices *found = NULL;
     struct fault f = { 0 };
     char next[DEVICE_CURSOR_LEN];

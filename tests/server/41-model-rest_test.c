@@ -9,6 +9,8 @@
 
 #include "access/api_token.h"
 #include "core/auto.h"
+#include "core/clock.h"
+#include "device/device.h"
 #include "http/route.h"
 #include "support/model.h"
 #include "support/pg.h"
@@ -111,12 +113,15 @@ static void thousands_are_paged_while_others_arrive(void **state)
 {
     (void)state;
     char path[700] = DEVICES "?limit=200", cursor[500];
+    long long first = (long long)clock_now_ms() << 20; // as device_mint() makes them
     int total = 0, pages = 0;
 
-    model_sql(pg_conninfo(), "INSERT INTO device (catalog, device, id, fingerprint, public_key)"
-                             " SELECT (SELECT id FROM catalog WHERE name = 'demo'), n,"
-                             " left(h, 32), h, '' FROM (SELECT n, encode(sha256(n::text::bytea),"
-                             " 'hex') AS h FROM generate_series(1, 3000) n) x");
+    model_sql(pg_conninfo(),
+              "INSERT INTO device (catalog, device, id, fingerprint, public_key)"
+              " SELECT (SELECT id FROM catalog WHERE name = 'demo'), %lld + n,"
+              " left(h, 32), h, '' FROM (SELECT n, encode(sha256(n::text::bytea),"
+              " 'hex') AS h FROM generate_series(1, 3000) n) x",
+              first);
     do {
         assert_int_equal(ask(mine, "GET", path, NULL, NULL), 200);
         total += (int)json_array_size(rest_member("items"));
@@ -125,11 +130,72 @@ static void thousands_are_paged_while_others_arrive(void **state)
         if (pages++ < 5)
             model_sql(pg_conninfo(),
                       "INSERT INTO device (catalog, device, id, fingerprint, public_key)"
-                      " SELECT catalog, 5000 + %d, md5('%d'), md5('%d') || md5('x%d'), ''"
-                      " FROM device WHERE device = 1",
-                      pages, pages, pages, pages);
+                      " SELECT catalog, %lld + %d, md5('%d'), md5('%d') || md5('x%d'), ''"
+                      " FROM device WHERE device = %lld",
+                      first + 5000, pages, pages, pages, pages, first + 1);
     } while (*cursor && pages < 50);
     assert_int_equal(total, 3000 + 5 + 1); // and the one of the first test
+}
+
+// Registers and claims count devices over REST: NAME-0, NAME-1…, or all NAME-0.
+static void register_some(const char *name, int count, bool numbered)
+{
+    json_auto_t *order = json_pack("{s:[]}", "devices");
+    char text[DEVICE_NAME_MAX + 1];
+
+    for (int i = 0; i < count; i++) {
+        auto_free char *pem = model_key("P-256");
+        snprintf(text, sizeof text, "%s-%d", name, numbered ? i : 0);
+        json_array_append_new(json_object_get(order, "devices"),
+                              json_pack("{s:s,s:s}", "publicKey", pem, "name", text));
+    }
+    auto_free char *body = json_dumps(order, 0);
+    assert_int_equal(ask(mine, "POST", "/api/v1/catalogs/demo/claims", body, NULL), 200);
+    assert_int_equal(json_integer_value(rest_member("claimed")), count);
+}
+
+// Pages through what the query lists, two devices a page; returns how many different ones came.
+static int page_in_twos(const char *query, int *pages)
+{
+    char path[700], cursor[500] = "";
+    json_auto_t *seen = json_object();
+    size_t i;
+
+    *pages = 0;
+    do {
+        snprintf(path, sizeof path, DEVICES "?limit=2&%s%s%s", query, *cursor ? "&cursor=" : "",
+                 cursor);
+        int status = ask(mine, "GET", path, NULL, NULL);
+        if (status != 200)
+            fail_msg("page %d of %s: %d", *pages + 1, query, status);
+        json_t *d, *items = rest_member("items");
+        json_array_foreach (items, i, d) {
+            const char *one = json_string_value(json_object_get(d, "id"));
+            assert_null(json_object_get(seen, one));
+            json_object_set_new(seen, one, json_true());
+        }
+        snprintf(cursor, sizeof cursor, "%s", rest_text("next"));
+    } while (*cursor && ++*pages < 20);
+    ++*pages;
+    return (int)json_object_size(seen);
+}
+
+static void the_second_page_of_really_registered_devices_is_not_refused(void **state)
+{
+    (void)state;
+    int pages;
+
+    register_some("pager", 7, true);
+    register_some("twin", 7, false);
+    assert_int_equal(page_in_twos("lifecycle=claimed", &pages), 14);
+    assert_int_equal(pages, 7);
+    assert_int_equal(page_in_twos("q=pager", &pages), 7);
+    assert_int_equal(pages, 4);
+    assert_int_equal(page_in_twos("q=twin", &pages), 7);
+    assert_int_equal(pages, 4);
+    assert_true(page_in_twos("q=", &pages) >= 15);
+    assert_true(pages >= 8);
+    model_sql(pg_conninfo(), "DELETE FROM device WHERE name <> 'valve'");
 }
 
 // {catalog} becomes demo, {id} the device that is there.
@@ -176,6 +242,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_device_is_registered_claimed_renamed_and_let_go),
         cmocka_unit_test(nothing_is_told_of_what_was_rolled_back),
+        cmocka_unit_test(the_second_page_of_really_registered_devices_is_not_refused),
         cmocka_unit_test(thousands_are_paged_while_others_arrive),
         cmocka_unit_test(no_route_admits_a_principal_of_another_catalog),
     };
