@@ -15,7 +15,7 @@ static handler show, openapi;
 
 const struct route system_routes[] = {
     { "GET", "/api/v1/system", MAY_SEE_SELF, show, 0 },
-    { "GET", "/api/v1/openapi.json", MAY_NOTHING, openapi, 0 },
+    { "GET", "/api/v1/openapi.json", MAY_SEE_SELF, openapi, 0 },
     { 0 },
 };
 

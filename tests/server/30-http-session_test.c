@@ -374,7 +374,19 @@ static void the_port_answers_no_one_without_the_secret(void **state)
     ask.secret = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
     assert_int_equal(rest_ask(&rest, &ask)->status, 403);
     ask.secret = NULL;
-    assert_int_equal(rest_ask(&rest, &ask)->status, 200);
+    assert_int_equal(rest_ask(&rest, &ask)->status, 401);
+}
+
+static void the_description_of_the_api_was_open_to_strangers(void **state)
+{
+    (void)state;
+    struct rest_answer *a = rest_ask(&rest, &(struct rest_ask){ .path = "/api/v1/openapi.json" });
+
+    assert_int_equal(a->status, 401);
+    assert_problem(401, "unauthenticated");
+    a = rest_as(&rest, &owner, "GET", "/api/v1/openapi.json", NULL);
+    assert_int_equal(a->status, 200);
+    assert_string_equal(rest_text("openapi"), "3.1.0");
 }
 
 static void the_first_owner_is_made_once(void **state)
@@ -417,6 +429,7 @@ int main(void)
         cmocka_unit_test(a_form_is_not_json),
         cmocka_unit_test(two_credentials_at_once_are_refused),
         cmocka_unit_test(the_port_answers_no_one_without_the_secret),
+        cmocka_unit_test(the_description_of_the_api_was_open_to_strangers),
         cmocka_unit_test(the_first_owner_is_made_once),
     };
     return cmocka_run_group_tests_name("30-http-session", tests, setup, teardown);
