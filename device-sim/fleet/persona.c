@@ -152,16 +152,18 @@ void persona_make(uint64_t seed, uint32_t index, struct persona *out)
     snprintf(out->name, sizeof out->name, "%s-%05u", k->name, index + 1);
 }
 
-static void measure(struct measurement *m, int pcr, const char *component, const char *version,
-                    const char *text)
+// Component names are one namespace per catalog, so each model has its own: were they shared, the
+// security version of one product's kernel would withdraw the kernel of another.
+static void measure(struct measurement *m, const struct kind *k, int pcr, const char *component,
+                    const char *version, const char *text)
 {
     char what[200];
     uint8_t hash[EVP_MAX_MD_SIZE];
 
     *m = (struct measurement){ .pcr = pcr, .svn = 3 };
-    snprintf(m->component, sizeof m->component, "%s", component);
+    snprintf(m->component, sizeof m->component, "%s.%s", k->name, component);
     snprintf(m->version, sizeof m->version, "%s", version);
-    int n = snprintf(what, sizeof what, "orrery-fleet %s %s %s", component, version, text);
+    int n = snprintf(what, sizeof what, "orrery-fleet %s %s %s", m->component, version, text);
     EVP_Digest(what, (size_t)n, hash, NULL, EVP_sha256(), NULL);
     hex_encode(hash, 32, m->sha256);
 }
@@ -169,10 +171,10 @@ static void measure(struct measurement *m, int pcr, const char *component, const
 static void measure_kind(const struct kind *k, const char *app_text,
                          struct measurement log[PERSONA_LOG])
 {
-    measure(&log[0], 0, "bootloader", "1.4", "");
-    measure(&log[1], 4, "kernel", "6.1.119", "");
-    measure(&log[2], 8, "os", k->swversion, k->hwmodel);
-    measure(&log[3], 10, k->app, k->swversion, app_text ? app_text : "");
+    measure(&log[0], k, 0, "bootloader", "1.4", "");
+    measure(&log[1], k, 4, "kernel", "6.1.119", "");
+    measure(&log[2], k, 8, "os", k->swversion, k->hwmodel);
+    measure(&log[3], k, 10, k->app, k->swversion, app_text ? app_text : "");
 }
 
 void persona_log(const struct persona *p, const struct behaviour *b,

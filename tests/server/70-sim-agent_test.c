@@ -230,6 +230,34 @@ static void an_agent_that_was_changed_is_quarantined_and_stores_nothing(void **s
     assert_int_equal(ask("SELECT count(*) FROM telemetry" OF_ID, id), 0);
 }
 
+static void the_fleets_manifest_does_not_quarantine_an_agent_that_attests_again(void **state)
+{
+    (void)state;
+    char id[DEVICE_ID_LEN + 1], out[4000], manifest[16000], path[200], sql[300];
+
+    admit("neighbour", gate->demo, id);
+    assert_int_equal(run(out, sizeof out, "orrery-device measure"), 0);
+    accept_values(gate->demo, out, NULL);
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM journal" OF_ID " AND journal.name = 'attested'",
+             id);
+    pid_t pid = start_agent("neighbour", gate->port, "100ms");
+    assert_true(becomes(1, sql));
+    assert_int_equal(stop_agent(pid, SIGTERM), 0);
+
+    assert_int_equal(run(manifest, sizeof manifest, "orrery-fleet manifest"), 0);
+    accept_values(gate->demo, manifest, NULL);
+    snprintf(path, sizeof path, "%s/neighbour/certificate.pem", folder);
+    assert_int_equal(unlink(path), 0);
+    pid = start_agent("neighbour", gate->port, "100ms");
+    bool again = becomes(2, sql);
+    assert_int_equal(stop_agent(pid, SIGTERM), 0);
+    assert_true(again);
+    assert_int_equal(ask("SELECT count(*) FROM device_trust" OF_ID
+                         " AND verdict = %d AND cert_kind = %d",
+                         id, VERDICT_AFFIRMING, CERT_OPERATIONAL),
+                     1);
+}
+
 static void an_agent_that_cannot_begin_says_why(void **state)
 {
     (void)state;
@@ -361,6 +389,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_agent_kept_while_away_and_killed_is_stored_once),
         cmocka_unit_test(an_agent_that_was_changed_is_quarantined_and_stores_nothing),
+        cmocka_unit_test(the_fleets_manifest_does_not_quarantine_an_agent_that_attests_again),
         cmocka_unit_test(an_agent_that_cannot_begin_says_why),
         cmocka_unit_test(a_fleet_attests_once_and_its_ledger_agrees),
         cmocka_unit_test(a_fleet_resumes_its_sessions),

@@ -200,7 +200,7 @@ void gate_accept(struct gate *g, int32_t catalog, const char *component, const c
     (void)g;
     model_sql(pg_conninfo(),
               "INSERT INTO reference_value (catalog, component, version, sha256, svn, source) "
-              "VALUES (%d, '%s', '%s', '%s', %d, 'test')",
+              "VALUES (%d, '%s', '%s', '%s', %d, 'test') ON CONFLICT DO NOTHING",
               catalog, component, version, sha256, svn);
 }
 

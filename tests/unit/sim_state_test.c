@@ -231,6 +231,29 @@ static void every_message_of_every_persona_is_json_of_its_kind(void **state)
     writer_free(w);
 }
 
+static void keep_names(void *ctx, const struct measurement *log, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (json_object_get(ctx, log[i].component))
+            fail_msg("two models share the component %s", log[i].component);
+        json_object_set_new(ctx, log[i].component, json_true());
+    }
+}
+
+static void no_two_models_share_a_component_nor_one_with_a_real_agent(void **state)
+{
+    (void)state;
+    static const char *const agents[] = { "boot", "bootloader", "kernel", "os", "agent" };
+    json_t *names = json_object();
+
+    persona_each_model(keep_names, names);
+    assert_int_equal(json_object_size(names) % PERSONA_LOG, 0);
+    assert_true(json_object_size(names) > PERSONA_LOG);
+    for (size_t i = 0; i < sizeof agents / sizeof *agents; i++)
+        assert_null(json_object_get(names, agents[i]));
+    json_decref(names);
+}
+
 static void a_load_message_has_its_size_and_metrics_and_says_the_same_again(void **state)
 {
     (void)state;
@@ -369,6 +392,7 @@ int main(void)
         cmocka_unit_test(an_outbox_sends_in_order_and_again_after_a_break),
         cmocka_unit_test(an_outbox_has_an_end),
         cmocka_unit_test(every_message_of_every_persona_is_json_of_its_kind),
+        cmocka_unit_test(no_two_models_share_a_component_nor_one_with_a_real_agent),
         cmocka_unit_test(a_load_message_has_its_size_and_metrics_and_says_the_same_again),
         TEST(a_ledger_finds_what_is_lost_double_or_a_ghost),
         TEST(a_ledger_keeps_the_boots_of_earlier_runs),
