@@ -3,17 +3,14 @@
 // trust: the last evidence in words: what was judged, what was found, what vouches for the device.
 
 import type { Certificate, Device, Evidence, Finding } from '../api/api';
+import { marks, short, untold, type BootMark } from '../core/evidence';
 import { Ago } from '../core/time';
 import { named, t } from '../i18n/i18n';
-import { CrossIcon, TickIcon } from './icons';
+import { CrossIcon, TickIcon, WarnIcon } from './icons';
 import { Glyph, stateClass, verdictSentence, verdictState } from './state';
 
-const short = (hex: string) => (hex.length > 20 ? `${hex.slice(0, 12)}…${hex.slice(-6)}` : hex);
-
-// The sentence tells it all as a rule; what it leaves out follows.
 function FindingItem({ f }: { f: Finding }) {
-  const untold = (part: string | null) => (part && !f.text.includes(part) ? part : null);
-  const [expected, found, remedy] = [untold(f.expected), untold(f.found), untold(f.remedy)];
+  const { expected, found, remedy } = untold(f);
   return (
     <li>
       <p>{f.text}</p>
@@ -72,12 +69,24 @@ export function Trust({ device, evidence }: { device: Device; evidence: Evidence
   );
 }
 
+function BootMarkSign({ mark }: { mark: BootMark }) {
+  if (mark === 'known') return <span class="st healthy"><TickIcon />{t('boot.isKnown')}</span>;
+  return mark === 'withdrawn' ? <span class="st quar"><WarnIcon />{t('boot.isWithdrawn')}</span> : <span class="st quar"><CrossIcon />{t('boot.isUnknown')}</span>;
+}
+
+function bootSummary(all: BootMark[]): string {
+  const unknown = all.filter(m => m === 'unknown').length;
+  const withdrawn = all.filter(m => m === 'withdrawn').length;
+  if (!unknown && !withdrawn) return all.length ? t('boot.allKnown', { n: all.length }) : '';
+  return [unknown ? t('boot.strange', { n: unknown }) : '', withdrawn ? t('boot.withdrawn', { n: withdrawn }) : ''].filter(Boolean).join(', ');
+}
+
 export function BootLog({ evidence }: { evidence: Evidence | null }) {
   const log = evidence?.log ?? [];
-  const strange = log.filter(m => !m.known).length;
+  const judged = marks(log, evidence?.findings ?? []);
   return (
     <section class="card" aria-labelledby="boot">
-      <header><h2 id="boot">{t('boot.title')}</h2><span class="sub">{log.length ? (strange ? t('boot.strange', { n: strange }) : t('boot.allKnown', { n: log.length })) : ''}</span></header>
+      <header><h2 id="boot">{t('boot.title')}</h2><span class="sub">{bootSummary(judged)}</span></header>
       {log.length ? (
         <div class="scrolls boot" tabIndex={0} role="group" aria-labelledby="boot">
           <table>
@@ -87,7 +96,7 @@ export function BootLog({ evidence }: { evidence: Evidence | null }) {
                 <tr key={i}>
                   <td class="num dim">{m.pcr}</td><td>{m.component}<br /><span class="dimmer">{m.version ?? '–'}</span></td>
                   <td class="mono dim nowrap" title={m.sha256}>{m.sha256.slice(0, 8)}…{m.sha256.slice(-4)}</td>
-                  <td>{m.known ? <span class="st healthy"><TickIcon />{t('boot.isKnown')}</span> : <span class="st quar"><CrossIcon />{t('boot.isUnknown')}</span>}</td>
+                  <td><BootMarkSign mark={judged[i]!} /></td>
                 </tr>
               ))}
             </tbody>
