@@ -108,6 +108,8 @@ CREATE TRIGGER audit_seal_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON aud
 
 -- ---------------------------------------------------------------- device
 
+-- lifecycle: registered and claimed come from enrolment; retired is for a person who takes a device
+-- out of service for good.
 CREATE TABLE device (
     catalog      int NOT NULL REFERENCES catalog,
     device       bigint NOT NULL,            -- minted by the server, grows with time
@@ -147,7 +149,8 @@ CREATE TABLE device_state (
 ) WITH (fillfactor = 50);
 CREATE INDEX device_state_unwell ON device_state (catalog, state, device) WHERE state <> 1;
 
--- What the last evidence said. Written at attestation, not at telemetry.
+-- What the last evidence said. Written at attestation, not at telemetry; by_hand is for a person's
+-- quarantine, which no evidence lifts.
 CREATE TABLE device_trust (
     catalog        int NOT NULL,
     device         bigint NOT NULL,
@@ -242,7 +245,6 @@ CREATE INDEX journal_device ON journal (catalog, device, ts, seq);
 -- device of the batch catalog int4, device int8, boot int8, seq int8, big-endian.
 CREATE TABLE ingest_batch (
     id          uuid PRIMARY KEY,
-    shard       int NOT NULL,
     created_at  timestamptz NOT NULL DEFAULT now(),
     body        bytea NOT NULL
 );

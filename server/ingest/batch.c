@@ -325,18 +325,17 @@ bool batch_lines(const struct batch *b, struct pile *out)
     return true;
 }
 
-bool batch_body(const struct batch *b, int shard, struct pile *out)
+bool batch_body(const struct batch *b, struct pile *out)
 {
     size_t body = (size_t)b->part_count * BATCH_BODY_ENTRY;
     char *p;
 
     out->len = 0;
-    if (!pile_room(out, COPY_HEAD_LEN + 2 + 20 + 8 + 4 + body + sizeof copy_tail))
+    if (!pile_room(out, COPY_HEAD_LEN + 2 + 20 + 4 + body + sizeof copy_tail))
         return false;
     p = (char *)mempcpy(out->data, copy_head, sizeof copy_head);
-    p = put16(p, 3);
+    p = put16(p, 2);
     p = put_bytes(p, b->id, sizeof b->id);
-    p = put_int4(p, shard);
     p = put32(p, (uint32_t)body);
     for (uint32_t i = 0; i < b->part_count; i++) {
         p = put32(p, (uint32_t)b->part[i].catalog);

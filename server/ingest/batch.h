@@ -101,7 +101,7 @@ void batch_walk_done(struct batch_walk *w);
 size_t batch_rows_next(struct batch_walk *w, char *out, size_t size);
 // All lines, or the body's row, as one piece. False when out of memory.
 bool batch_lines(const struct batch *b, struct pile *out);
-bool batch_body(const struct batch *b, int shard, struct pile *out);
+bool batch_body(const struct batch *b, struct pile *out);
 
 // The values of a row, back from the wire form: as many as its shape has, at most
 // TOKEN_METRICS_MAX.

@@ -179,7 +179,7 @@ static enum rc feed_lines(struct shard *h, struct batch *b, struct fault *f)
 
 static enum rc feed_body(struct shard *h, struct batch *b, struct fault *f)
 {
-    if (!batch_body(b, h->number, &h->scratch))
+    if (!batch_body(b, &h->scratch))
         return fail(f, RC_UNAVAILABLE, "out of memory");
     return link_copy_put(h->link, h->scratch.data, h->scratch.len, f);
 }
@@ -208,7 +208,7 @@ static enum rc make_room(struct shard *h, struct batch *b, struct fault *f)
 #define COPY_LINES                                                                                 \
     "COPY journal (catalog, device, ts, seq, event, level, name, source, text, fields)"            \
     " FROM STDIN BINARY;"
-#define COPY_BODY "COPY ingest_batch (id, shard, body) FROM STDIN BINARY;"
+#define COPY_BODY "COPY ingest_batch (id, body) FROM STDIN BINARY;"
 
 // Rows, lines and body in one query: one transaction, and as few waits as COPY allows.
 static enum rc send(struct shard *h, struct batch *b, struct fault *f)

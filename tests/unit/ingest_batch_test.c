@@ -140,9 +140,9 @@ static void the_body_says_how_far_each_device_is(void **state)
     batch_count(b, 0, 17, 900, 0);
     batch_count(b, 1, 1, 1, 0);
     batch_count(b, 0, 18, 2, 0);
-    assert_true(batch_body(b, 1, &body));
-    assert_int_equal(body.len, COPY_HEAD_LEN + 2 + 20 + 8 + 4 + 2 * BATCH_BODY_ENTRY + 2);
-    p = body.data + COPY_HEAD_LEN + 2 + 20 + 8 + 4;
+    assert_true(batch_body(b, &body));
+    assert_int_equal(body.len, COPY_HEAD_LEN + 2 + 20 + 4 + 2 * BATCH_BODY_ENTRY + 2);
+    p = body.data + COPY_HEAD_LEN + 2 + 20 + 4;
     assert_int_equal(get32(p), 1);
     assert_int_equal(get64(p + 4), 5);
     assert_int_equal(get64(p + 12), 18);
