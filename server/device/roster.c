@@ -16,7 +16,7 @@
 #define SMALLEST 64
 
 // 32 bytes; never more than 7/8 of the slots are taken and the table grows by half, so an entry
-// costs at most 55. Linear probing; a removal moves what follows back, so there are no tombstones.
+// costs at most 55. Linear probing; nothing is ever removed.
 struct slot {
     uint8_t id[16];
     int64_t device;
@@ -129,38 +129,6 @@ bool roster_find(struct roster *r, const uint8_t id[16], struct roster_entry *ou
     };
     memcpy(out->id, s.id, sizeof out->id);
     return true;
-}
-
-// May the entry at i move back to gap? Not if its home lies cyclically in (gap, i].
-static bool may_move(const struct roster *r, size_t gap, size_t i)
-{
-    size_t h = home(r, r->slots[i].id);
-
-    return gap < i ? h <= gap || h > i : h <= gap && h > i;
-}
-
-void roster_drop(struct roster *r, const uint8_t id[16])
-{
-    pthread_rwlock_wrlock(&r->lock);
-    size_t gap = place(r, id);
-    if (r->slots[gap].taken) {
-        for (size_t i = next(r, gap); r->slots[i].taken; i = next(r, i))
-            if (may_move(r, gap, i)) {
-                r->slots[gap] = r->slots[i];
-                gap = i;
-            }
-        r->slots[gap] = (struct slot){ 0 };
-        r->count--;
-    }
-    pthread_rwlock_unlock(&r->lock);
-}
-
-int64_t roster_count(struct roster *r)
-{
-    pthread_rwlock_rdlock(&r->lock);
-    int64_t n = (int64_t)r->count;
-    pthread_rwlock_unlock(&r->lock);
-    return n;
 }
 
 // Adds a page and moves the place behind it; *more is false at the end.

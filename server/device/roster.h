@@ -31,5 +31,3 @@ enum rc roster_load(struct store *s, struct roster **out, struct fault *f);
 void roster_free(struct roster *r);
 bool roster_find(struct roster *r, const uint8_t id[16], struct roster_entry *out);
 void roster_put(struct roster *r, const struct roster_entry *e); // adds or replaces
-void roster_drop(struct roster *r, const uint8_t id[16]);
-int64_t roster_count(struct roster *r);

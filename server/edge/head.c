@@ -64,13 +64,6 @@ bool span_is(const char *at, struct span s, const char *text)
     return strlen(text) == s.len && !strncasecmp(at + s.at, text, s.len);
 }
 
-bool span_prefix(const char *at, struct span s, const char *text)
-{
-    size_t n = strlen(text);
-
-    return s.len >= n && !strncasecmp(at + s.at, text, n);
-}
-
 static struct span trim(const char *at, struct span s)
 {
     while (s.len && (at[s.at] == ' ' || at[s.at] == '\t'))

@@ -26,13 +26,6 @@ static void string_freep(unsigned char **p)
     OPENSSL_free(*p);
 }
 
-const char *identity_kind_name(enum identity_kind kind)
-{
-    static const char *const names[] = { "factory", "operational", "quarantine" };
-
-    return names[kind];
-}
-
 static enum rc refuse(int *alert, int error, enum rc rc, struct fault *f, const char *text)
 {
     *alert = error;

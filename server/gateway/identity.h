@@ -61,5 +61,3 @@ enum rc identity_check(const struct trust *t, X509 *leaf, int64_t now, struct id
 // Adds the first certificate in pem to *store, which is made if it is NULL. All of a store's
 // certificates end a chain, whether they are roots or not.
 enum rc trust_add(X509_STORE **store, const char *pem, struct fault *f);
-
-const char *identity_kind_name(enum identity_kind kind);

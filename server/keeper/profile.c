@@ -46,11 +46,6 @@ static const struct profile {
                              "critical," EKU_QUARANTINE },
 };
 
-int64_t profile_lifetime_s(enum profile_kind kind)
-{
-    return profiles[kind].lifetime_s;
-}
-
 static bool add_named(X509 *cert, X509 *issuer, int nid, const char *value)
 {
     X509V3_CTX ctx;

@@ -35,5 +35,3 @@ struct subject {
 // with its issuer's at the latest. *out is owned by the caller.
 enum rc profile_make(enum profile_kind kind, const struct subject *s, EVP_PKEY *key, X509 *issuer,
                      EVP_PKEY *issuer_key, X509 **out, struct fault *f);
-
-int64_t profile_lifetime_s(enum profile_kind kind);

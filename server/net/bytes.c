@@ -45,11 +45,6 @@ char *bytes_end(const struct bytes *b)
     return b->data + b->end;
 }
 
-size_t bytes_room(const struct bytes *b)
-{
-    return b->room - b->end;
-}
-
 bool bytes_add(struct bytes *b, const void *data, size_t n)
 {
     if (n == 0)

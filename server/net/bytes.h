@@ -32,7 +32,6 @@ static inline char *bytes_at(const struct bytes *b)
 // Room for n more bytes at bytes_end(); false when out of memory.
 bool bytes_reserve(struct bytes *b, size_t n);
 char *bytes_end(const struct bytes *b);
-size_t bytes_room(const struct bytes *b);
 bool bytes_add(struct bytes *b, const void *data, size_t n);
 bool bytes_text(struct bytes *b, const char *text);
 __attribute__((format(printf, 2, 3))) bool bytes_print(struct bytes *b, const char *fmt, ...);

@@ -3,7 +3,6 @@
 #include "scheduler/scheduler.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -28,7 +27,6 @@ struct scheduler {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     bool stop;
-    atomic_bool leader;
     struct planned plan[];
 };
 
@@ -82,13 +80,11 @@ static void lead(struct scheduler *s, struct link *l)
     int64_t wait = 0;
 
     log_info(&log_as, "leads, %zu jobs", s->count);
-    atomic_store(&s->leader, true);
     while (nap(s, wait) && still_leads(l)) {
         wait = plan_turn(s->plan, s->count, s->ctx, tell_failure);
         if (wait > WATCH_MS)
             wait = WATCH_MS;
     }
-    atomic_store(&s->leader, false);
 }
 
 static void *work(void *arg)
@@ -182,9 +178,4 @@ void scheduler_stop(struct scheduler *s)
     pthread_mutex_unlock(&s->lock);
     pthread_join(s->thread, NULL);
     release(s);
-}
-
-bool scheduler_is_leader(const struct scheduler *s)
-{
-    return atomic_load(&s->leader);
 }

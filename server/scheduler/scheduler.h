@@ -38,4 +38,3 @@ enum rc scheduler_start(const struct scheduler_options *o, struct scheduler **ou
 enum rc scheduler_start_with(const char *conninfo, const struct job *jobs, size_t count, void *ctx,
                              struct scheduler **out, struct fault *f);
 void scheduler_stop(struct scheduler *s); // waits for the job that runs; NULL is fine
-bool scheduler_is_leader(const struct scheduler *s);

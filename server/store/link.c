@@ -2,7 +2,6 @@
 
 #include "store/link.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,11 +50,6 @@ enum rc link_open(const char *conninfo, const char *name, int timeout_ms, struct
 bool link_is_up(const struct link *l)
 {
     return PQstatus(l->pg) == CONNECTION_OK;
-}
-
-int link_fd(const struct link *l)
-{
-    return PQsocket(l->pg);
 }
 
 // After a failure: out of the transaction, or, when an answer is still owed, out of use.
@@ -233,49 +227,4 @@ enum rc link_unlock(struct link *l, int32_t space, int32_t key, struct fault *f)
     if (rc == RC_OK && !was)
         return fail(f, RC_CONFLICT, "lock %d/%d was not held", space, key);
     return rc;
-}
-
-// ---------------------------------------------------------------- LISTEN
-
-enum rc link_listen(struct link *l, const char *channel, struct fault *f)
-{
-    char sql[160];
-    char *quoted = PQescapeIdentifier(l->pg, channel, strlen(channel));
-
-    if (!quoted)
-        return conn_judge(l->pg, NULL, "LISTEN", f);
-    snprintf(sql, sizeof sql, "LISTEN %s", quoted);
-    PQfreemem(quoted);
-    return link_exec(l, sql, f);
-}
-
-enum rc link_notify(struct link *l, const char *channel, const char *payload, struct fault *f)
-{
-    const char *const args[] = { channel, payload };
-
-    return settle(l, conn_query(l->pg, "SELECT pg_notify($1, $2)", 2, args, l->wait_ms, NULL, f));
-}
-
-static int hand_over(struct link *l, link_notice *notice, void *ctx)
-{
-    PGnotify *n;
-    int count = 0;
-
-    for (; (n = PQnotifies(l->pg)); count++) {
-        notice(ctx, n->relname, n->extra);
-        PQfreemem(n);
-    }
-    return count;
-}
-
-enum rc link_wait(struct link *l, int wait_ms, link_notice *notice, void *ctx, struct fault *f)
-{
-    struct pollfd p = { .fd = PQsocket(l->pg), .events = POLLIN };
-
-    if (hand_over(l, notice, ctx))
-        wait_ms = 0;
-    if (poll(&p, 1, wait_ms) > 0 && !PQconsumeInput(l->pg))
-        return conn_judge(l->pg, NULL, "LISTEN", f);
-    hand_over(l, notice, ctx);
-    return link_is_up(l) ? RC_OK : conn_judge(l->pg, NULL, "LISTEN", f);
 }

@@ -2,12 +2,12 @@
 //
 // link: one connection of its own, beside the pool, for a worker that keeps state in it.
 //
-//   link_open --lock, listen, run, COPY …--> a fault, or link_close
+//   link_open --lock, run, COPY …--> a fault, or link_close
 //
 // Ingest writes through links because its fence (an advisory lock) must live on the very
-// connection that writes; the scheduler for its leader lock; live for LISTEN. A link never
-// reconnects by itself: what lived in the session (locks, LISTEN, a transaction) went with it, and
-// only its owner knows what that means. One thread at a time uses a link. After any error that
+// connection that writes; the scheduler for its leader lock. A link never reconnects by itself:
+// what lived in the session (locks, a transaction) went with it, and only its owner knows what
+// that means. One thread at a time uses a link. After any error that
 // leaves it up, it is outside a transaction (rolled back).
 
 #pragma once
@@ -29,7 +29,6 @@ void link_close(struct link *l); // NULL is fine; ends whatever was going on
 
 // False once the connection is known to be lost: close it and open another.
 bool link_is_up(const struct link *l);
-int link_fd(const struct link *l); // readable when a notice may have come
 
 // Runs a named query, prepared at its first use here. out may be NULL.
 enum rc link_run(struct link *l, const struct query *q, const char *const *args, struct rows **out,
@@ -54,10 +53,3 @@ void link_copy_abort(struct link *l, const char *why);
 // RC_CONFLICT if another session still holds it after wait_ms.
 enum rc link_lock(struct link *l, int32_t space, int32_t key, int wait_ms, struct fault *f);
 enum rc link_unlock(struct link *l, int32_t space, int32_t key, struct fault *f);
-
-typedef void link_notice(void *ctx, const char *channel, const char *payload);
-
-enum rc link_listen(struct link *l, const char *channel, struct fault *f);
-enum rc link_notify(struct link *l, const char *channel, const char *payload, struct fault *f);
-// Hands over the notices that have come; where there are none, waits at most wait_ms for one.
-enum rc link_wait(struct link *l, int wait_ms, link_notice *notice, void *ctx, struct fault *f);

@@ -175,28 +175,3 @@ enum rc migrate_run(const char *conninfo, int *applied, struct fault *f)
 {
     return migrate_apply(conninfo, migrations, KNOWN, applied, f);
 }
-
-static bool has_table(PGconn *pg)
-{
-    PGresult *r = NULL;
-    enum rc rc = conn_query(pg, "SELECT to_regclass('public.schema_version') IS NOT NULL", 0, NULL,
-                            WAIT_MS, &r, NULL);
-    bool yes = rc == RC_OK && *PQgetvalue(r, 0, 0) == 't';
-
-    PQclear(r);
-    return yes;
-}
-
-enum rc migrate_check(const char *conninfo, struct fault *f)
-{
-    auto_with(conn_closep) PGconn *pg = NULL;
-    int done = 0;
-    enum rc rc = open_owner(conninfo, &pg, f);
-
-    if (rc == RC_OK && has_table(pg))
-        rc = inspect(pg, migrations, KNOWN, &done, f);
-    if (rc == RC_OK && done < migrations[KNOWN - 1].version)
-        rc = fail(f, RC_CONFLICT, "the database is at version %d of %d: run `orreryd migrate`",
-                  done, migrations[KNOWN - 1].version);
-    return rc;
-}

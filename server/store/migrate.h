@@ -23,9 +23,6 @@ struct migration {
 // once are fine: the second waits and finds nothing left to do.
 enum rc migrate_run(const char *conninfo, int *applied, struct fault *f);
 
-// Looks only: RC_CONFLICT, with a sentence, unless the schema is exactly what this program knows.
-enum rc migrate_check(const char *conninfo, struct fault *f);
-
 // The same for another list than the embedded one.
 enum rc migrate_apply(const char *conninfo, const struct migration *list, int count, int *applied,
                       struct fault *f);

@@ -71,7 +71,6 @@ static void putting_again_replaces_but_a_refusal_stays(void **state)
     e.refused_before = 50;
     e.lifecycle = DEVICE_RETIRED;
     roster_put(r, &e);
-    assert_int_equal(roster_count(r), 1);
     assert_true(roster_find(r, e.id, &found));
     assert_int_equal(found.refused_before, 100);
     assert_int_equal(found.lifecycle, DEVICE_RETIRED);
@@ -79,27 +78,21 @@ static void putting_again_replaces_but_a_refusal_stays(void **state)
 
 #define MANY 20000
 
-static void puts_and_drops_in_any_order_agree_with_a_plain_list(void **state)
+static void puts_in_any_order_agree_with_a_plain_list(void **state)
 {
     (void)state;
     auto_with(roster_freep) struct roster *r = empty();
     static bool in[MANY];
     uint32_t seed = 42;
-    int64_t count = 0;
 
-    for (int step = 0; step < 200000; step++) {
+    for (int step = 0; step < MANY; step++) { // about a third of them never comes
         seed = seed * 1664525 + 1013904223;
-        unsigned n = (seed >> 8) % (step < 100000 ? MANY : MANY / 40);
+        unsigned n = (seed >> 8) % MANY;
         struct roster_entry e = entry(n), found;
         assert_int_equal(roster_find(r, e.id, &found), in[n]);
-        if (in[n])
-            roster_drop(r, e.id);
-        else
-            roster_put(r, &e);
-        in[n] = !in[n];
-        count += in[n] ? 1 : -1;
+        roster_put(r, &e);
+        in[n] = true;
     }
-    assert_int_equal(roster_count(r), count);
     for (unsigned n = 0; n < MANY; n++) {
         struct roster_entry e = entry(n), found;
         assert_int_equal(roster_find(r, e.id, &found), in[n]);
@@ -113,14 +106,10 @@ static void ids_that_share_a_place_do_not_hide_each_other(void **state)
     struct roster_entry e = { .catalog = 1 }, found;
 
     memset(e.id, 0xff, 8); // the last slot: the row of them goes on at the first
-    for (uint8_t n = 0; n < 40; n++) {
+    for (uint8_t n = 1; n < 40; n += 2) {
         e.id[8] = n;
         e.device = n;
         roster_put(r, &e);
-    }
-    for (uint8_t n = 0; n < 40; n += 2) {
-        e.id[8] = n;
-        roster_drop(r, e.id);
     }
     for (uint8_t n = 0; n < 40; n++) {
         e.id[8] = n;
@@ -172,7 +161,7 @@ static void *read_all(void *unused)
     return NULL;
 }
 
-static void readers_find_theirs_while_others_come_and_go(void **state)
+static void readers_find_theirs_while_others_come(void **state)
 {
     (void)state;
     auto_with(roster_freep) struct roster *r = empty();
@@ -189,10 +178,6 @@ static void readers_find_theirs_while_others_come_and_go(void **state)
     for (uint64_t n = 100; n < 5100; n++) {
         e = entry(n);
         roster_put(r, &e);
-        if (n % 3) {
-            e = entry(n - 1 > 100 ? n - 1 : 100);
-            roster_drop(r, e.id);
-        }
     }
     atomic_store(&done, true);
     for (int i = 0; i < 2; i++)
@@ -218,7 +203,6 @@ static void every_device_of_the_database_is_on_it(void **state)
 
     store_will("roster_page", RC_OK, &two);
     assert_int_equal(roster_load(NULL, &r, &f), RC_OK);
-    assert_int_equal(roster_count(r), 2);
     assert_true(roster_find(r, id, &e));
     assert_int_equal(e.device, 200);
     assert_int_equal(e.refused_before, 9);
@@ -243,12 +227,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_put_is_found_with_all_it_says),
         cmocka_unit_test(putting_again_replaces_but_a_refusal_stays),
-        cmocka_unit_test(puts_and_drops_in_any_order_agree_with_a_plain_list),
+        cmocka_unit_test(puts_in_any_order_agree_with_a_plain_list),
         cmocka_unit_test(ids_that_share_a_place_do_not_hide_each_other),
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
         cmocka_unit_test(an_entry_costs_at_most_64_bytes),
 #endif
-        cmocka_unit_test(readers_find_theirs_while_others_come_and_go),
+        cmocka_unit_test(readers_find_theirs_while_others_come),
         cmocka_unit_test(every_device_of_the_database_is_on_it),
         cmocka_unit_test(a_database_that_is_away_gives_no_roster),
     };
