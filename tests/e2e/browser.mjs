@@ -59,4 +59,9 @@ export async function violations(page) {
   return found.violations.map(v => `${v.id}: ${v.help} (${v.nodes.slice(0, 3).map(n => n.target.join(' ') + ' ' + (n.any[0]?.message ?? '')).join('; ')})`);
 }
 
-export const overflow = page => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+// How far the page, or what scrolls inside it, is wider than there is room for. A table that is
+// meant to scroll sideways says so by its class.
+export const overflow = page => page.evaluate(() => Math.max(
+  document.documentElement.scrollWidth - window.innerWidth,
+  ...[...document.querySelectorAll('.card, .grid, .head, .rows, .row, .main')].filter(e => e.clientWidth > 1 && e.parentElement.clientWidth > 1 && !e.closest('.scrolls'))
+    .map(e => e.scrollWidth - e.clientWidth)));

@@ -68,13 +68,13 @@ async function signIn(p, secret, name = account) {
 async function judge(name) {
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme });
-    for (const width of [1440, 640, 390, 320]) {
+    for (const width of [1440, 1280, 1180, 900, 640, 390, 320]) {
       await page.setViewportSize({ width, height: 900 });
       await pause(120);
       const wide = await overflow(page);
       check(wide <= 0, `${name} is ${wide} px too wide at ${width}`);
+      if (width === 1440 || width === 1280 || width === 390) await shot(`${name}-${colorScheme}-${width}`);
       if (width === 1440 || width === 390) {
-        await shot(`${name}-${colorScheme}-${width}`);
         const found = await violations(page);
         check(!found.length, `${name}, ${colorScheme}, ${width} px:\n${found.join('\n')}`);
       }
@@ -153,6 +153,17 @@ await step('values move by themselves and are younger than 2 s when they arrive'
 });
 
 await step('the devices page is accessible and fits every width', () => judge('devices'), 120);
+
+await step('names and tags are not cut off between 1180 and 1440 px', async () => {
+  const cut = () => page.evaluate(() => [...document.querySelectorAll('.rows .row')].flatMap(r =>
+    [...r.querySelectorAll('.k-name a, .calm .k-why, .k-tags, .reading span')].filter(e => e.scrollWidth > e.clientWidth && e.clientWidth).map(e => e.innerText)));
+  for (const width of [1180, 1280, 1440]) {
+    await page.setViewportSize({ width, height: 900 });
+    await pause(120);
+    const found = await cut();
+    check(!found.length, `cut off at ${width} px: ${[...new Set(found)].join(', ')}`);
+  }
+});
 
 await step('rows keep their place and their element while values move', async () => {
   const first = await rows().first().elementHandle();

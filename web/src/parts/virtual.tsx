@@ -27,6 +27,8 @@ export function VirtualRows({ ids, rowHeight, active, row, onWindow, onScroll }:
   const [at, setAt] = useState({ top: 0, height: 800 });
   const measure = () => {
     const b = box.current!;
+    // The head stands outside the scroller and leaves the same room for its bar.
+    b.parentElement!.style.setProperty('--scrollbar', `${b.offsetWidth - b.clientWidth}px`);
     setAt(v => (v.top === b.scrollTop && v.height === b.clientHeight ? v : { top: b.scrollTop, height: b.clientHeight }));
     onScroll(b.scrollTop);
   };
