@@ -232,6 +232,20 @@ await step('a device draws its charts and they run on', async () => {
   throw new Error('the chart did not move in 10 s');
 });
 
+await step('a chart without readings says so instead of drawing a scale', async () => {
+  const nothing = async route => {
+    const answer = await (await route.fetch()).json();
+    await route.fulfill({ json: { ...answer, series: answer.series.map(s => ({ ...s, points: [] })) } });
+  };
+  const other = await context.newPage();
+  await other.routeWebSocket(/\/live/, () => {});
+  await other.route('**/telemetry?*', nothing);
+  await other.goto(deviceUrl);
+  await other.locator('.chart.bare p', { hasText: 'No readings in this range' }).first().waitFor();
+  await other.locator('.chart.bare .uplot').first().waitFor({ state: 'hidden' });
+  await other.close();
+});
+
 await step('another metric is picked by keyboard and kept in the address', async () => {
   const drawn = await page.locator('.chart').count();
   await page.locator('.picker summary').focus();

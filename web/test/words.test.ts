@@ -5,7 +5,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import test from 'node:test';
 import { address } from '../src/api/client';
 import { elapsed } from '../src/core/elapsed';
-import { foremost, label, tick, write } from '../src/core/metrics';
+import { foremost, isWhole, label, tick, write } from '../src/core/metrics';
 import { append, columns, summary, type Point } from '../src/core/series';
 import en from '../src/i18n/en.json';
 import { fill, t } from '../src/i18n/i18n';
@@ -55,6 +55,10 @@ test('a metric without a catalogue entry is named by its words', () => {
   assert.equal(label('vibration.mm_s'), 'Vibration');
   assert.equal(label('run.seconds'), 'Run');
   assert.equal(label('queue_depth'), 'Queue depth');
+});
+
+test('an axis of bytes has no step below one, which would repeat its labels', () => {
+  assert.deepEqual(['net.rx', 'mem.used', 'run.bytes', 'cpu.load', 'power.w'].map(isWhole), [true, true, true, false, false]);
 });
 
 test('the foremost readings are the telling ones, the same each time', () => {

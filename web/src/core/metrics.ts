@@ -99,6 +99,9 @@ export const ceiling = (name: string): number => (kindOf(name) === 'share' ? 1 :
 
 export const isSwitch = (name: string) => kindOf(name) === 'switch';
 
+// Half a byte is nothing.
+export const isWhole = (name: string) => /^bytes/.test(kindOf(name));
+
 function rank(name: string): number {
   const early = FIRST.findIndex(r => r.test(name));
   if (early >= 0) return early;

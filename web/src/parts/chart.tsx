@@ -4,7 +4,7 @@
 // of the picture; the plot arrives later, in its own chunk.
 
 import { useEffect, useRef } from 'preact/hooks';
-import { ceiling, isSwitch, label, tick, write } from '../core/metrics';
+import { ceiling, isSwitch, isWhole, label, tick, write } from '../core/metrics';
 import { theme } from '../core/prefs';
 import { columns, summary, type Point } from '../core/series';
 import { locale, t } from '../i18n/i18n';
@@ -29,7 +29,7 @@ export function Chart({ metric, points, span, end }: { metric: string; points: P
       const { plot } = await import('./plot');
       if (gone) return;
       live.current?.destroy();
-      live.current = plot(el, el.clientWidth, { write: v => tick(metric, v), hour: minutes, stepped: isSwitch(metric), ceiling: ceiling(metric) });
+      live.current = plot(el, el.clientWidth, { write: v => tick(metric, v), hour: minutes, stepped: isSwitch(metric), ceiling: ceiling(metric), whole: isWhole(metric) });
       draw();
     };
     void make();
@@ -50,9 +50,10 @@ export function Chart({ metric, points, span, end }: { metric: string; points: P
   const name = label(metric);
   const range = s ? t('chart.range', { min: write(metric, s.min), max: write(metric, s.max) }) : t('chart.none');
   return (
-    <figure class="chart">
-      <figcaption><span class="dim" title={metric}>{name}</span><b class="num fades">{s ? write(metric, s.last) : '–'}</b><small class="num dimmer">{range}</small></figcaption>
+    <figure class={'chart' + (s ? '' : ' bare')}>
+      <figcaption><span class="dim" title={metric}>{name}</span>{s ? <><b class="num fades">{write(metric, s.last)}</b><small class="num dimmer">{range}</small></> : null}</figcaption>
       <div class="plot" ref={box} role="img" aria-label={`${name}: ${s ? write(metric, s.last) + ', ' : ''}${range}`} />
+      {s ? null : <p class="dim" aria-hidden="true">{range}</p>}
     </figure>
   );
 }

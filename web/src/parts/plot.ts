@@ -12,6 +12,9 @@ export interface Plot {
 }
 
 const HEIGHT = 132;
+const AXIS_LEAST = 54;
+const AXIS_PAD = 12;
+const WHOLE = Array.from({ length: 16 }, (_, n) => [1, 2, 5].map(k => k * 10 ** n)).flat();
 
 // Custom properties hold light-dark(); only a computed colour is one canvas understands.
 function colours(el: HTMLElement) {
@@ -26,14 +29,24 @@ function colours(el: HTMLElement) {
   return found;
 }
 
+// An axis is as wide as its widest label.
+function axisWidth(u: uPlot, labels: string[] | null, font: string): number {
+  u.ctx.save();
+  u.ctx.font = font;
+  const widest = Math.max(0, ...(labels ?? []).map(l => u.ctx.measureText(l).width));
+  u.ctx.restore();
+  return Math.max(AXIS_LEAST, Math.ceil(widest) + AXIS_PAD);
+}
+
 interface Options {
   write: (v: number) => string;
   hour: Intl.DateTimeFormat;
   stepped: boolean; // a value that is 0 or 1
   ceiling: number;
+  whole: boolean; // there is nothing between 0 and 1
 }
 
-export function plot(el: HTMLElement, width: number, { write, hour, stepped, ceiling }: Options): Plot {
+export function plot(el: HTMLElement, width: number, { write, hour, stepped, ceiling, whole }: Options): Plot {
   const c = colours(el);
   const font = '11px "Inter V", system-ui, sans-serif';
   let range: [number, number] = [0, 1];
@@ -51,13 +64,13 @@ export function plot(el: HTMLElement, width: number, { write, hour, stepped, cei
       y: { range: (_, min, max) => {
         if (stepped) return [-0.1, 1.2];
         if (min === null || max === null) return [0, 1];
-        const room = Math.max((max - min) * 0.15, Math.abs(max) * 0.02, 1e-6);
+        const room = Math.max((max - min) * 0.15, Math.abs(max) * 0.02, whole ? 1 : 1e-6);
         return [min >= 0 ? Math.max(0, min - room) : min - room, max <= ceiling ? Math.min(ceiling, max + room) : max + room];
       } },
     },
     axes: [
       { font, stroke: c.ink, grid: { show: false }, ticks: { show: false }, size: 24, space: 44, values: (_, at) => at.map(s => hour.format(s * 1000)) },
-      { font, stroke: c.ink, grid: { stroke: c.rule, width: 1 }, ticks: { show: false }, size: 54, space: 30, values: (_, at) => at.map(v => write(v)) },
+      { font, stroke: c.ink, grid: { stroke: c.rule, width: 1 }, ticks: { show: false }, size: (u, labels) => axisWidth(u, labels, font), space: 30, ...(whole ? { incrs: WHOLE } : {}), values: (_, at) => at.map(v => write(v)) },
     ],
     series: [{}, { stroke: c.line, width: 1.6, fill, points: { show: false }, spanGaps: false, ...(stepped ? { paths: uPlot.paths.stepped!({ align: 1 }) } : {}) }],
   }, [[], []], el);
