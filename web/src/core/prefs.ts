@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// prefs: what one person chose in this browser: theme, single-key shortcuts.
+// prefs: what this browser remembers: theme, single-key shortcuts, and that somebody signed in
+// (that alone: the session itself is in a cookie no script can read).
 
 import { signal } from '@preact/signals';
 
@@ -25,6 +26,24 @@ function keep(name: string, value: string): void {
 const first = stored('theme');
 export const theme = signal<Theme>(first === 'light' || first === 'dark' ? first : 'system');
 export const shortcuts = signal(stored('shortcuts') !== 'off');
+
+// Whether it is worth asking the server who is signed in. Without storage it always is.
+export function maybeSignedIn(): boolean {
+  try {
+    return localStorage.getItem('orrery.session') !== null;
+  } catch {
+    return true;
+  }
+}
+
+export function rememberSignedIn(yes: boolean): void {
+  if (yes) return keep('session', 'yes');
+  try {
+    localStorage.removeItem('orrery.session');
+  } catch {
+    // then there is nothing to forget
+  }
+}
 
 export function setTheme(t: Theme): void {
   theme.value = t;

@@ -3,10 +3,12 @@
 // session: who is signed in, in which catalog, with which permissions.
 //
 //   loading --GET /session--> nobody | somebody --DELETE /session--> nobody
+//      '--nobody signed in here before--> nobody, without a request that must fail
 
 import { computed, signal } from '@preact/signals';
 import type { Permission, Session } from '../api/api';
 import { Problem, call, onSignedOut, setCsrf } from '../api/client';
+import { maybeSignedIn, rememberSignedIn } from './prefs';
 import { matches, path } from './router';
 
 export const session = signal<Session | null>(null);
@@ -25,6 +27,7 @@ export const may = (permission: Permission) => session.value?.permissions.includ
 function take(s: Session | null): void {
   setCsrf(s?.csrf ?? '');
   session.value = s;
+  rememberSignedIn(s !== null);
 }
 
 onSignedOut(() => {
@@ -34,13 +37,12 @@ onSignedOut(() => {
 
 export async function loadSession(): Promise<void> {
   try {
-    take(await call('GET /session', {}));
-    loading.value = false;
+    take(maybeSignedIn() ? await call('GET /session', {}) : null);
   } catch (e) {
     if (!(e instanceof Problem) || e.status !== 401) throw e;
     take(null);
-    loading.value = false;
   }
+  loading.value = false;
 }
 
 export async function signIn(name: string, password: string): Promise<void> {
