@@ -11,12 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/auto.h"
 #include "core/bus.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "http/problem.h"
 #include "live/hub.h"
 #include "live/inbox.h"
 #include "live/snapshot.h"
@@ -28,7 +30,7 @@
 #define RECHECK_MS    30000
 #define STALL_MS      20000 // a browser that takes nothing for that long goes
 #define TICK_S        0.05
-#define HEAD_MAX      16384 // edge.md: the default of 4 KB drops long cookies without an answer
+#define HEAD_MAX      16384 // the default of 4 KB drops a request with long cookies unanswered
 #define CLOSE_TICKET  4401
 #define CLOSE_ENDED   4403
 #define CLOSE_BAD     4400
@@ -314,6 +316,29 @@ static bool origin_is_ours(struct lws *wsi, const char *names)
     return false;
 }
 
+// Said by hand: libwebsockets only hangs up on an upgrade that it must not make, and a client that
+// reads no status cannot tell a refusal from a server that is away.
+static int refuse_origin(struct live *l, struct lws *wsi)
+{
+    const struct problem p = { .status = 403,
+                               .detail = "a page of another origin may not open a live connection",
+                               .instance = "/live" };
+    json_auto_t *o = problem_to_json(&p);
+    auto_free char *body = json_dumps(o, JSON_COMPACT);
+    char text[1000];
+    int n = snprintf(text, sizeof text,
+                     "HTTP/1.1 403 Forbidden\r\nContent-Type: application/problem+json\r\n"
+                     "Content-Length: %zu\r\nCache-Control: no-store\r\n"
+                     "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n%s",
+                     body ? strlen(body) : 0, body ? body : "");
+
+    atomic_fetch_add(&l->refused, 1);
+    log_warn(&ctx, "a page of another origin asked for a socket, refused");
+    // Nothing was written before, so the socket has room for it.
+    (void)!send(lws_get_socket_fd(wsi), text, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return -1;
+}
+
 static void open_socket(struct live *l, struct socket *s, struct lws *wsi)
 {
     *s = (struct socket){ .wsi = wsi,
@@ -354,11 +379,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_HTTP:
         return -1; // only upgrades are handed over
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
-        if (origin_is_ours(wsi, l->options.names))
-            return 0;
-        atomic_fetch_add(&l->refused, 1);
-        log_warn(&ctx, "a page of another origin asked for a socket, refused");
-        return -1;
+        return origin_is_ours(wsi, l->options.names) ? 0 : refuse_origin(l, wsi);
     case LWS_CALLBACK_ESTABLISHED:
         open_socket(l, s, wsi);
         return 0;
@@ -509,8 +530,8 @@ static void say_goodbye(struct live *l)
 {
     for (struct socket *s = l->sockets, *next; s; s = next) {
         next = s->next;
-        lws_close_reason(s->wsi, LWS_CLOSE_STATUS_GOINGAWAY, NULL, 0);
-        lws_set_timeout(s->wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_ASYNC);
+        s->close = LWS_CLOSE_STATUS_GOINGAWAY;
+        lws_callback_on_writable(s->wsi); // only from there is the close frame really sent
     }
     for (int turn = 0; turn < 100 && l->sockets; turn++) {
         ev_run(l->loop, EVRUN_NOWAIT);
