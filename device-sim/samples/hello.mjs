@@ -2,7 +2,7 @@
 // A whole device on the wire, with nothing but Node: docs/protocol.md, "Hello, world".
 // node hello.mjs HOST:PORT SERVER-CA.pem FOLDER   (FOLDER: factory.key factory.pem device.key device.csr)
 import { createHash, createPublicKey, randomBytes, sign } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import tls from 'node:tls';
 
 const [address, ca, folder] = process.argv.slice(2);
@@ -57,8 +57,13 @@ function evidence(nonce, socket) { // an Entity Attestation Token, signed by the
 
 const refused = m => { console.error(`${m.code}: ${m.text}`); process.exitCode = 1; };
 const stream = () => connect(file('device.key'), file('device.pem'), (m, say, socket) => {
+  if (process.exitCode) return; // an ack after a nack only says that the message is settled
   if (m.type === 'settings') say({ type: 'telemetry', seq: 1, t: Date.now(), m: { 'hello.world': 42 } });
-  if (m.type === 'nack') refused(m);
+  if (m.type === 'nack') {
+    refused(m);
+    if (m.code === 'quarantined') rmSync(`${folder}/device.pem`); // the next run attests again
+    socket.end();
+  }
   if (m.type === 'ack') { console.log(`acknowledged up to ${m.seq}`); socket.end(); }
 });
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/auto.h"
@@ -84,8 +85,8 @@ static void accept_sample(void)
     gate_accept(gate, gate->demo, "app.hello", "1", hex, 0);
 }
 
-// What the program prints, and that it ends well.
-static char *output(const char *command)
+// What the program prints, and that it ends as it should.
+static char *output(const char *command, int code)
 {
     static char text[4000];
     FILE *f = popen(command, "r");
@@ -94,34 +95,64 @@ static char *output(const char *command)
     assert_non_null(f);
     len = fread(text, 1, sizeof text - 1, f);
     text[len] = '\0';
-    if (pclose(f) != 0)
+    if (WEXITSTATUS(pclose(f)) != code)
         fail_msg("%s: %s", command, text);
     return text;
 }
 
-static void a_stranger_built_a_device_from_the_document(void **state)
+static struct gate_device *new_device(void)
 {
     struct gate_device *d = gate_device(gate, gate->demo, true);
     char command[500];
 
-    (void)state;
     put_files(d);
-    accept_sample();
-    snprintf(command, sizeof command,
-             "openssl ecparam -name prime256v1 -genkey -noout -out %s/device.key 2>&1 && "
-             "openssl req -new -key %s/device.key -subj /CN=device -outform DER -out "
-             "%s/device.csr 2>&1",
-             folder, folder, folder);
-    output(command);
+    snprintf(
+        command, sizeof command,
+        "rm -f %s/device.pem; openssl ecparam -name prime256v1 -genkey -noout -out %s/device.key 2>&1 && "
+        "openssl req -new -key %s/device.key -subj /CN=device -outform DER -out "
+        "%s/device.csr 2>&1",
+        folder, folder, folder, folder);
+    output(command, 0);
+    return d;
+}
+
+static char *run_sample(int code)
+{
+    char command[500];
+
     snprintf(command, sizeof command, "timeout 20 node " SAMPLE " localhost:%d %s/ca.pem %s 2>&1",
              gate->port, folder, folder);
-    assert_string_equal(output(command), "verdict: affirming\nacknowledged up to 1\n");
+    return output(command, code);
+}
+
+static void a_quarantined_device_does_not_say_that_its_reading_was_stored(void **state)
+{
+    struct gate_device *d = new_device();
+
+    (void)state;
+    char *said = run_sample(1);
+    assert_non_null(strstr(said, "verdict: contraindicated"));
+    assert_non_null(strstr(said, "quarantined: "));
+    assert_null(strstr(said, "acknowledged"));
+    accept_sample();
+    assert_string_equal(run_sample(0), "verdict: affirming\nacknowledged up to 1\n");
+    gate_device_free(d);
+}
+
+static void a_stranger_built_a_device_from_the_document(void **state)
+{
+    struct gate_device *d = new_device();
+
+    (void)state;
+    accept_sample();
+    assert_string_equal(run_sample(0), "verdict: affirming\nacknowledged up to 1\n");
     gate_device_free(d);
 }
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_quarantined_device_does_not_say_that_its_reading_was_stored),
         cmocka_unit_test(a_stranger_built_a_device_from_the_document),
     };
 
