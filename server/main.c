@@ -125,12 +125,18 @@ static int migrate(const struct arguments *a, const struct config *c)
     return 0;
 }
 
-static int config_verb(const struct arguments *a, const struct config *c)
+static int print_config(const struct arguments *a, const struct config *c)
 {
-    if (a->word_count > 1 && !strcmp(a->words[1], "markdown"))
-        config_print_markdown(stdout);
-    else
-        config_print(c, stdout);
+    (void)a;
+    config_print(c, stdout);
+    return 0;
+}
+
+static int print_settings(const struct arguments *a, const struct config *c)
+{
+    (void)a;
+    (void)c;
+    config_print_markdown(stdout);
     return 0;
 }
 
@@ -193,7 +199,8 @@ static const struct {
 } verbs[] = {
     { "serve", NULL, serve, "run the server (also without a verb)" },
     { "migrate", NULL, migrate, "bring the database to this version" },
-    { "config", NULL, config_verb, "print the settings in force; config markdown: all there are" },
+    { "config", NULL, print_config, "print the settings in force" },
+    { "config", "markdown", print_settings, "print all settings there are, for the documentation" },
     { "owner", "reset", owner_reset, "print a new password for the owner" },
     { "admin-token", NULL, admin_token, "write DIR/admin-token, an owner's API token for 30 days" },
 };
@@ -202,7 +209,7 @@ static int usage(void)
 {
     fputs("usage: orreryd [--dir DIR] [--set name=value]… [verb]\n\n", stderr);
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-        fprintf(stderr, "  %-12s %-6s %s\n", verbs[i].name, verbs[i].sub ? verbs[i].sub : "",
+        fprintf(stderr, "  %-12s %-9s %s\n", verbs[i].name, verbs[i].sub ? verbs[i].sub : "",
                 verbs[i].help);
     fputs("\nsettings: docs/configuration.md, or orreryd config\n", stderr);
     return 2;
@@ -230,8 +237,8 @@ static verb *find_verb(const struct arguments *a)
     if (a->word_count == 0)
         return serve;
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-        if (!strcmp(a->words[0], verbs[i].name) &&
-            (!verbs[i].sub || (a->word_count > 1 && !strcmp(a->words[1], verbs[i].sub))))
+        if (!strcmp(a->words[0], verbs[i].name) && a->word_count == (verbs[i].sub ? 2 : 1) &&
+            (!verbs[i].sub || !strcmp(a->words[1], verbs[i].sub)))
             return verbs[i].run;
     return NULL;
 }
