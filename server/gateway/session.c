@@ -12,6 +12,7 @@
 #include "core/body.h"
 #include "core/clock.h"
 #include "core/hex.h"
+#include "core/json_in.h"
 #include "core/json_out.h"
 #include "core/token.h"
 #include "gateway/job.h"
@@ -513,12 +514,15 @@ static bool dispatch(struct session *s, json_t *o, int64_t now_ms)
 
 static bool take_object(struct session *s, const struct token_slice *text, int64_t now_ms)
 {
+    char why[JSON_MISTAKE_SIZE + 30], mistake[JSON_MISTAKE_SIZE];
     json_error_t e;
     json_auto_t *o = json_loadb(text->at, text->len, JSON_REJECT_DUPLICATES, &e);
 
-    if (!o)
-        session_refuse(s, "malformed", CLOSE_MALFORMED, e.text);
-    else if (!is_shallow(o, DEPTH_MAX))
+    if (!o) {
+        json_mistake(&e, mistake);
+        snprintf(why, sizeof why, "the message is not JSON, %s", mistake);
+        session_refuse(s, "malformed", CLOSE_MALFORMED, why);
+    } else if (!is_shallow(o, DEPTH_MAX))
         session_refuse(s, "malformed", CLOSE_MALFORMED, "the message nests deeper than 8");
     else
         return dispatch(s, o, now_ms);

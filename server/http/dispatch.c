@@ -11,6 +11,7 @@
 #include "audit/audit.h"
 #include "catalog/catalog.h"
 #include "core/auto.h"
+#include "core/json_in.h"
 #include "core/log.h"
 #include "http/call.h"
 #include "http/idempotency.h"
@@ -154,6 +155,7 @@ bool json_is_shallow(const char *text, size_t len)
 
 static enum rc read_body(struct call *c, struct fault *f)
 {
+    char mistake[JSON_MISTAKE_SIZE];
     json_error_t e;
 
     if (c->in->body_too_large)
@@ -168,10 +170,8 @@ static enum rc read_body(struct call *c, struct fault *f)
         return fail(f, RC_INVALID, "the body is nested deeper than %d", JSON_DEPTH_MAX);
     c->body = json_loadb(c->in->body, c->in->body_len, JSON_REJECT_DUPLICATES, &e);
     if (!c->body) {
-        // Without what stands near the mistake: it may be a password.
-        e.text[strcspn(e.text, "'")] = '\0';
-        return fail(f, RC_INVALID, "the body is not JSON, line %d, column %d: %s", e.line, e.column,
-                    e.text);
+        json_mistake(&e, mistake);
+        return fail(f, RC_INVALID, "the body is not JSON, %s", mistake);
     }
     c->q.body = c->body;
     return RC_OK;
