@@ -4,7 +4,8 @@ set -muo pipefail # -m: what is started in the background still hears Ctrl-C
 cd "$(dirname "$0")/.."
 
 dir=$(mktemp -d /tmp/orrery-run-XXXXXX)
-port=$((20000 + RANDOM % 20000))
+. tests/support/ports.sh
+port=$(free_port)
 passed=0 failed=0
 runner=
 

@@ -7,7 +7,8 @@ tools/npm.sh tests/e2e
 
 build=${ORRERY_BUILD:-build}
 dir=$(mktemp -d /tmp/orrery-e2e-XXXXXX)
-port=$((20000 + RANDOM % 20000))
+. tests/support/ports.sh
+port=$(free_port)
 out=$dir/run.out
 pids=()
 mkdir -p build/screens

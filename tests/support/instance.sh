@@ -2,7 +2,8 @@
 build=${ORRERY_BUILD:-build}
 dir=${dir:-$(mktemp -d /tmp/orrery-faults-XXXXXX)}
 i=$dir/i
-port=$((20000 + RANDOM % 20000))
+. tests/support/ports.sh
+port=$(free_port)
 passed=0 failed=0 skipped=0
 server= fleet=
 
