@@ -17,6 +17,7 @@ acked_stands_still() {
 }
 
 check "the instance comes up on a small disk" start
+[ $failed = 0 ] || { echo "$passed passed, $failed failed"; exit 1; }
 check "fifty devices are known" make_fleet
 stream 25s
 check "they all connect" sessions_are_back

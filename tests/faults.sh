@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 . tests/support/instance.sh
 
 check "the instance comes up" start
+[ $failed = 0 ] || { echo "$passed passed, $failed failed"; exit 1; }
 check "fifty devices are known" make_fleet
 
 stream 30s

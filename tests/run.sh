@@ -83,6 +83,7 @@ is_private() {
 }
 
 check "it comes up" start
+[ $failed = 0 ] || { echo "$passed passed, $failed failed"; exit 1; }
 check "the first sign-in is shown" grep -q '^orrery: first sign-in: owner / ' "$dir/out"
 check "this machine and the fleet are healthy and online" eventually catalogs/demo/devices 'v.items.length===4&&v.items.every(d=>d.state==="healthy"&&d.online)'
 check "telemetry arrives" eventually "catalogs/demo/devices/$(api catalogs/demo/devices | node -e 'let t="";process.stdin.on("data",d=>t+=d).on("end",()=>console.log(JSON.parse(t).items[0].id))')/telemetry/last" 'Object.keys(v.m).length>3'
