@@ -200,6 +200,8 @@ await step('a hidden tab is silent and catches up with one snapshot', async () =
 let deviceUrl = '';
 await step('the keyboard alone finds and opens a device', async () => {
   await page.getByRole('grid').waitFor();
+  await rows().nth(1).waitFor();
+  const all = await rows().count();
   await page.locator('#main').focus();
   await page.keyboard.press('/');
   await page.keyboard.type(here);
@@ -207,7 +209,7 @@ await step('the keyboard alone finds and opens a device', async () => {
   await page.waitForFunction(([name, all]) => {
     const found = [...document.querySelectorAll('.rows .k-name a')];
     return found.length && found.length < all && found[0].innerText === name;
-  }, [here, await rows().count()]);
+  }, [here, all]);
   await page.keyboard.press('Enter');
   await page.waitForFunction(() => document.activeElement?.matches('.rows .row'));
   await page.keyboard.press('Enter');
