@@ -62,7 +62,7 @@ static const struct setting settings[] = {
     { "gateway.per_address", INT(gateway_per_address), "20000", 1, 1000000, NULL, false,
       "device connections one address may hold" },
     { "gateway.idle_s", INT(gateway_idle_s), "30", 1, 3600, NULL, false,
-      "seconds of silence before a device is pinged; it is offline after three" },
+      "seconds of silence before a device is pinged; 10 s later it is hung up on, and 90 s after its last session shown as offline" },
     { "metrics.listen", TEXT(metrics_listen), "127.0.0.1:9464", 0, 0, NULL, false,
       "address and port of /metrics, for Prometheus; empty: none" },
     { "keeper.passphrase", TEXT(keeper_passphrase), "", 0, 0, NULL, false,
