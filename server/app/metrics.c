@@ -121,6 +121,18 @@ static void edge(FILE *to, const struct app *a)
     edge_stats(a->edge, &c);
     gauge(to, "orrery_edge_clients", "Open connections of the public port.", (double)c.clients);
     gauge(to, "orrery_edge_queued_requests", "Requests waiting for a worker.", (double)c.queued);
+    gauge(to, "orrery_edge_queued_requests_max", "Longest queue since the start.",
+          (double)c.queued_max);
+    gauge(to, "orrery_edge_backend_connections", "Kept connections to the workers.",
+          (double)c.backend_open);
+    gauge(to, "orrery_edge_live_sockets", "WebSockets pumped for browsers.", (double)c.lives);
+    counter(to, "orrery_edge_live_opened_total", "WebSockets handed over.", c.live_opened);
+    counter(to, "orrery_edge_backend_opens_total", "Connections to the workers opened.",
+            c.backend_opens);
+    counter(to, "orrery_edge_backend_retries_total", "Reads asked again on a new connection.",
+            c.backend_retries);
+    counter(to, "orrery_edge_backend_failures_total", "Requests lost or not answered in time.",
+            c.backend_failures);
     gauge(to, "orrery_edge_buffered_bytes", "Bodies and answers in memory.", (double)c.buffered);
     counter(to, "orrery_edge_accepted_total", "Connections accepted.", c.accepted);
     counter(to, "orrery_edge_refused_total", "Connections over a limit.",
