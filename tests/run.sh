@@ -78,6 +78,30 @@ no_process_of_root() {
         [ "$(stat -c %U "/proc/$pid" 2> /dev/null)" != root ] || return 1
     done
 }
+# The code in a document, on this instance's ports.
+code_of() {
+    sed -n "/$2/,/^\`\`\`\$/p" "$1" | sed "/^##/d; /^\`\`\`/d; s/8443/$port/; s/8444/$((port + 1))/"
+}
+live_example() {
+    code_of docs/api/live.md '^```js' > "$dir/watch.mjs"
+    NODE_EXTRA_CA_CERTS="$dir/i/pki/server-ca.pem" timeout 5 \
+        node --experimental-websocket "$dir/watch.mjs" "$(cat "$dir/i/admin-token")" > "$dir/watched" 2>&1
+    grep -q '^1 \[' "$dir/watched" && grep -q '^2 \[' "$dir/watched" || { cat "$dir/watched"; return 1; }
+}
+first_device() {
+    mkdir "$dir/hello"
+    cp device-sim/samples/hello.mjs "$dir/i/pki/server-ca.pem" "$dir/hello"
+    code_of docs/protocol.md '^## Hello, world' > "$dir/hello/go.sh"
+    (cd "$dir/hello" && TOKEN=$(cat "$dir/i/admin-token") timeout 30 bash go.sh) > "$dir/said" 2>&1
+    grep -q '^acknowledged up to 1' "$dir/said" || { cat "$dir/said"; return 1; }
+}
+workers_in_metrics() {
+    local name
+    curl -sS "http://127.0.0.1:$((port + 1021))/metrics" > "$dir/metrics"
+    for name in backend_opens_total backend_retries_total backend_failures_total live_sockets queued_requests_max; do
+        grep -q "^orrery_edge_$name [0-9]" "$dir/metrics" || { echo "no orrery_edge_$name"; return 1; }
+    done
+}
 is_private() {
     [ "$(stat -c %a "$1")" = 600 ]
 }
@@ -94,6 +118,9 @@ check "the password is nowhere in the logs" bash -c '! grep -rqF "$(sed -n "s/^o
 kill -9 "$(pgrep -f "keeper $dir/i")"
 check "a killed keeper is noticed and started again" bash -c 'for _ in $(seq 50); do grep -q "the keeper died, starting it again" "$0/i/log/orreryd.log" && pgrep -f "keeper $0/i" > /dev/null && exit 0; sleep 0.1; done; exit 1' "$dir"
 check "metrics satisfy promtool" bash -c "curl -sS http://127.0.0.1:$((port + 1021))/metrics | promtool check metrics"
+check "the metrics hid how the edge fares with its workers" workers_in_metrics
+check "the live protocol had no example that works" live_example
+check "the first device needed a page that is not there" first_device
 check "a second run on the folder is refused" second "$dir/i" $((port + 100)) 1
 check "and says why" says "is running on"
 check "a taken port is refused" second "$dir/j" $port 1
@@ -106,7 +133,7 @@ stop INT
 check "Ctrl-C stops all of it" nothing_of_ours_runs
 check "it comes up again" start
 check "without a new first sign-in" bash -c '! grep -q "first sign-in" "$0/out"' "$dir"
-check "and keeps its data" eventually catalogs/demo/devices 'v.items.length===4&&v.items.every(d=>d.online)'
+check "and keeps its data" eventually catalogs/demo/devices 'v.items.length===5&&v.items.filter(d=>d.online).length===4'
 stop TERM
 check "SIGTERM stops all of it" nothing_of_ours_runs
 echo "edge.lisen = nonsense" >> "$dir/i/config"
