@@ -72,6 +72,6 @@ enum head_state head_feed(struct head *h, const char *at, size_t len);
 const char *method_name(enum method m);
 // The first field of that name, ignoring case; NULL if there is none.
 const struct field *head_find(const struct head *h, const char *at, const char *name);
-bool span_is(const char *at, struct span s, const char *text);     // ignoring case
+bool span_is(const char *at, struct span s, const char *text); // ignoring case
 // Whether a comma-separated value lists the token, ignoring case.
 bool span_lists(const char *at, struct span s, const char *token);
