@@ -9,17 +9,7 @@ port=$(free_port)
 passed=0 failed=0
 runner=
 
-check() {
-    local name=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-        echo "ok   $name"
-    else
-        failed=$((failed + 1))
-        echo "FAIL $name"
-    fi
-}
+. tests/support/check.sh
 start() {
     make --no-print-directory run DIR="$dir/i" PORT=$port FLEET=3 > "$dir/out" 2>&1 &
     runner=$!

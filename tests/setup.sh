@@ -18,17 +18,7 @@ if [ "${1:-}" = inside ]; then
 fi
 
 passed=0 failed=0
-check() {
-    local name=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-        echo "ok   $name"
-    else
-        failed=$((failed + 1))
-        echo "FAIL $name"
-    fi
-}
+. tests/support/check.sh
 if ! unshare -Urm true 2> /dev/null; then
     echo "skipped: this system allows no user name spaces"
     echo "0 passed, 0 failed, 5 skipped"

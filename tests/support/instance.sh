@@ -7,17 +7,7 @@ port=$(free_port)
 passed=0 failed=0 skipped=0
 server= fleet=
 
-check() {
-    local name=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-        echo "ok   $name"
-    else
-        failed=$((failed + 1))
-        echo "FAIL $name"
-    fi
-}
+. tests/support/check.sh
 start() {
     : > "$dir/out"
     "$build/orreryd" --dir "$i" --set "edge.listen=127.0.0.1:$port" --set "gateway.listen=127.0.0.1:$((port + 1))" \
