@@ -451,7 +451,7 @@ void gateway_free(struct gateway *g)
     X509_STORE_free(g->shared.tls.trust.roots);
     X509_STORE_free(g->shared.tls.trust.catalogs);
     X509_STORE_free(g->shared.tls.trust.quarantine);
-    OPENSSL_cleanse(g->shared.tls.ticket_keys, sizeof g->shared.tls.ticket_keys);
+    tls_end(&g->shared.tls);
     free(g);
 }
 

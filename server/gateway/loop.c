@@ -27,6 +27,7 @@
 #define ARRIVAL_MS     3000         // that a mute one may keep others waiting for
 #define LINGER_MS      2000         // from our close frame to the end
 #define OUT_MAX        (256 * 1024) // bytes that a device does not read
+#define AT_ONCE_MAX    1024         // a longer frame waits for its turn
 #define REASON_MAX     123          // RFC 6455 5.5: 125 with the code
 #define SWEEP_S        1.0
 #define FULL_PAUSE_S   0.1 // after the process ran out of descriptors
@@ -77,6 +78,7 @@ struct loop {
     uint32_t slot_count, used;
     uint64_t generation;
     struct fault fault; // of the setup hook
+    unsigned char frame[LWS_PRE + AT_ONCE_MAX];
 };
 
 DEFINE_AUTO(struct loop *, loop_freep, loop_free)
@@ -248,11 +250,35 @@ static bool port_ask(struct session *s, struct job *owned)
     return false;
 }
 
+// Nothing that was written before is still waiting, here or in lws.
+static bool is_clear(const struct conn *c)
+{
+    return !c->out && !c->closing && !lws_partial_buffered(c->wsi);
+}
+
+// What the socket does not take, lws keeps and sends on by itself.
+static void send_at_once(struct conn *c, const char *text, size_t len)
+{
+    unsigned char *at = c->loop->frame + LWS_PRE;
+
+    memcpy(at, text, len);
+    if (lws_write(c->wsi, at, len, LWS_WRITE_TEXT) < 0)
+        c->doomed = true; // lws may be in the midst of it; the sweep ends it
+    else
+        c->loop->shared->sent += len;
+}
+
 static void port_send(struct session *s, const char *text, size_t len)
 {
     struct conn *c = conn_of(s);
-    struct outgoing *o = malloc(sizeof *o + LWS_PRE + len);
+    struct outgoing *o;
 
+    // Most frames are acks: waiting for lws' turn costs each two epoll_ctl, a poll and the turn.
+    if (len <= AT_ONCE_MAX && is_clear(c)) {
+        send_at_once(c, text, len);
+        return;
+    }
+    o = malloc(sizeof *o + LWS_PRE + len);
     if (!o || c->out_bytes + len > OUT_MAX) {
         free(o);
         c->doomed = true; // it does not read what it is told; the sweep ends it
@@ -294,7 +320,11 @@ static void port_close(struct session *s, enum close_code code, const char *reas
 
 static void port_pause(struct session *s, bool on)
 {
-    lws_rx_flow_control(conn_of(s)->wsi, !on);
+    struct lws *wsi = conn_of(s)->wsi;
+
+    lws_rx_flow_control(wsi, !on);
+    if (!on)
+        lws_callback_on_writable(wsi); // only in a turn of its own does lws hand out what it held
 }
 
 static bool port_exporter(struct session *s, uint8_t out[32])
@@ -385,7 +415,7 @@ static void established(struct loop *l, struct conn *c)
 {
     struct identity who = c->session.who;
 
-    tls_forget_chain(lws_get_ssl(c->wsi));
+    tls_keep(lws_get_ssl(c->wsi), &l->shared->tls);
     c->established = true;
     l->arrivals--;
     l->shared->arrivals--;
@@ -677,7 +707,10 @@ static void on_acks(struct loop *l, const struct note *n)
         if (!c || !c->established)
             continue;
         session_acked(&c->session, n->acks[i].boot, n->acks[i].seq);
-        lws_callback_on_writable(c->wsi);
+        if (is_clear(c))
+            session_flush_ack(&c->session);
+        else
+            lws_callback_on_writable(c->wsi); // by then a later ack may stand for this one
     }
 }
 

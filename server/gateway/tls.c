@@ -4,14 +4,12 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/rand.h>
 #include <string.h>
 
 #include "core/auto.h"
 #include "core/clock.h"
 #include "protocol/protocol.h"
 
-#define TICKET_S  3600
 #define CHAIN_MAX 8192 // bytes of client certificates
 #define STEPS     20   // of the self-test's handshake
 
@@ -48,9 +46,14 @@ static int verify(X509_STORE_CTX *ctx, void *arg)
 
 enum rc tls_init(struct tls *t, struct fault *f)
 {
-    if (RAND_priv_bytes(t->ticket_keys, sizeof t->ticket_keys) != 1)
-        return fail(f, RC_INTERNAL, "no random numbers for the ticket keys");
-    return RC_OK;
+    t->resume = resume_new();
+    return t->resume ? RC_OK : fail(f, RC_INTERNAL, "out of memory");
+}
+
+void tls_end(struct tls *t)
+{
+    resume_free(t->resume);
+    t->resume = NULL;
 }
 
 enum rc tls_setup(SSL_CTX *ctx, struct tls *t, struct fault *f)
@@ -60,12 +63,10 @@ enum rc tls_setup(SSL_CTX *ctx, struct tls *t, struct fault *f)
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_cert_verify_callback(ctx, verify, t);
     SSL_CTX_set_max_cert_list(ctx, CHAIN_MAX);
-    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); // tickets only
-    SSL_CTX_set_timeout(ctx, TICKET_S);
+    resume_serve(t->resume, ctx);
     if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
         SSL_CTX_set_num_tickets(ctx, 1) != 1 ||
-        SSL_CTX_set_session_id_context(ctx, session_context, sizeof session_context - 1) != 1 ||
-        SSL_CTX_set_tlsext_ticket_keys(ctx, t->ticket_keys, sizeof t->ticket_keys) != 1)
+        SSL_CTX_set_session_id_context(ctx, session_context, sizeof session_context - 1) != 1)
         return fail(f, RC_INTERNAL, "TLS cannot be set up for the device port");
     return RC_OK;
 }
@@ -162,13 +163,15 @@ enum rc tls_identity(SSL *ssl, struct tls *t, struct identity *out, struct fault
     return identity_check(&t->trust, leaf, clock_now_ms() / 1000, out, &error, f);
 }
 
-// Tickets carry the leaf alone, so a resumption misses nothing.
-void tls_forget_chain(SSL *ssl)
+// The leaf is all that a resumption asks for.
+void tls_keep(SSL *ssl, struct tls *t)
 {
     STACK_OF(X509) *chain = ssl ? SSL_get_peer_cert_chain(ssl) : NULL;
 
     while (chain && sk_X509_num(chain) > 0)
         X509_free(sk_X509_pop(chain));
+    if (ssl)
+        resume_keep(t->resume, ssl);
 }
 
 bool tls_exporter(SSL *ssl, uint8_t out[32])

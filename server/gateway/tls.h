@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// tls: how the device port speaks TLS: mutual, 1.2 or later, tickets of an hour at most.
+// tls: how the device port speaks TLS: mutual, 1.2 or later, resumed within an hour at most.
 //
 //   SSL_CTX of a loop --tls_setup--> verify hook --> identity_verify
 //
-// All loops share ticket keys and session id context, so that a device that comes
-// back to another loop resumes. The whole chain verification is ours: a callback that is
+// The whole chain verification is ours: a callback that is
 // missing or overwritten refuses everybody instead of letting anybody in.
 
 #pragma once
@@ -14,16 +13,18 @@
 #include <stdatomic.h>
 
 #include "gateway/identity.h"
+#include "gateway/resume.h"
 
 struct tls {
     struct trust trust;
-    unsigned char ticket_keys[80]; // OpenSSL 3: name 16, AES 32, HMAC 32
+    struct resume *resume;
     _Atomic uint64_t accepted, refused;
     void (*tell)(void *ctx, const char *why); // a handshake was refused; may be NULL
     void *ctx;
 };
 
-enum rc tls_init(struct tls *t, struct fault *f); // draws the ticket keys
+enum rc tls_init(struct tls *t, struct fault *f);
+void tls_end(struct tls *t); // once no SSL_CTX of it exists
 enum rc tls_setup(SSL_CTX *ctx, struct tls *t, struct fault *f);
 // Certificate chain and key, PEM. Connections that exist keep theirs.
 enum rc tls_certify(SSL_CTX *ctx, const char *chain_pem, const char *key_pem, struct fault *f);
@@ -31,7 +32,7 @@ enum rc tls_certify(SSL_CTX *ctx, const char *chain_pem, const char *key_pem, st
 enum rc tls_selftest(SSL_CTX *ctx, struct tls *t, struct fault *f);
 // The client's identity now, on an established connection, resumed or not.
 enum rc tls_identity(SSL *ssl, struct tls *t, struct identity *out, struct fault *f);
-// Frees the CA certificates that the client sent: they have done their work, and are some
-// kilobytes a connection.
-void tls_forget_chain(SSL *ssl);
+// After admission: the session may be resumed. Frees the CA certificates that the client sent: they
+// have done their work, and are some kilobytes a connection.
+void tls_keep(SSL *ssl, struct tls *t);
 bool tls_exporter(SSL *ssl, uint8_t out[32]);

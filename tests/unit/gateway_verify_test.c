@@ -92,6 +92,7 @@ static int drop_pki(void **state)
 {
     (void)state;
     SSL_CTX_free(server_ctx);
+    tls_end(&tls);
     X509_STORE_free(tls.trust.roots);
     X509_STORE_free(tls.trust.quarantine);
     X509_STORE_free(tls.trust.catalogs);
@@ -418,13 +419,14 @@ static void a_resumed_session_is_asked_again(int version)
     struct forge_leaf good = good_leaf();
     struct forged leaf = forge_leaf(&good, &demo);
     SSL_CTX *ctx = client_of(leaf.key, leaf.cert, demo.cert, version);
-    struct meeting first = meet(ctx, NULL);
+    struct meeting first = meet(ctx, NULL), second;
     SSL_SESSION *session = SSL_get1_session(first.client);
     uint64_t asked = tls.accepted + tls.refused;
-    struct meeting second = meet(ctx, session);
     struct identity who;
     struct fault f = { 0 };
 
+    tls_keep(first.server, &tls);
+    second = meet(ctx, session);
     assert_true(first.let_in && second.let_in);
     assert_true(SSL_session_reused(second.server));
     assert_int_equal(tls.accepted + tls.refused, asked);
@@ -449,6 +451,46 @@ static void a_session_resumed_by_tls_12_is_asked_again(void **state)
 {
     (void)state;
     a_resumed_session_is_asked_again(TLS1_2_VERSION);
+}
+
+static void a_session_resumes_once_even_after_its_connection_broke_off(void **state)
+{
+    struct forge_leaf good = good_leaf();
+    struct forged leaf = forge_leaf(&good, &demo);
+    SSL_CTX *ctx = client_of(leaf.key, leaf.cert, demo.cert, 0);
+    struct meeting first = meet(ctx, NULL), second, third;
+    SSL_SESSION *session = SSL_SESSION_dup(SSL_get_session(first.client));
+
+    (void)state;
+    tls_keep(first.server, &tls);
+    part(&first); // without a farewell
+    second = meet(ctx, session);
+    assert_true(second.let_in && SSL_session_reused(second.server));
+    third = meet(ctx, session);
+    assert_true(third.let_in && !SSL_session_reused(third.server));
+    part(&second);
+    part(&third);
+    SSL_SESSION_free(session);
+    SSL_CTX_free(ctx);
+    forged_done(&leaf);
+}
+
+static void a_session_that_was_not_admitted_does_not_resume(void **state)
+{
+    struct forge_leaf good = good_leaf();
+    struct forged leaf = forge_leaf(&good, &demo);
+    SSL_CTX *ctx = client_of(leaf.key, leaf.cert, demo.cert, 0);
+    struct meeting first = meet(ctx, NULL), second;
+    SSL_SESSION *session = SSL_get1_session(first.client);
+
+    (void)state;
+    second = meet(ctx, session);
+    assert_true(second.let_in && !SSL_session_reused(second.server));
+    part(&first);
+    part(&second);
+    SSL_SESSION_free(session);
+    SSL_CTX_free(ctx);
+    forged_done(&leaf);
 }
 
 static void tls_11_is_refused(void **state)
@@ -530,6 +572,8 @@ int main(void)
         cmocka_unit_test_setup(a_factory_key_of_another_kind_is_refused, claimed),
         cmocka_unit_test_setup(a_session_resumed_by_tls_13_is_asked_again, claimed),
         cmocka_unit_test_setup(a_session_resumed_by_tls_12_is_asked_again, claimed),
+        cmocka_unit_test_setup(a_session_resumes_once_even_after_its_connection_broke_off, claimed),
+        cmocka_unit_test_setup(a_session_that_was_not_admitted_does_not_resume, claimed),
         cmocka_unit_test_setup(tls_11_is_refused, claimed),
         cmocka_unit_test_setup(both_ends_export_the_same_binding, claimed),
         cmocka_unit_test_setup(the_self_test_finds_a_missing_hook, claimed),
