@@ -59,6 +59,7 @@ struct batch {
     struct batch *next;
     uint32_t number;      // unique in its shard
     int64_t born_us;      // when the first message came; monotonic
+    int64_t due_us;       // when it is committed at the latest
     unsigned char id[16]; // the token
     uint32_t messages;
     size_t charged; // bytes, to the shard's account

@@ -90,6 +90,7 @@ struct shard {
     struct batch *busy;        // being committed
     struct batch *spare;
     uint32_t last_number;
+    int64_t due_us; // of the last batch
     bool writer_waits;
     size_t pending, pending_bytes; // of head … tail and busy
     atomic_bool full;

@@ -15,8 +15,10 @@
 #include "ingest_sql.h"
 #include "protocol/protocol.h"
 
-#define FLUSH_AT        1000 // messages; below that the linger decides
-#define BYTES_A_MESSAGE 512  // of the pending ones, on average at most
+#define FLUSH_AT        1000  // messages; below that the linger decides
+#define QUIET_US        10000 // nothing came for so long
+#define QUIET_LINGERS   16
+#define BYTES_A_MESSAGE 512 // of the pending ones, on average at most
 #define FENCE_WAIT_MS   10000
 #define STOP_WAIT_MS    5000
 #define LAG_ALARM_S     10
@@ -27,6 +29,15 @@ const struct log_ctx ingest_log = { .area = "ingest" };
 DEFINE_AUTO(struct rows *, rows_freep, rows_free)
 
 // ---------------------------------------------------------------- the hot path
+
+// Where messages are rare, a commit for each would cost more than all else the server does: there
+// one waits longer for others.
+static int64_t linger_of(const struct shard *h, int64_t now_us)
+{
+    bool quiet = now_us - h->due_us > QUIET_US;
+
+    return quiet ? QUIET_LINGERS * h->g->linger_us : h->g->linger_us;
+}
 
 // An open batch of this shard, and the device's part in it. The shard is locked.
 static struct batch *open_batch(struct shard *h)
@@ -41,6 +52,7 @@ static struct batch *open_batch(struct shard *h)
     h->spare = b == h->spare ? b->next : h->spare;
     batch_reset(b, ++h->last_number);
     b->born_us = clock_mono_us();
+    b->due_us = h->due_us = b->born_us + linger_of(h, b->born_us);
     if (h->tail)
         h->tail->next = b;
     else

@@ -9,7 +9,8 @@ INSERT INTO shape (catalog, id, names) VALUES ($1, $2, $3) ON CONFLICT DO NOTHIN
 -- What looks like a partition, and how far it hangs on its parent: a DETACH CONCURRENTLY that was
 -- interrupted leaves one pending, a DROP that never came leaves one loose.
 SELECT c.relname AS name, p.place, i.inhrelid IS NOT NULL AND NOT i.inhdetachpending AS attached,
-       coalesce(i.inhdetachpending, false) AS pending, pg_total_relation_size(c.oid) AS bytes
+       coalesce(i.inhdetachpending, false) AS pending, c.reloptions IS NOT NULL AS unvacuumed,
+       pg_total_relation_size(c.oid) AS bytes
   FROM (VALUES (0, 'telemetry'), (1, 'journal')) AS p (place, parent)
   JOIN pg_class c ON c.relname ~ ('^' || p.parent || '_[0-9]{10}$') AND c.relkind = 'r'
    AND c.relnamespace = 'public'::regnamespace

@@ -79,7 +79,7 @@ void partition_sql(enum partition_table t, int64_t hour, char *out, size_t size)
     start_text(hour, from, sizeof from);
     start_text(hour + 1, to, sizeof to);
     snprintf(out, size,
-             "CREATE TABLE %s (LIKE %s INCLUDING ALL);"
+             "CREATE TABLE %s (LIKE %s INCLUDING ALL) WITH (autovacuum_enabled = off);"
              "ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')",
              name, parents[t], parents[t], name, from, to);
 }

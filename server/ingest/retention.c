@@ -155,6 +155,16 @@ static enum rc trim_all(struct ingest *g, struct link *l, const struct rows *cat
     return rc;
 }
 
+// While an hour is written to, autovacuum would read it again and again beside the writers. Takes
+// no lock that a reader or writer waits for.
+static enum rc let_vacuum(struct link *l, const char *name, struct fault *f)
+{
+    char sql[100];
+
+    snprintf(sql, sizeof sql, "ALTER TABLE %s RESET (autovacuum_enabled)", name);
+    return link_exec(l, sql, f);
+}
+
 struct round {
     struct ingest *g;
     struct link *link;
@@ -169,6 +179,7 @@ static enum rc care_for(struct round *r, int i, struct fault *f)
     const char *name = rows_text(r->parts, i, "name");
     int64_t hour = partition_hour(t, name), bytes = rows_int(r->parts, i, "bytes");
     enum fate fate;
+    enum rc rc = RC_OK;
 
     if (hour < 0)
         return RC_OK;
@@ -182,8 +193,11 @@ static enum rc care_for(struct round *r, int i, struct fault *f)
         r->hour_bytes += bytes;
         r->forecast += bytes * longest(r->catalogs, t);
     }
+    if (hour < r->now_hour && rows_bool(r->parts, i, "unvacuumed"))
+        rc = let_vacuum(r->link, name, f);
     // Wholly older than age hours means: its end is.
-    return trim_all(r->g, r->link, r->catalogs, t, name, r->now_hour - hour - 1, f);
+    return rc == RC_OK ? trim_all(r->g, r->link, r->catalogs, t, name, r->now_hour - hour - 1, f)
+                       : rc;
 }
 
 enum rc retention_run(struct ingest *g, struct link *l, struct fault *f)

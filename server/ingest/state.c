@@ -20,7 +20,8 @@
 #define TICK_MS        1000
 #define CHUNK          1000 // rows a transaction
 #define UNPACED        2000 // rows that go at once
-#define PACE           5000 // rows a second above that
+#define PACE           2500 // rows a second above that
+#define PACED_CHUNK    100  // rows a transaction then: some 2 ms that a writer may have to wait
 #define TIMEOUT_MS     120000
 #define NEWS_MAX       100000
 #define SWEPT_A_SECOND 20000
@@ -146,7 +147,7 @@ static bool put_raw(struct pile *b, const void *at, size_t len)
 }
 
 // From list to chunk; the shard is locked. What is taken counts as written until told otherwise.
-static void fill(struct chunk *c, struct slot **list)
+static void fill(struct chunk *c, struct slot **list, size_t most)
 {
     int64_t now = clock_mono_ms();
 
@@ -154,7 +155,7 @@ static void fill(struct chunk *c, struct slot **list)
     c->rows.len = 0;
     if (!put_raw(&c->rows, copy_head, sizeof copy_head))
         return;
-    while (*list && c->count < CHUNK && put_slot(c, *list)) {
+    while (*list && c->count < most && put_slot(c, *list)) {
         struct slot *s = *list;
 
         s->written_at = now;
@@ -273,7 +274,7 @@ static enum rc flush_share(struct shard *h, struct share *s, bool paced, struct 
         bool last;
 
         pthread_mutex_lock(&h->lock);
-        fill(c, &s->list);
+        fill(c, &s->list, paced ? PACED_CHUNK : CHUNK);
         last = !s->list;
         pthread_mutex_unlock(&h->lock);
         rc = c->count || last ? write_chunk(h->g, c, s->tokens, last ? s->token_count : 0, f)

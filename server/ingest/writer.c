@@ -54,9 +54,8 @@ static bool is_due(const struct shard *h, const struct batch *b)
 {
     const struct ingest *g = h->g;
 
-    return b->messages > 0 &&
-           (b != h->tail || b->messages >= g->flush_at ||
-            clock_mono_us() - b->born_us >= g->linger_us || atomic_load(&g->stopping));
+    return b->messages > 0 && (b != h->tail || b->messages >= g->flush_at ||
+                               clock_mono_us() >= b->due_us || atomic_load(&g->stopping));
 }
 
 static struct batch *take_head(struct shard *h)
@@ -76,7 +75,7 @@ static void wait_for_more(struct shard *h, const struct batch *b)
 
     h->writer_waits = true;
     if (b && b->messages) {
-        at = at_us(b->born_us + h->g->linger_us);
+        at = at_us(b->due_us);
         pthread_cond_timedwait(&h->wake, &h->lock, &at);
     } else {
         pthread_cond_wait(&h->wake, &h->lock);

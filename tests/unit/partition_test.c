@@ -40,7 +40,8 @@ static void an_hour_is_made_beside_and_then_attached(void **state)
     char sql[400];
 
     partition_sql(PARTITION_JOURNAL, 1795381200 / 3600 + 2, sql, sizeof sql);
-    assert_string_equal(sql, "CREATE TABLE journal_2026112223 (LIKE journal INCLUDING ALL);"
+    assert_string_equal(sql, "CREATE TABLE journal_2026112223 (LIKE journal INCLUDING ALL)"
+                             " WITH (autovacuum_enabled = off);"
                              "ALTER TABLE journal ATTACH PARTITION journal_2026112223"
                              " FOR VALUES FROM ('2026-11-22 23:00:00+00')"
                              " TO ('2026-11-23 00:00:00+00')");
