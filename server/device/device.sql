@@ -82,14 +82,21 @@ SELECT v.*
  ORDER BY p.name, p.device;
 
 -- name: device_add (catalog, entries)
--- In order of id, so that two of these cannot wait for each other.
+-- In order of id, so that two of these cannot wait for each other. Seats are taken for the unknown
+-- alone; where two register the same at once, one's stay empty for good.
 WITH e AS (
-    SELECT * FROM jsonb_to_recordset($2::jsonb)
+    SELECT *, row_number() OVER (ORDER BY id) - 1 AS n FROM jsonb_to_recordset($2::jsonb)
         AS x(device bigint, id text, fingerprint text, key text, name text, tags jsonb)
+     WHERE NOT EXISTS (SELECT 1 FROM device d WHERE d.id = x.id)
+), c AS (
+    UPDATE catalog SET next_seat = next_seat + (SELECT count(*) FROM e)
+     WHERE id = $1 AND EXISTS (SELECT 1 FROM e)
+    RETURNING next_seat - (SELECT count(*) FROM e) AS seat
 ), d AS (
-    INSERT INTO device (catalog, device, id, fingerprint, public_key, name, tags)
-    SELECT $1::int, device, id, fingerprint, decode(key, 'hex'), name, coalesce(tags, '{}')
-      FROM e ORDER BY id
+    INSERT INTO device (catalog, device, id, fingerprint, public_key, name, tags, seat)
+    SELECT $1::int, device, id, fingerprint, decode(key, 'hex'), name, coalesce(tags, '{}'),
+           c.seat + e.n
+      FROM e, c ORDER BY id
     ON CONFLICT DO NOTHING
     RETURNING catalog, device
 ), s AS (
