@@ -86,8 +86,9 @@ async function budgets(outputs, script, style) {
 
 async function finish(result, check) {
   const outputs = result.metafile.outputs;
-  const entry = ext => Object.keys(outputs).find(f => f.endsWith(ext) && outputs[f].entryPoint);
-  const [script, style] = [entry('.js'), entry('.css')];
+  // Each page that is imported when asked for is an entry point too.
+  const entry = source => Object.keys(outputs).find(f => outputs[f].entryPoint === source);
+  const [script, style] = [entry('src/main.tsx'), entry('src/style/style.css')];
   const font = Object.keys(outputs).find(f => /inter-.*\.woff2$/.test(f));
   const theme = await hashed('theme', 'js', await readFile(join(here, 'src/theme.js')));
   const icon = await hashed('favicon', 'svg', await readFile(join(here, 'src/favicon.svg')));

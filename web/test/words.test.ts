@@ -9,6 +9,7 @@ import { foremost, isWhole, label, tick, write } from '../src/core/metrics';
 import { append, columns, summary, type Point } from '../src/core/series';
 import en from '../src/i18n/en.json';
 import { fill, t } from '../src/i18n/i18n';
+import { pseudo } from '../src/i18n/pseudo';
 import { windowOf } from '../src/parts/virtual';
 
 declare const WEB_DIR: string;
@@ -20,10 +21,24 @@ test('a message fills its holes and picks its plural', () => {
 });
 
 test('every message that is asked for exists, every message is asked for', () => {
-  const files = ['core', 'pages', 'parts'].flatMap(d => readdirSync(`${WEB_DIR}/src/${d}`).map(f => `${WEB_DIR}/src/${d}/${f}`));
-  const source = [...files, `${WEB_DIR}/src/main.tsx`, `${WEB_DIR}/src/api/client.ts`].map(f => readFileSync(f, 'utf8')).join('\n');
-  const open = /^(state|level|range|col|claim|dbgstat|attester|certificate|metric|verdict)\./;
+  const source = (readdirSync(`${WEB_DIR}/src`, { recursive: true }) as string[]).filter(f => /\.tsx?$/.test(f))
+    .map(f => readFileSync(`${WEB_DIR}/src/${f}`, 'utf8')).join('\n');
+  const open = /^(audit\.[A-Z]|(authority|outcome|orbit\.by|role|roles|span|state|level|range|col|claim|dbgstat|attester|certificate|metric|verdict)\.)/;
   for (const key of Object.keys(en)) assert.ok(open.test(key) || source.includes(`'${key}'`), `${key} is asked for nowhere`);
+});
+
+test('the pseudo-locale keeps every hole and plural form, and brackets every word', () => {
+  const other = pseudo(en as never) as Record<string, string | Record<string, string>>;
+  const holes = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(h => h[0]);
+  for (const [key, message] of Object.entries(en as Record<string, string | Record<string, string>>)) {
+    const forms = typeof message === 'string' ? { other: message } : message;
+    const told = typeof other[key] === 'string' ? { other: other[key] as string } : other[key] as Record<string, string>;
+    for (const [form, text] of Object.entries(forms)) {
+      assert.deepEqual(holes(told[form]!), holes(text), key);
+      assert.ok(/^\{\w+\}$/.test(text) || /^⟦.*⟧$/.test(told[form]!), key);
+    }
+    if (typeof message !== 'string') assert.ok('other' in message && 'one' in message, `${key} lacks a plural form`);
+  }
 });
 
 test('a span is told in its largest unit', () => {

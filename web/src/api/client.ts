@@ -18,6 +18,7 @@ export class Problem extends Error {
     message: string,
     readonly code = '',
     readonly requestId = '',
+    readonly more: Record<string, unknown> = {}, // what else the server said
   ) {
     super(message);
   }
@@ -37,22 +38,39 @@ type Body<T> = [T] extends [undefined] ? { body?: undefined } : { body: T };
 export type Request<R extends keyof Routes> = Path<Routes[R]['path']> & Query<Routes[R]['query']>
   & Body<Routes[R]['body']> & { signal?: AbortSignal };
 
-// '/devices/{id}', { id: 'a' }, { limit: 2 } --> '/api/v1/devices/a?limit=2'
+export interface Ask {
+  path?: Record<string, string>;
+  query?: object;
+  body?: unknown;
+  raw?: { type: string; text: string | Blob }; // instead of a body of JSON
+  ifMatch?: number | string; // the version that was read
+  ifNoneMatch?: string; // what is here already; then 304 is an answer too
+  key?: string; // so that the same request sent twice is done once
+  signal?: AbortSignal;
+}
+
+// '/devices/{id}', { id: 'a' }, { limit: 2, site: ['a', 'b'] } --> '/api/v1/devices/a?limit=2&site=a&site=b'
 export function address(pattern: string, path: Record<string, string> = {}, query: object = {}): string {
   const search = new URLSearchParams();
   for (const [k, v] of Object.entries(query)) {
-    if (v !== null && v !== undefined && v !== '') search.set(k, String(v));
+    if (Array.isArray(v)) v.forEach(one => search.append(k, String(one)));
+    else if (v !== null && v !== undefined && v !== '') search.set(k, String(v));
   }
   const text = search.toString();
   return '/api/v1' + pattern.replace(/\{(\w+)\}/g, (_, k: string) => encodeURIComponent(path[k] ?? '')) + (text ? '?' + text : '');
 }
 
-async function reach(method: string, url: string, body: unknown, signal?: AbortSignal) {
+async function reach(method: string, url: string, { body, raw, ifMatch, ifNoneMatch, key, signal }: Ask) {
   const headers: Record<string, string> = { accept: 'application/json' };
   if (body !== undefined) headers['content-type'] = 'application/json';
+  if (raw) headers['content-type'] = raw.type;
+  if (ifMatch !== undefined) headers['if-match'] = `"${ifMatch}"`;
+  if (ifNoneMatch) headers['if-none-match'] = ifNoneMatch;
+  if (key) headers['idempotency-key'] = key;
   if (method !== 'GET' && csrf) headers['x-orrery-csrf'] = csrf;
   const init: RequestInit = { method, headers, credentials: 'same-origin' };
   if (body !== undefined) init.body = JSON.stringify(body);
+  if (raw) init.body = raw.text;
   if (signal) init.signal = signal;
   const began = performance.now();
   const answer = await fetch(url, init);
@@ -63,22 +81,41 @@ async function reach(method: string, url: string, body: unknown, signal?: AbortS
 async function problem(answer: Response): Promise<Problem> {
   const body: Partial<ProblemBody> = await answer.json().catch(() => ({}));
   const text = body.detail ?? body.title ?? `${answer.status} ${answer.statusText}`;
-  return new Problem(answer.status, text, body.code ?? '', body.requestId ?? answer.headers.get('x-request-id') ?? '');
+  return new Problem(answer.status, text, body.code ?? '', body.requestId ?? answer.headers.get('x-request-id') ?? '', body);
 }
 
-export async function call<R extends keyof Routes>(route: R, request: Request<R>): Promise<Routes[R]['answer']> {
-  type Answer = Routes[R]['answer'];
-  const [method, pattern] = route.split(' ') as [Method<R>, string];
-  const { path, query, body, signal } = request as { path?: Record<string, string>; query?: object; body?: unknown; signal?: AbortSignal };
+async function send(method: string, pattern: string, request: Ask): Promise<Response> {
   let answer: Response;
   try {
-    answer = await reach(method, address(pattern, path, query), body, signal);
+    answer = await reach(method, address(pattern, request.path, request.query), request);
   } catch (e) {
-    if (signal?.aborted) throw e;
+    if (request.signal?.aborted) throw e;
     throw new Problem(0, t('error.unreachable'));
   }
-  if (answer.ok) return answer.status === 204 ? (undefined as Answer) : ((await answer.json()) as Answer);
+  if (answer.ok || (answer.status === 304 && request.ifNoneMatch)) return answer;
   const failed = await problem(answer);
   if (failed.status === 401 && pattern !== '/session') signedOut();
   throw failed;
+}
+
+export async function ask<T>(method: string, pattern: string, request: Ask = {}): Promise<T> {
+  const answer = await send(method, pattern, request);
+  return answer.status === 204 ? (undefined as T) : ((await answer.json()) as T);
+}
+
+// With the tag by which a later change says what it was made from.
+export async function read<T>(pattern: string, request: Ask = {}): Promise<{ value: T; tag: string }> {
+  const answer = await send('GET', pattern, request);
+  return { value: (await answer.json()) as T, tag: (answer.headers.get('etag') ?? '').replace(/"/g, '') };
+}
+
+export function call<R extends keyof Routes>(route: R, request: Request<R>): Promise<Routes[R]['answer']> {
+  const [method, pattern] = route.split(' ') as [Method<R>, string];
+  return ask(method, pattern, request as Ask);
+}
+
+// Bytes that are not JSON; null while they are those of the etag.
+export async function bytes(pattern: string, path: Record<string, string>, query: object, etag: string): Promise<{ bytes: ArrayBuffer; etag: string } | null> {
+  const answer = await send('GET', pattern, { path, query, ifNoneMatch: etag });
+  return answer.status === 304 ? null : { bytes: await answer.arrayBuffer(), etag: answer.headers.get('etag') ?? '' };
 }

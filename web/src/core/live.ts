@@ -5,6 +5,7 @@
 //   ticket --> socket --ready--> subscribe --> snapshot, seq n --> n+1 --> n+2 …
 //                 '--closed--> wait 1, 2, 4 … 15 s --> ticket
 //
+// The snapshot of `fleet` is binary: u32 seq, u32 count, u8 state[count] by seat.
 // A frame whose seq is not the next one means a loss: the topic is silent until
 // its new snapshot. While the tab is hidden every topic is unsubscribed; when it
 // shows again each starts with one snapshot.
@@ -106,6 +107,12 @@ function message(text: string): void {
   }
 }
 
+function binary(bytes: ArrayBuffer): void {
+  const view = new DataView(bytes);
+  const count = Math.min(view.getUint32(4, true), bytes.byteLength - 8);
+  receive({ topic: 'fleet', seq: view.getUint32(0, true), snapshot: new Uint8Array(bytes, 8, count) });
+}
+
 function lost(): void {
   socket = null;
   ready = false;
@@ -141,8 +148,9 @@ function open(ticket: string): void {
   const scheme = window.location.protocol === 'https:' ? 'wss:' : 'ws:';
   const s = new WebSocket(`${scheme}//${window.location.host}/live`);
   socket = s;
+  s.binaryType = 'arraybuffer';
   s.onopen = () => s.send(JSON.stringify({ type: 'ticket', ticket }));
-  s.onmessage = e => message(String(e.data));
+  s.onmessage = e => (e.data instanceof ArrayBuffer ? binary(e.data) : message(String(e.data)));
   s.onclose = () => {
     if (socket === s) lost();
   };

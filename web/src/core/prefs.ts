@@ -27,6 +27,8 @@ const first = stored('theme');
 export const theme = signal<Theme>(first === 'light' || first === 'dark' ? first : 'system');
 export const shortcuts = signal(stored('shortcuts') !== 'off');
 
+export const wantsPseudo = () => stored('locale') === 'pseudo';
+
 // Whether it is worth asking the server who is signed in. Without storage it always is.
 export function maybeSignedIn(): boolean {
   try {

@@ -20,7 +20,10 @@ export const catalog = computed(() => {
   const named = matches(/^\/c\/([^/]+)/, path.value)?.[0] ?? '';
   return mine.includes(named) ? named : (mine[0] ?? '');
 });
-export const devicesHref = (id = '') => `/c/${catalog.value}/devices${id ? '/' + encodeURIComponent(id) : ''}`;
+// The address of a page in the present catalog: hrefOf('/devices').
+export const hrefOf = (rest: string, name = catalog.value) => (name ? `/c/${encodeURIComponent(name)}` : '') + rest;
+export const homeHref = (name = catalog.value) => (name ? hrefOf('/', name) : '/settings/catalogs');
+export const devicesHref = (id = '') => hrefOf(`/devices${id ? '/' + encodeURIComponent(id) : ''}`);
 
 export const may = (permission: Permission) => session.value?.permissions.includes(permission) ?? false;
 

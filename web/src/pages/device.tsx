@@ -143,7 +143,7 @@ function Whole({ watch, d }: { watch: Watch; d: Device }) {
   );
 }
 
-export function DevicePage({ id }: { id: string }) {
+export function DevicePage({ params: [id = ''] }: { params: string[] }) {
   const name = catalog.value;
   const watch = useMemo(() => new Watch(name, id), [name, id]);
   const d = watch.device.value;

@@ -1,136 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// settings: what concerns the person who is signed in: password, API tokens, this browser.
+// settings: the person who is signed in, and, by role, people, tokens and catalogs.
+//
+//   /settings  account and browser  ·  /settings/users  ·  /settings/tokens  ·  /settings/catalogs
 
-import { useEffect, useRef, useState } from 'preact/hooks';
-import type { Permission, Token, TokenMade } from '../api/api';
-import { call } from '../api/client';
+import { useState } from 'preact/hooks';
+import type { Permission } from '../api/api';
 import { setShortcuts, shortcuts } from '../core/prefs';
-import { may, session, signOut } from '../core/session';
-import { Ago } from '../core/time';
-import { t } from '../i18n/i18n';
-import { CopyIcon } from '../parts/icons';
+import { hrefOf, may, session, signOut } from '../core/session';
+import { t, type Key } from '../i18n/i18n';
 import { Says } from '../parts/says';
 import { Page, ThemeSwitch } from '../parts/shell';
+import { Catalogs } from './catalogs';
+import { Lacking, NotFound } from './notices';
 import { PasswordForm } from './password';
+import { Tokens } from './tokens';
+import { Users } from './users';
 
-const DAYS = [7, 30, 90, 365];
+const TABS: { name: string; label: Key; needs?: Permission }[] = [
+  { name: '', label: 'account.title' },
+  { name: 'users', label: 'users.title', needs: 'users:read' },
+  { name: 'tokens', label: 'tokens.title', needs: 'tokens:write' },
+  { name: 'catalogs', label: 'catalogs.title' },
+];
 
-function Secret({ token }: { token: string }) {
+const href = (name: string) => hrefOf('/settings' + (name ? '/' + name : ''));
+
+function Tabs({ here }: { here: string }) {
   return (
-    <div class="secret" role="status">
-      <b>{t('tokens.once')}</b>
-      <code>{token}</code>
-      <div class="actions"><button type="button" class="btn sm" onClick={() => void navigator.clipboard.writeText(token)}><CopyIcon />{t('tokens.copy')}</button></div>
-    </div>
-  );
-}
-
-function NewToken({ onMade }: { onMade: (made: TokenMade) => void }) {
-  const [error, setError] = useState<unknown>(null);
-  const [days, setDays] = useState(30);
-  const form = useRef<HTMLFormElement>(null);
-  const scopes = session.value!.permissions;
-
-  async function submit(e: Event) {
-    e.preventDefault();
-    const data = new FormData(form.current!);
-    setError(null);
-    try {
-      onMade(await call('POST /tokens', { body: { name: String(data.get('name')), scopes: data.getAll('scope') as Permission[], expiresInDays: days } }));
-      form.current!.reset();
-      setDays(30);
-    } catch (failure) {
-      setError(failure);
-    }
-  }
-
-  return (
-    <form class="form" ref={form} onSubmit={submit}>
-      <Says error={error} />
-      <div class="two">
-        <div class="field">
-          <label for="token-name">{t('tokens.name')}</label>
-          <input class="input" id="token-name" name="name" required maxLength={80} autocomplete="off" />
-        </div>
-        <div class="field">
-          <label for="token-days">{t('tokens.lasts')}</label>
-          <select class="input" id="token-days" value={days} onChange={e => setDays(Number((e.target as HTMLSelectElement).value))}>{DAYS.map(n => <option key={n} value={n}>{t('tokens.days', { n })}</option>)}</select>
-        </div>
-      </div>
-      <fieldset class="scopes field">
-        <legend>{t('tokens.scopes')}</legend>
-        {scopes.map(s => <label key={s} class="tick"><input type="checkbox" name="scope" value={s} defaultChecked={s.endsWith(':read')} /><span class="mono">{s}</span></label>)}
-      </fieldset>
-      <div class="actions"><button class="btn p" type="submit">{t('tokens.make')}</button></div>
-    </form>
-  );
-}
-
-function TokenRow({ token, onDrop }: { token: Token; onDrop: () => void }) {
-  const [sure, setSure] = useState(false);
-  return (
-    <tr>
-      <td>{token.name}<br /><span class="mono">{token.prefix}…</span></td>
-      <td class="dim">{t('tokens.scopeCount', { n: token.scopes.length })}</td>
-      <td><Ago t={token.usedAt} never={t('tokens.unused')} /></td>
-      <td><Ago t={token.expiresAt} /></td>
-      <td>{sure ? <button type="button" class="btn sm d" onClick={onDrop} onBlur={() => setSure(false)}>{t('tokens.sure')}</button>
-        : <button type="button" class="btn sm ghost" aria-label={t('tokens.dropNamed', { name: token.name })} onClick={() => setSure(true)}>{t('tokens.drop')}</button>}</td>
-    </tr>
-  );
-}
-
-function Tokens() {
-  const [tokens, setTokens] = useState<Token[] | null>(null);
-  const [error, setError] = useState<unknown>(null);
-  const [secret, setSecret] = useState('');
-  async function load() {
-    try {
-      setTokens((await call('GET /tokens', { query: { limit: 200 } })).items);
-      setError(null);
-    } catch (failure) {
-      setError(failure);
-    }
-  }
-  async function remove(id: string) {
-    try {
-      await call('DELETE /tokens/{id}', { path: { id } });
-      await load();
-    } catch (failure) {
-      setError(failure);
-    }
-  }
-  useEffect(() => void load(), []);
-  return (
-    <section class="card" aria-labelledby="tokens">
-      <header><h2 id="tokens">{t('tokens.title')}</h2><span class="sub">{t('tokens.sub')}</span></header>
-      {error ? <div class="pad"><Says error={error} retry={() => void load()} /></div> : null}
-      {tokens?.length ? (
-        <div class="scrolls" tabIndex={0} role="group" aria-labelledby="tokens">
-          <table class="tokens">
-            <thead><tr><th scope="col">{t('tokens.name')}</th><th scope="col">{t('tokens.scopes')}</th><th scope="col">{t('tokens.used')}</th><th scope="col">{t('tokens.expires')}</th><th scope="col"><span class="only-read">{t('tokens.drop')}</span></th></tr></thead>
-            <tbody>{tokens.map(k => <TokenRow key={k.id} token={k} onDrop={() => void remove(k.id)} />)}</tbody>
-          </table>
-        </div>
-      ) : tokens ? <p class="pad dim">{t('tokens.none')}</p> : null}
-      <div class="pad form divided">
-        {secret ? <Secret token={secret} /> : null}
-        <NewToken onMade={made => {
-          setSecret(made.token);
-          void load();
-        }} />
-      </div>
-    </section>
-  );
-}
-
-function NoTokens() {
-  return (
-    <section class="card">
-      <header><h2>{t('tokens.title')}</h2></header>
-      <div class="empty">{t('forbidden.part', { permission: 'tokens:write' })}</div>
-    </section>
+    <nav class="tabs c12" aria-label={t('nav.settings')}>
+      {TABS.map(tab => <a key={tab.name} href={href(tab.name)} {...(tab.name === here ? { 'aria-current': 'page' as const } : {})}>{t(tab.label)}</a>)}
+    </nav>
   );
 }
 
@@ -144,7 +44,7 @@ function Account() {
         <Says error={error} />
         <dl class="kv">
           <dt>{t('account.name')}</dt><dd>{s.account.name}</dd>
-          <dt>{t('account.role')}</dt><dd>{s.account.role}</dd>
+          <dt>{t('account.role')}</dt><dd>{t(`role.${s.account.role}`)}</dd>
           <dt>{t('account.catalogs')}</dt><dd>{s.catalogs.join(', ')}</dd>
           <dt>{t('account.permissions')}</dt><dd class="mono">{s.permissions.join(' ')}</dd>
         </dl>
@@ -160,21 +60,32 @@ function Browser() {
       <div class="pad form">
         <div class="field"><span>{t('theme.label')}</span><div><ThemeSwitch /></div></div>
         <label class="tick"><input type="checkbox" checked={shortcuts.value} onChange={e => setShortcuts((e.target as HTMLInputElement).checked)} />{t('browser.shortcuts')}</label>
-        <p class="dim"><kbd>/</kbd> {t('browser.slash')} <kbd>j</kbd> <kbd>k</kbd> {t('browser.jk')} <kbd>Enter</kbd> {t('browser.enter')}</p>
+        <p class="dim"><kbd>?</kbd> {t('browser.sheet')}</p>
       </div>
     </section>
   );
 }
 
-export function Settings() {
+function Mine() {
   return (
-    <Page title={t('nav.settings')}>
-      <div class="c7 stack">{may('tokens:write') ? <Tokens /> : <NoTokens />}</div>
-      <div class="c5 stack">
-        <Account />
-        <section class="card" aria-labelledby="password"><header><h2 id="password">{t('password.head')}</h2></header><div class="pad"><PasswordForm /></div></section>
-        <Browser />
-      </div>
+    <>
+      <div class="c6 stack"><Account /><Browser /></div>
+      <section class="card c6" aria-labelledby="password"><header><h2 id="password">{t('password.head')}</h2></header><div class="pad"><PasswordForm /></div></section>
+    </>
+  );
+}
+
+const PARTS: Record<string, () => preact.JSX.Element> = { '': Mine, users: Users, tokens: Tokens, catalogs: Catalogs };
+
+export function Settings({ params: [name = ''] }: { params: string[] }) {
+  const tab = TABS.find(one => one.name === name);
+  const Part = PARTS[name];
+  if (!tab || !Part) return <NotFound />;
+  const lacks = tab.needs && !may(tab.needs) ? tab.needs : null;
+  return (
+    <Page title={t(tab.label)} parent={name ? { href: href(''), label: t('nav.settings') } : undefined}>
+      <Tabs here={name} />
+      {lacks ? <div class="c12"><Lacking permission={lacks} /></div> : <Part />}
     </Page>
   );
 }

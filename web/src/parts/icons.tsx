@@ -12,6 +12,13 @@ function Icon({ children }: { children: ComponentChildren }) {
 }
 
 export const DevicesIcon = () => <Icon><rect x="2.5" y="3" width="11" height="7.5" rx="1.2" /><path d="M6 13.5h4M8 10.5v3" /></Icon>;
+export const HomeIcon = () => <Icon><path d="M2.5 7 8 2.5 13.5 7v6.5h-4V10h-3v3.5h-4z" /></Icon>;
+export const AuditIcon = () => <Icon><path d="M3 2.5v11M6 4h7.5M6 8h7.5M6 12h5" /></Icon>;
+export const ClaimIcon = () => <Icon><path d="M8 3v10M3 8h10" /></Icon>;
+export const ProductsIcon = () => <Icon><path d="M8 1.8 13.8 5v6L8 14.2 2.2 11V5zM2.2 5 8 8.2 13.8 5M8 8.2v6" /></Icon>;
+export const ChevronIcon = () => <Icon><path d="m5 6.5 3 3 3-3" /></Icon>;
+export const MenuIcon = () => <Icon><path d="M2.5 4.5h11M2.5 8h11M2.5 11.500h11" /></Icon>;
+export const DownIcon = () => <Icon><path d="M8 2.500v8M4.500 7.500 8 11l3.500-3.500M3 13.500h10" /></Icon>;
 export const SettingsIcon = () => (
   <Icon><circle cx="8" cy="8" r="2.2" /><path d="M8 1.8v2M8 12.2v2M1.8 8h2M12.2 8h2M3.6 3.6 5 5M11 11l1.4 1.4M12.4 3.6 11 5M5 11l-1.4 1.4" /></Icon>
 );

@@ -1,18 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// shell: what stays while pages change: navigation, title, connection, the stale strip.
+// shell: what stays while pages change: navigation, search, keys; and the frame each page fills.
+//
+//   Shell: navigation | Page: title, tools, connection, stale strip, content
 
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { latency } from '../api/client';
+import { catalogs, loadCatalogs } from '../core/catalogs';
+import { onKey } from '../core/keys';
 import { retryNow, status } from '../core/live';
 import { setTheme, theme, type Theme } from '../core/prefs';
-import { path } from '../core/router';
-import { catalog, devicesHref, session } from '../core/session';
+import { go, path } from '../core/router';
+import { catalog, homeHref, hrefOf, may, session } from '../core/session';
 import { now } from '../core/time';
-import { clock, t } from '../i18n/i18n';
-import { DevicesIcon, Mark, MoonIcon, SettingsIcon, SunIcon, SystemIcon, WarnIcon } from './icons';
+import { clock, t, type Key } from '../i18n/i18n';
+import { prefetch, routeOf } from '../routes';
+import { said } from './announce';
+import { finding, Find, FindButton } from './find';
+import { AuditIcon, ChevronIcon, ClaimIcon, CrossIcon, DevicesIcon, HomeIcon, Mark, MenuIcon, MoonIcon, ProductsIcon, SettingsIcon, SunIcon, SystemIcon, TickIcon, WarnIcon } from './icons';
+import { KeySheet, keysShown } from './key-sheet';
+import { Menu } from './menu';
 import { Seg } from './seg';
+
+interface Entry {
+  rest: string;
+  label: Key;
+  icon: ComponentChildren;
+  key: string;
+}
+const GROUPS: { head?: Key; entries: Entry[] }[] = [
+  { entries: [
+    { rest: '/', label: 'nav.overview', icon: <HomeIcon />, key: 'g o' },
+    { rest: '/devices', label: 'nav.devices', icon: <DevicesIcon />, key: 'g d' },
+  ] },
+  { head: 'nav.trust', entries: [
+    { rest: '/audit', label: 'nav.audit', icon: <AuditIcon />, key: 'g a' },
+  ] },
+  { head: 'nav.setUp', entries: [
+    { rest: '/claim', label: 'nav.claim', icon: <ClaimIcon />, key: 'g c' },
+    { rest: '/products', label: 'nav.products', icon: <ProductsIcon />, key: 'g p' },
+    { rest: '/settings', label: 'nav.settings', icon: <SettingsIcon />, key: 'g s' },
+  ] },
+];
+
+// A page that its role may not see is left out, except what everybody looks for.
+const visible = (e: Entry) => {
+  const route = routeOf(e.rest);
+  return !!route && (!route.needs || may(route.needs));
+};
+export const entries = () => GROUPS.flatMap(g => g.entries).filter(visible);
 
 export function ThemeSwitch() {
   const choices: { value: Theme; label: string; icon: ComponentChildren }[] = [
@@ -30,6 +67,7 @@ export function Connection() {
     s.state === 'live' ? ['on', t('live.on')]
     : s.state === 'waiting' ? ['bad', t('live.stopped')]
     : s.state === 'paused' ? ['', t('live.paused')]
+    : s.state === 'off' ? ['', t('live.off')]
     : ['', t('live.connecting')];
   return <span class={'live ' + kind} title={t('live.title')}><i />{text}{s.state === 'live' && ms !== null ? <span class="ms num">{t('live.ms', { ms })}</span> : null}</span>;
 }
@@ -50,26 +88,89 @@ export function StaleStrip() {
   );
 }
 
-function NavLink({ href, icon, label }: { href: string; icon: ComponentChildren; label: string }) {
-  const here = path.value === href || path.value.startsWith(href + '/');
-  return <li><a href={href} {...(here ? { 'aria-current': 'page' as const } : {})}>{icon}{label}</a></li>;
+function NavLink({ entry }: { entry: Entry }) {
+  const href = hrefOf(entry.rest);
+  const home = entry.rest === '/';
+  const here = path.value === href || (!home && path.value.startsWith(href + '/')) || (home && path.value + '/' === href);
+  const route = routeOf(entry.rest)!;
+  const warm = () => void prefetch(route).catch(() => {}); // the page itself will tell
+  return (
+    <li><a href={href} onPointerEnter={warm} onFocus={warm} {...(here ? { 'aria-current': 'page' as const } : {})}>
+      {entry.icon}{t(entry.label)}</a></li>
+  );
+}
+
+function Switcher() {
+  const mine = session.value?.catalogs ?? [];
+  const known = catalogs.value;
+  const devices = (name: string) => (known?.find(c => c.name === name) as { devices?: number } | undefined)?.devices;
+  const sub = (name: string) => {
+    const n = devices(name);
+    return n === undefined ? t('nav.catalog') : t('nav.catalogOf', { n });
+  };
+  useEffect(() => void loadCatalogs().catch(() => {}), [session.value?.account.id]); // names are enough without counts
+  const face = <><span class="cut"><b class="cut">{catalog.value || t('nav.noCatalog')}</b><small>{sub(catalog.value)}</small></span><ChevronIcon /></>;
+  return (
+    <Menu class="tenant" label={t('nav.switch', { name: catalog.value })} face={face} onOpen={() => void loadCatalogs().catch(() => {})}>
+      <ul>
+        {mine.map(name => (
+          <li key={name}><a href={homeHref(name)} {...(name === catalog.value ? { 'aria-current': 'true' as const } : {})}>
+            <span class="cut">{name}<small>{sub(name)}</small></span>{name === catalog.value ? <TickIcon /> : null}</a></li>
+        ))}
+        {may('catalog:write') ? <li class="apart"><a href={hrefOf('/settings/catalogs')}>{t('nav.manageCatalogs')}</a></li> : null}
+      </ul>
+    </Menu>
+  );
 }
 
 function Nav() {
+  const [open, setOpen] = useState(false);
+  const here = path.value;
+  useEffect(() => setOpen(false), [here]);
   return (
-    <div class="navcol"><nav class="nav" aria-label={t('nav.main')}>
-      <a class="brand" href="/" aria-label={t('nav.home')}><Mark /><span>Orrery</span></a>
-      <div class="tenant"><b>{catalog.value}</b><small>{t('nav.catalog')}</small></div>
-      <ul>
-        <NavLink href={devicesHref()} icon={<DevicesIcon />} label={t('nav.devices')} />
-        <NavLink href="/settings" icon={<SettingsIcon />} label={t('nav.settings')} />
-      </ul>
-      <div class="navfoot">
-        <ThemeSwitch />
-        <Connection />
-        <span class="dimmer cut" title={session.value?.account.role}>{t('nav.who', { name: session.value?.account.name ?? '' })}</span>
+    <div class={'navcol' + (open ? ' open' : '')}><nav class="nav" aria-label={t('nav.main')}>
+      <div class="navbar">
+        <a class="brand" href={homeHref()} aria-label={t('nav.home')}><Mark /><span>Orrery</span></a>
+        <Switcher />
+        <button type="button" class="btn ghost burger" aria-expanded={open} aria-controls="nav-links" aria-label={t('nav.menu')} onClick={() => setOpen(!open)}>{open ? <CrossIcon /> : <MenuIcon />}</button>
+      </div>
+      <div class="links" id="nav-links">
+        {GROUPS.map(g => {
+          const shown = g.entries.filter(visible);
+          return shown.length ? <>{g.head ? <h2>{t(g.head)}</h2> : null}<ul>{shown.map(e => <NavLink key={e.rest} entry={e} />)}</ul></> : null;
+        })}
+        <div class="navfoot">
+          <ThemeSwitch />
+          <Connection />
+          <a class="who dimmer cut" href={hrefOf('/settings')} title={session.value?.account.role}>{t('nav.who', { name: session.value?.account.name ?? '' })}</a>
+        </div>
       </div>
     </nav></div>
+  );
+}
+
+function useKeys(): void {
+  useEffect(() => {
+    const undo = [
+      onKey('/', () => (finding.value = true)),
+      onKey('?', () => (keysShown.value = true)),
+      ...GROUPS.flatMap(g => g.entries).map(e => onKey(e.key, () => visible(e) && go(hrefOf(e.rest)))),
+    ];
+    return () => undo.forEach(back => back());
+  }, []);
+}
+
+export function Shell({ children }: { children: ComponentChildren }) {
+  useKeys();
+  return (
+    <div class={'app' + (status.value.state === 'waiting' ? ' stale' : '')}>
+      <a class="skip" href="#main">{t('nav.skip')}</a>
+      <Nav />
+      {children}
+      <div class="only-read" role="status">{said.value}</div>
+      {finding.value ? <Find entries={entries().map(e => ({ label: t(e.label), href: hrefOf(e.rest), keys: e.key, icon: e.icon }))} /> : null}
+      {keysShown.value ? <KeySheet entries={entries().map(e => ({ label: t(e.label), keys: e.key }))} /> : null}
+    </div>
   );
 }
 
@@ -77,33 +178,31 @@ export function Page({ title, parent, tools, children, class: extra = '' }: {
   title: string; parent?: { href: string; label: string }; tools?: ComponentChildren; children: ComponentChildren; class?: string;
 }) {
   const main = useRef<HTMLElement>(null);
-  const first = useRef(true);
   useEffect(() => {
     document.title = `${title} · Orrery`;
   }, [title]);
   const here = path.value;
+  const first = useRef(true);
   useEffect(() => {
+    // Whoever walks with the keyboard goes on in the new page; who typed in the old one is not disturbed.
     if (!first.current || document.activeElement === document.body) main.current?.focus({ preventScroll: true });
     first.current = false;
     window.scrollTo(0, 0);
   }, [here]);
   return (
-    <div class={'app ' + extra + (status.value.state === 'waiting' ? ' stale' : '')}>
-      <a class="skip" href="#main">{t('nav.skip')}</a>
-      <Nav />
-      <div class="page">
-        <header class="top">
-          <div class="crumb">
-            {parent ? <><a href={parent.href}>{parent.label}</a><span aria-hidden="true">/</span></> : null}
-            <h1>{title}</h1>
-          </div>
-          <span class="grow" />
-          {tools}
-          <Connection />
-        </header>
-        <StaleStrip />
-        <main id="main" class="main" tabIndex={-1} ref={main}>{children}</main>
-      </div>
+    <div class={'page ' + extra}>
+      <header class="top">
+        <div class="crumb">
+          {parent ? <><a href={parent.href}>{parent.label}</a><span aria-hidden="true">/</span></> : null}
+          <h1>{title}</h1>
+        </div>
+        <span class="grow" />
+        {tools}
+        <FindButton />
+        <Connection />
+      </header>
+      <StaleStrip />
+      <main id="main" class="main" tabIndex={-1} ref={main}>{children}</main>
     </div>
   );
 }

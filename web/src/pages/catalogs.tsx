@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// catalogs: each a fleet of its own, with its own CA; nothing of one shows in another.
+
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { Catalog } from '../api/api';
+import { call } from '../api/client';
+import { ask } from '../api/client';
+import { catalogs, loadCatalogs } from '../core/catalogs';
+import { catalog as present, homeHref, loadSession, may } from '../core/session';
+import { Ago } from '../core/time';
+import { t } from '../i18n/i18n';
+import { Done, Says } from '../parts/says';
+
+// How long readings and the journal of a catalog are kept.
+function Keep({ catalog, onDone }: { catalog: Catalog; onDone: (text: string) => void }) {
+  const [error, setError] = useState<unknown>(null);
+  const form = useRef<HTMLFormElement>(null);
+  async function submit(e: Event) {
+    e.preventDefault();
+    const hours = (name: string) => Number(new FormData(form.current!).get(name));
+    try {
+      await call('PATCH /catalogs/{catalog}', { path: { catalog: catalog.name }, body: { telemetryHours: hours('telemetry'), journalHours: hours('journal') } });
+      setError(null);
+      onDone(t('catalogs.kept', { name: catalog.name }));
+    } catch (failure) {
+      setError(failure);
+    }
+  }
+  return (
+    <form class="form pad divided" ref={form} onSubmit={submit}>
+      <Says error={error} />
+      <div class="pair">
+        <div class="field"><label for="keep-telemetry">{t('catalogs.telemetry')}</label><input class="input num" id="keep-telemetry" name="telemetry" type="number" min={1} required defaultValue={String(catalog.telemetryHours)} /></div>
+        <div class="field"><label for="keep-journal">{t('catalogs.journal')}</label><input class="input num" id="keep-journal" name="journal" type="number" min={1} required defaultValue={String(catalog.journalHours)} /></div>
+      </div>
+      <div class="actions"><button class="btn" type="submit">{t('catalogs.keep')}</button></div>
+    </form>
+  );
+}
+
+function New({ onDone }: { onDone: (text: string) => void }) {
+  const [error, setError] = useState<unknown>(null);
+  const input = useRef<HTMLInputElement>(null);
+  async function submit(e: Event) {
+    e.preventDefault();
+    const name = input.current!.value.trim();
+    try {
+      await ask('POST', '/catalogs', { body: { name } });
+      input.current!.value = '';
+      setError(null);
+      await loadSession(); // the session lists the catalogs one may see
+      onDone(t('catalogs.made', { name }));
+    } catch (failure) {
+      setError(failure);
+    }
+  }
+  return (
+    <section class="card" aria-labelledby="new-catalog">
+      <header><h2 id="new-catalog">{t('catalogs.new')}</h2></header>
+      <form class="form pad" onSubmit={submit}>
+        <Says error={error} />
+        <div class="field">
+          <label for="catalog-name">{t('account.name')}</label>
+          <input class="input" id="catalog-name" ref={input} required maxLength={50} autocomplete="off" spellcheck={false} aria-describedby="catalog-help" />
+          <small id="catalog-help">{t('catalogs.help')}</small>
+        </div>
+        <div class="actions"><button class="btn p" type="submit">{t('catalogs.make')}</button></div>
+      </form>
+    </section>
+  );
+}
+
+export function Catalogs() {
+  const [error, setError] = useState<unknown>(null);
+  const [done, setDone] = useState('');
+  const load = () => loadCatalogs().then(() => setError(null), setError);
+  useEffect(() => void load(), []);
+  const tell = (text: string) => {
+    setDone(text);
+    void load();
+  };
+  const all = catalogs.value;
+  const here = all?.find(c => c.name === present.value);
+  return (
+    <>
+      <section class="card c8" aria-labelledby="catalogs">
+        <header><h2 id="catalogs">{t('catalogs.title')}</h2><span class="sub">{t('catalogs.sub')}</span></header>
+        {error || done ? <div class="pad"><Says error={error} retry={() => void load()} />{error ? null : <Done text={done} />}</div> : null}
+        <div class="scrolls" tabIndex={0} role="group" aria-labelledby="catalogs">
+          <table>
+            <thead><tr><th scope="col">{t('account.name')}</th><th scope="col" class="r">{t('nav.devices')}</th><th scope="col" class="r">{t('catalogs.telemetryFor')}</th><th scope="col" class="r">{t('catalogs.journalFor')}</th><th scope="col">{t('users.since')}</th></tr></thead>
+            <tbody>{all?.map(c => (
+              <tr key={c.name}>
+                <th scope="row" class="cell"><a class="link" href={homeHref(c.name)}>{c.name}</a></th>
+                <td class="r num">{devicesOf(c)}</td>
+                <td class="r num">{t('catalogs.hours', { n: c.telemetryHours })}</td>
+                <td class="r num">{t('catalogs.hours', { n: c.journalHours })}</td>
+                <td><Ago t={c.createdAt} /></td>
+              </tr>
+            ))}</tbody>
+          </table>
+        </div>
+        {all && !all.length ? <p class="empty">{t('catalogs.none')}</p> : null}
+        {here && may('catalog:write') ? <Keep key={here.name} catalog={here} onDone={tell} /> : null}
+      </section>
+      <div class="c4 stack">{may('catalog:write') ? <New onDone={tell} /> : null}</div>
+    </>
+  );
+}
+
+const devicesOf = (c: Catalog) => {
+  const n = (c as { devices?: number }).devices;
+  return n === undefined ? '–' : t('number', { n });
+};
