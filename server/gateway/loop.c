@@ -55,6 +55,8 @@ struct conn {
     uint16_t code;
     bool adopting, dead; // before adoption is over, its end must wait
     bool established, claimed, closing, doomed, ping_due;
+    bool paused, pause_due;
+    struct conn *next_pausing;
 };
 
 struct loop {
@@ -72,6 +74,8 @@ struct loop {
     ev_io accept;
     ev_timer sweep, resume;
     ev_async wake;
+    ev_prepare prepare;
+    struct conn *pausing; // lws is to be told before the loop sleeps
     pthread_mutex_t lock;
     struct note *first, **last;
     struct conn **slots;
@@ -191,6 +195,20 @@ static void resume_accept(struct loop *l)
         pause_accept(l, false);
 }
 
+static void forget_pausing(struct conn *c)
+{
+    struct conn **at = &c->loop->pausing;
+
+    while (c->pause_due && *at) {
+        if (*at != c) {
+            at = &(*at)->next_pausing;
+            continue;
+        }
+        *at = c->next_pausing;
+        c->pause_due = false;
+    }
+}
+
 static void conn_free(struct conn *c)
 {
     struct loop *l = c->loop;
@@ -199,6 +217,7 @@ static void conn_free(struct conn *c)
     if (c->claimed)
         presence_release(l->shared->presence, c->session.who.device_id, &here);
     session_end(&c->session);
+    forget_pausing(c);
     while (c->out) {
         struct outgoing *o = c->out;
 
@@ -318,13 +337,37 @@ static void port_close(struct session *s, enum close_code code, const char *reas
     lws_callback_on_writable(c->wsi);
 }
 
+// Within its callback libwebsockets 4.1 must not be told to stop: with part of a TLS record unread
+// it would turn around that connection for good. So that is done before the loop sleeps; what the
+// callback still brings, the session holds.
 static void port_pause(struct session *s, bool on)
 {
-    struct lws *wsi = conn_of(s)->wsi;
+    struct conn *c = conn_of(s);
 
-    lws_rx_flow_control(wsi, !on);
-    if (!on)
-        lws_callback_on_writable(wsi); // only in a turn of its own does lws hand out what it held
+    c->paused = on;
+    if (!on) {
+        lws_rx_flow_control(c->wsi, 1);
+    } else if (!c->pause_due) {
+        c->pause_due = true;
+        c->next_pausing = c->loop->pausing;
+        c->loop->pausing = c;
+    }
+}
+
+static void on_prepare(struct ev_loop *ev, ev_prepare *w, int events)
+{
+    struct loop *l = w->data;
+
+    (void)ev;
+    (void)events;
+    while (l->pausing) {
+        struct conn *c = l->pausing;
+
+        l->pausing = c->next_pausing;
+        c->pause_due = false;
+        if (c->paused && c->wsi)
+            lws_rx_flow_control(c->wsi, 0);
+    }
 }
 
 static bool port_exporter(struct session *s, uint8_t out[32])
@@ -886,10 +929,12 @@ static void watch(struct loop *l)
     ev_timer_init(&l->sweep, on_sweep, SWEEP_S, SWEEP_S);
     ev_timer_init(&l->resume, on_resume, 0., FULL_PAUSE_S);
     ev_async_init(&l->wake, on_wake);
-    l->accept.data = l->sweep.data = l->resume.data = l->wake.data = l;
+    ev_prepare_init(&l->prepare, on_prepare);
+    l->accept.data = l->sweep.data = l->resume.data = l->wake.data = l->prepare.data = l;
     ev_io_start(l->ev, &l->accept);
     ev_timer_start(l->ev, &l->sweep);
     ev_async_start(l->ev, &l->wake);
+    ev_prepare_start(l->ev, &l->prepare);
 }
 
 enum rc loop_new(struct loop_shared *shared, uint32_t index, int fd, const char *chain_pem,
@@ -960,6 +1005,7 @@ void loop_free(struct loop *l)
         ev_timer_stop(l->ev, &l->sweep);
         ev_timer_stop(l->ev, &l->resume);
         ev_async_stop(l->ev, &l->wake);
+        ev_prepare_stop(l->ev, &l->prepare);
         destroy_context(l);
         ev_loop_destroy(l->ev);
     }
