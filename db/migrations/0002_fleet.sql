@@ -374,8 +374,19 @@ CREATE TABLE arrival (
     PRIMARY KEY (catalog, fingerprint)
 );
 
+-- ---------------------------------------------------------------- refused evidence
+
+-- Counted by hour. The reasons are the server's own words, never a device's: they stay few.
+CREATE TABLE refusal (
+    catalog     int NOT NULL REFERENCES catalog,
+    hour        timestamptz NOT NULL,
+    reason      text NOT NULL,
+    n           bigint NOT NULL,
+    PRIMARY KEY (catalog, hour, reason)
+);
+
 -- ---------------------------------------------------------------- rights of the server's role
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON product, device_group, saved_view, job, job_target,
-    registration_window, arrival, device_count TO orrery_server;
+    registration_window, arrival, device_count, refusal TO orrery_server;
 GRANT SELECT ON device_index, device_row TO orrery_server;

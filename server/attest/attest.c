@@ -139,7 +139,8 @@ static enum rc load_references(const struct attest *a, int32_t catalog, const st
 }
 
 static enum rc judge(const struct attest *a, const struct attest_device *d, const struct record *r,
-                     const struct eat *e, struct attest_result *out, struct fault *f)
+                     const struct eat *e, json_t *reasons, struct attest_result *out,
+                     struct fault *f)
 {
     const struct attest_before before = { .boot_count = r->boot_count, .log = r->log };
     auto_with(list_freep) struct reference_list *list = NULL;
@@ -155,8 +156,8 @@ static enum rc judge(const struct attest *a, const struct attest_device *d, cons
         return fail(f, RC_INTERNAL, "out of memory");
     for (int i = 0; i < count; i++)
         reference_at(list, i, &refs[i]);
-    out->verdict =
-        attest_judge(e, refs, (size_t)count, &before, clock_now_ms() / 1000, out->findings);
+    out->verdict = attest_judge(e, refs, (size_t)count, &before, clock_now_ms() / 1000,
+                                out->findings, reasons);
     return RC_OK;
 }
 
@@ -175,6 +176,19 @@ static enum rc lock(struct store *tx, const struct attest_device *d, struct reco
         return fail(f, RC_NOT_FOUND, "this device is not registered any more");
     r->lifecycle = (enum device_lifecycle)rows_int(rows, 0, "lifecycle");
     return RC_OK;
+}
+
+// Counted, for people who watch the whole fleet. Nothing of the verdict depends on it.
+static enum rc count_refusal(struct store *s, const struct attest_device *d, json_t *reasons,
+                             struct fault *f)
+{
+    auto_free char *text = json_dumps(reasons, JSON_COMPACT);
+    const char *args[] = { ARG_INT(d->catalog), text };
+
+    if (json_array_size(reasons) == 0)
+        return RC_OK;
+    return text ? store_run(s, &Q_ATTEST_REFUSED, args, NULL, f)
+                : fail(f, RC_INTERNAL, "out of memory");
 }
 
 // Only a claimed device earns a certificate; one in quarantine only a certificate for that.
@@ -243,6 +257,7 @@ static enum rc write_verdict(struct store *tx, const struct attest_device *d,
         claims->hw_model,
         ARG_INT(lowest_svn(claims)),
         ARG_INT(claims->boot_count),
+        e->network,
     };
 
     hex_encode(hash, 32, digest);
@@ -331,7 +346,7 @@ static void publish(const struct attest *a, const struct attest_device *d,
 
 static enum rc record(const struct attest *a, const struct attest_device *d,
                       const struct attest_evidence *e, struct record *r, const struct eat *claims,
-                      struct attest_result *out, struct fault *f)
+                      json_t *reasons, struct attest_result *out, struct fault *f)
 {
     auto_with(rollbackp) struct store *tx = NULL;
     uint8_t hash[32];
@@ -351,6 +366,8 @@ static enum rc record(const struct attest *a, const struct attest_device *d,
         rc = write_certificate(tx, d, e, out, f);
     if (rc == RC_OK)
         rc = write_state(tx, d, &out->facts, f);
+    if (rc == RC_OK)
+        rc = count_refusal(tx, d, reasons, f);
     return rc == RC_OK ? store_commit(take(&tx), f) : rc;
 }
 
@@ -358,13 +375,19 @@ static enum rc attest_with(const struct attest *a, const struct attest_device *d
                            const struct attest_evidence *e, struct record *r, struct eat *claims,
                            struct attest_result *out, struct fault *f)
 {
+    json_auto_t *reasons = json_array();
     enum rc rc = load_record(a, d, r, f);
 
-    if (rc == RC_OK)
+    if (rc == RC_OK) {
         rc = prove(r, d, e, claims, f);
+        if (rc == RC_DENIED) {
+            json_array_append_new(reasons, json_string("Identity not proven"));
+            (void)count_refusal(a->store, d, reasons, NULL);
+        }
+    }
     if (rc == RC_OK)
-        rc = judge(a, d, r, claims, out, f);
-    return rc == RC_OK ? record(a, d, e, r, claims, out, f) : rc;
+        rc = judge(a, d, r, claims, reasons, out, f);
+    return rc == RC_OK ? record(a, d, e, r, claims, reasons, out, f) : rc;
 }
 
 enum rc attest_evidence(const struct attest *a, const struct attest_device *d,
@@ -412,4 +435,21 @@ enum rc attest_facts(struct store *s, int32_t catalog, int64_t device, struct de
     facts.last_session_at = facts.now;
     *out = facts;
     return RC_OK;
+}
+
+enum rc attest_refusals(struct store *s, int32_t catalog,
+                        void (*each)(void *ctx, const char *reason, int64_t n), void *ctx,
+                        struct fault *f)
+{
+    auto_with(rows_freep) struct rows *r = NULL;
+    enum rc rc = store_run(s, &Q_ATTEST_REFUSALS, (const char *[]){ ARG_INT(catalog) }, &r, f);
+
+    for (int i = 0; rc == RC_OK && i < rows_count(r); i++)
+        each(ctx, rows_text(r, i, "reason"), rows_int(r, i, "n"));
+    return rc;
+}
+
+enum rc attest_upkeep(struct store *s, struct fault *f)
+{
+    return store_run(s, &Q_ATTEST_REFUSALS_EXPIRE, NULL, NULL, f);
 }

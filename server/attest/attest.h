@@ -53,6 +53,7 @@ struct attest_evidence {
     uint8_t exporter[32];
     int64_t nonce_at; // Unix ms
     const char *attester;
+    const char *network; // it comes from: "192.0.2.0/24"; NULL where that is not known
     bool may_quarantine; // a quarantine certificate is left for today
 };
 
@@ -76,6 +77,13 @@ void attest_result_done(struct attest_result *r);
 // May this connection be challenged? RC_DENIED when the full fingerprint is not the device's.
 enum rc attest_admit(const struct attest *a, const struct attest_device *d, struct fault *f);
 
+// Why evidence was refused in the last day, most frequent first; calls once a reason.
+enum rc attest_refusals(struct store *s, int32_t catalog,
+                        void (*each)(void *ctx, const char *reason, int64_t n), void *ctx,
+                        struct fault *f);
+// Forgets refusals of more than a week ago. For the scheduler.
+enum rc attest_upkeep(struct store *s, struct fault *f);
+
 // What a session needs to know of its device.
 enum rc attest_facts(struct store *s, int32_t catalog, int64_t device, struct device_facts *out,
                      struct fault *f);
@@ -86,7 +94,8 @@ struct attest_before {
     json_t *log;        // its orrery_log; may be NULL
 };
 
-// Judges claims against the reference values; now in Unix s. Appends to findings, touches nothing
-// else.
+// Judges claims against the reference values; now in Unix s. Appends to findings, and to reasons,
+// a few words of ours for each finding that alone is a refusal, for counting.
 enum verdict attest_judge(const struct eat *e, const struct reference *refs, size_t count,
-                          const struct attest_before *before, int64_t now, json_t *findings);
+                          const struct attest_before *before, int64_t now, json_t *findings,
+                          json_t *reasons);

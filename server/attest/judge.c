@@ -15,7 +15,24 @@ struct finding {
     const char *component, *expected, *found, *remedy;
 };
 
-static void add(json_t *findings, const struct finding *f)
+// What the judging says: findings for people and, for counting, why it is a refusal.
+struct said {
+    json_t *findings, *reasons;
+};
+
+// The words must be ours: a component's name only where the reference values have it.
+static void refuse(struct said *said, const char *reason, const char *component)
+{
+    char text[200];
+
+    if (component)
+        snprintf(text, sizeof text, "%s of %.100s", reason, component);
+    else
+        snprintf(text, sizeof text, "%s", reason);
+    json_array_append_new(said->reasons, json_string(text));
+}
+
+static void add(struct said *said, const struct finding *f)
 {
     json_t *o = json_object();
     char text[500];
@@ -27,7 +44,7 @@ static void add(json_t *findings, const struct finding *f)
     add_text(o, "found", f->found);
     add_text(o, "remedy", f->remedy);
     add_text(o, "text", text);
-    json_array_append_new(findings, o);
+    json_array_append_new(said->findings, o);
 }
 
 static const struct reference *known(const struct eat_entry *m, const struct reference *refs,
@@ -51,7 +68,7 @@ static const struct reference *newest(const char *component, const struct refere
     return best;
 }
 
-static void add_unknown(json_t *findings, const struct eat_entry *m, const struct reference *best)
+static void add_unknown(struct said *said, const struct eat_entry *m, const struct reference *best)
 {
     char expected[200] = "a component of the reference values", found[240], remedy[300];
 
@@ -64,10 +81,14 @@ static void add_unknown(json_t *findings, const struct eat_entry *m, const struc
              "Install an accepted build of %.60s, or add this one to the reference values if it "
              "is yours",
              m->component);
-    add(findings, &(struct finding){ m->component, expected, found, remedy });
+    add(said, &(struct finding){ m->component, expected, found, remedy });
+    if (best)
+        refuse(said, "Build not accepted", best->component);
+    else
+        refuse(said, "Component not known", NULL);
 }
 
-static void add_rollback(json_t *findings, const struct eat_entry *m, int64_t svn,
+static void add_rollback(struct said *said, const struct eat_entry *m, int64_t svn,
                          const struct reference *best)
 {
     char expected[80], found[200], remedy[200];
@@ -76,50 +97,54 @@ static void add_rollback(json_t *findings, const struct eat_entry *m, int64_t sv
     snprintf(found, sizeof found, "security version %" PRId64 " (version %.60s)", svn, m->version);
     snprintf(remedy, sizeof remedy, "Update %.60s to version %.60s; older ones are withdrawn",
              m->component, best->version);
-    add(findings, &(struct finding){ m->component, expected, found, remedy });
+    add(said, &(struct finding){ m->component, expected, found, remedy });
+    refuse(said, "Withdrawn version", best->component);
 }
 
 // A known digest speaks for itself: its security version is the reference's, not the claimed one.
 static bool judge_entry(const struct eat_entry *m, const struct reference *refs, size_t count,
-                        json_t *findings)
+                        struct said *said)
 {
     const struct reference *best = newest(m->component, refs, count);
     const struct reference *ref = known(m, refs, count);
 
     if (!ref || !best) {
-        add_unknown(findings, m, best);
+        add_unknown(said, m, best);
         return false;
     }
     if (ref->svn < best->svn) {
-        add_rollback(findings, m, ref->svn, best);
+        add_rollback(said, m, ref->svn, best);
         return false;
     }
     return true;
 }
 
 static bool judge_log(const struct eat *e, const struct reference *refs, size_t count,
-                      json_t *findings)
+                      struct said *said)
 {
     bool good = e->count > 0;
 
-    if (!good)
-        add(findings, &(struct finding){ "log", "at least one measured component", "none",
-                                         "Start an agent that measures what it runs" });
+    if (!good) {
+        add(said, &(struct finding){ "log", "at least one measured component", "none",
+                                     "Start an agent that measures what it runs" });
+        refuse(said, "Nothing measured", NULL);
+    }
     for (size_t i = 0; i < e->count; i++)
-        good &= judge_entry(&e->log[i], refs, count, findings);
+        good &= judge_entry(&e->log[i], refs, count, said);
     return good;
 }
 
-static bool judge_debug(const struct eat *e, json_t *findings)
+static bool judge_debug(const struct eat *e, struct said *said)
 {
     if (e->debug != 0)
         return true;
-    add(findings, &(struct finding){ "debug", "disabled", "enabled",
-                                     "Turn debugging off and restart the device" });
+    add(said, &(struct finding){ "debug", "disabled", "enabled",
+                                 "Turn debugging off and restart the device" });
+    refuse(said, "Debugging on", NULL);
     return false;
 }
 
-static bool judge_clock(const struct eat *e, int64_t now, json_t *findings)
+static bool judge_clock(const struct eat *e, int64_t now, struct said *said)
 {
     int64_t skew = e->issued_at - now;
     char found[80];
@@ -128,12 +153,12 @@ static bool judge_clock(const struct eat *e, int64_t now, json_t *findings)
         return true;
     snprintf(found, sizeof found, "%" PRId64 " s %s", skew < 0 ? -skew : skew,
              skew < 0 ? "behind" : "ahead");
-    add(findings, &(struct finding){ "clock", "within 300 s of the server", found,
-                                     "Let the device take its time from NTP or from the server" });
+    add(said, &(struct finding){ "clock", "within 300 s of the server", found,
+                                 "Let the device take its time from NTP or from the server" });
     return false;
 }
 
-static bool judge_boot(const struct eat *e, int64_t last_boot, json_t *findings)
+static bool judge_boot(const struct eat *e, int64_t last_boot, struct said *said)
 {
     char expected[60], found[40];
 
@@ -141,7 +166,7 @@ static bool judge_boot(const struct eat *e, int64_t last_boot, json_t *findings)
         return true;
     snprintf(expected, sizeof expected, "%" PRId64 " or more", last_boot);
     snprintf(found, sizeof found, "%" PRId64, e->boot_count);
-    add(findings,
+    add(said,
         &(struct finding){ "bootcount", expected, found,
                            "Look for a second device with the same key, or a restored image" });
     return false;
@@ -156,7 +181,7 @@ static bool is_measured(const struct eat *e, const char *component)
 }
 
 // Leaving a line out is how a changed component would hide.
-static bool judge_missing(const struct eat *e, json_t *log, json_t *findings)
+static bool judge_missing(const struct eat *e, json_t *log, struct said *said)
 {
     bool well = true;
     json_t *entry;
@@ -167,24 +192,25 @@ static bool judge_missing(const struct eat *e, json_t *log, json_t *findings)
 
         if (!component || is_measured(e, component))
             continue;
-        add(findings,
-            &(struct finding){ component, "a measurement, as last time", "none",
-                               "Attest again with it, or ignore this if it was removed" });
+        add(said, &(struct finding){ component, "a measurement, as last time", "none",
+                                     "Attest again with it, or ignore this if it was removed" });
         well = false;
     }
     return well;
 }
 
 enum verdict attest_judge(const struct eat *e, const struct reference *refs, size_t count,
-                          const struct attest_before *before, int64_t now, json_t *findings)
+                          const struct attest_before *before, int64_t now, json_t *findings,
+                          json_t *reasons)
 {
-    bool good = judge_log(e, refs, count, findings);
+    struct said said = { findings, reasons };
+    bool good = judge_log(e, refs, count, &said);
     bool well;
 
-    good &= judge_debug(e, findings);
-    well = judge_clock(e, now, findings);
-    well &= judge_boot(e, before->boot_count, findings);
-    well &= judge_missing(e, before->log, findings);
+    good &= judge_debug(e, &said);
+    well = judge_clock(e, now, &said);
+    well &= judge_boot(e, before->boot_count, &said);
+    well &= judge_missing(e, before->log, &said);
     if (!good)
         return VERDICT_CONTRAINDICATED;
     return well ? VERDICT_AFFIRMING : VERDICT_WARNING;

@@ -159,6 +159,7 @@ static enum rc judge(struct clerks *c, struct job *j)
         .csr_len = j->csr_len,
         .nonce_at = j->nonce_at,
         .attester = "soft",
+        .network = *j->who.network ? j->who.network : NULL,
         .may_quarantine = quota_left(c, j->who.device_id),
     };
     enum rc rc;

@@ -19,6 +19,8 @@
 #include "device/device.h"
 #include "keeper/keeper.h"
 
+#define NETWORK_LEN 24 // "2001:db8:ffff::/48" and the like
+
 struct roster;
 
 enum identity_kind {
@@ -37,6 +39,7 @@ struct identity {
     uint8_t fingerprint[32]; // of a factory key
     int64_t not_before;      // Unix s; 0 for a factory identity, whose dates mean nothing
     int64_t not_after;
+    char network[NETWORK_LEN]; // of the connection, which the certificate does not know; "" if none
 };
 
 // What identities are judged by.

@@ -45,6 +45,7 @@ struct conn {
     struct loop *loop;
     struct lws *wsi;
     struct address *address;
+    char network[NETWORK_LEN];
     struct outgoing *out, **out_last;
     size_t out_bytes;
     char *rx; // parts of a frame
@@ -465,6 +466,7 @@ static void established(struct loop *l, struct conn *c)
     resume_accept(l);
     l->shared->sessions++;
     l->shared->established++;
+    memcpy(who.network, c->network, sizeof who.network);
     session_open(&c->session, &port, l->shared->ingest, &who, clock_mono_ms());
     c->session.ping_s = l->shared->ping_s;
 }
@@ -632,6 +634,7 @@ static void adopt(struct loop *l, int fd, const struct sockaddr_storage *from)
         c->session.phase = SESSION_ENDING;
         c->arrived_at = clock_mono_ms();
         c->address = address_enter(shared->presence, from, shared->per_address);
+        address_network(from, c->network, sizeof c->network);
     }
     if (!c || !c->address || !enter(l, c)) {
         if (c)

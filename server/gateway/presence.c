@@ -2,8 +2,10 @@
 
 #include "gateway/presence.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,6 +126,21 @@ static void key_of(const struct sockaddr_storage *from, uint8_t key[17])
     } else {
         memcpy(key + 1, &v6.sin6_addr, 8);
     }
+}
+
+void address_network(const struct sockaddr_storage *from, char *out, size_t size)
+{
+    char text[INET6_ADDRSTRLEN] = "";
+    uint8_t key[17], net[16] = { 0 };
+    bool v4;
+
+    key_of(from, key);
+    v4 = key[0] == 4;
+    memcpy(net, key + 1, v4 ? 3 : 6);
+    *out = '\0';
+    if ((from->ss_family == AF_INET || from->ss_family == AF_INET6) &&
+        inet_ntop(v4 ? AF_INET : AF_INET6, net, text, sizeof text))
+        snprintf(out, size, "%s/%d", text, v4 ? 24 : 48);
 }
 
 static struct address **find_address(struct presence *p, const uint8_t key[17])

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -27,6 +28,9 @@ bool presence_claim(struct presence *p, const uint8_t device[16], const struct p
                     struct place *before);
 // Only if it is still this session's.
 void presence_release(struct presence *p, const uint8_t device[16], const struct place *now);
+
+// "192.0.2.0/24" or "2001:db8:1::/48": where devices sit together. "" for other families.
+void address_network(const struct sockaddr_storage *from, char *out, size_t size);
 
 // A connection from an address (an IPv6 network of 64 bits counts as one): NULL if there are max
 // already.

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "attest/attest.h"
 #include "audit/audit.h"
 #include "http/http.h"
 #include "http/server.h"
@@ -24,7 +25,9 @@ static enum rc drop_expired(void *ctx, struct fault *f)
     const struct scheduler_options *o = ctx;
     struct services services = { .config = o->config, .keeper = o->keeper };
 
-    return http_upkeep(o->store, &services, f);
+    enum rc rc = http_upkeep(o->store, &services, f);
+
+    return rc == RC_OK ? attest_upkeep(o->store, f) : rc;
 }
 
 const struct job scheduler_jobs[] = {

@@ -28,11 +28,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (eat_open((const char *)data, size, key, &e, &f) == RC_OK)
         abort(); // nothing here is signed by this key
     if (eat_read((const char *)data, size, &e, &f) == RC_OK) {
-        json_t *findings = json_array();
+        json_t *findings = json_array(), *reasons = json_array();
 
         before.log = json_object_get(e.claims, "submods");
-        attest_judge(&e, refs, 2, &before, 1790000000, findings);
+        attest_judge(&e, refs, 2, &before, 1790000000, findings, reasons);
         json_decref(findings);
+        json_decref(reasons);
         eat_done(&e);
     }
     return 0;

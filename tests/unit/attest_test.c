@@ -32,8 +32,10 @@ static struct eat good(void)
 static enum verdict judge(const struct eat *e, const struct attest_before *before,
                           json_t **findings)
 {
+    json_auto_t *reasons = json_array();
+
     *findings = json_array();
-    return attest_judge(e, refs, sizeof refs / sizeof *refs, before, NOW, *findings);
+    return attest_judge(e, refs, sizeof refs / sizeof *refs, before, NOW, *findings, reasons);
 }
 
 // Checks verdict and the component of the only finding, whose every text must be there.
