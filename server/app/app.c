@@ -249,6 +249,7 @@ static enum rc start_http(struct app *a, struct fault *f)
                                  .ingest = a->ingest,
                                  .roster = a->roster,
                                  .catalogs = a->catalogs,
+                                 .patterns = a->patterns,
                                  .server_ca_pem = a->tls.server_ca,
                                  .ready = ready_text,
                                  .ready_ctx = a,
@@ -403,7 +404,8 @@ enum rc app_start(const struct config *c, struct app **out, struct app_welcome *
     a->started_at = clock_now_ms();
     a->bus = bus_new();
     a->tickets = tickets_new();
-    if (!a->bus || !a->tickets)
+    a->patterns = patterns_new();
+    if (!a->bus || !a->tickets || !a->patterns)
         return fail(f, RC_INTERNAL, "out of memory");
     raise_limits();
     for (size_t i = 0; rc == RC_OK && i < sizeof steps / sizeof *steps; i++)
@@ -444,6 +446,7 @@ void app_stop(struct app *a)
     store_close(a->store);
     cluster_stop(a->cluster);
     tickets_free(a->tickets);
+    patterns_free(a->patterns);
     bus_free(a->bus);
     server_tls_done(&a->tls);
     if (a->lock >= 0)

@@ -22,6 +22,7 @@
 #include "keeper/keeper.h"
 #include "live/live.h"
 #include "live/tickets.h"
+#include "pattern/pattern.h"
 #include "scheduler/scheduler.h"
 #include "store/cluster.h"
 #include "store/store.h"
@@ -40,6 +41,7 @@ struct app {
     struct bus *bus;
     struct roster *roster;
     struct tickets *tickets;
+    struct patterns *patterns;
     struct ingest *ingest;
     struct http *http;
     struct live *live;

@@ -34,6 +34,7 @@ struct roster;
 struct catalogs;
 struct after;
 struct access;
+struct patterns;
 
 // What handlers may use beside the database. Made once by main.
 struct services {
@@ -44,6 +45,7 @@ struct services {
     struct ingest *ingest;
     struct roster *roster;
     struct catalogs *catalogs;
+    struct patterns *patterns; // remembered; NULL: made at each request
     const char *server_ca_pem; // borrowed for the life of the server
     // The parts of /readyz as JSON text; false when one of them cannot work. May be NULL.
     bool (*ready)(void *ctx, char *out, size_t size);

@@ -15,6 +15,8 @@
 #include "http/system_api.h"
 #include "journal/journal_api.h"
 #include "live/tickets_api.h"
+#include "overview/overview_api.h"
+#include "pattern/pattern_api.h"
 #include "telemetry/telemetry_api.h"
 
 // clang-format off
@@ -32,6 +34,8 @@ const struct route *const route_tables[] = {
     reference_routes,
     telemetry_routes,
     journal_routes,
+    pattern_routes,
+    overview_routes,
     NULL,
 };
 // clang-format on

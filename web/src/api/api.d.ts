@@ -366,6 +366,58 @@ export type System = {
   parts: Record<string, unknown> | null;
 };
 
+export type PatternList = {
+  at: string;
+  items: Pattern[];
+};
+
+export type Pattern = {
+  n: number;
+  state: 'unknown' | 'updating' | 'atRisk' | 'quarantined' | 'offline';
+  dimension: 'site' | 'batch' | 'product' | 'build' | 'version' | 'group' | 'network';
+  value: string;
+  label: string;
+  count: number;
+  of: number;
+  expected: number;
+  p: number;
+  shape: 'wedge' | 'speckle' | 'cluster' | 'ring';
+  title: string;
+  text: string;
+  filter: string;
+  since: string | null;
+  ring: string | null;
+  seats: number[];
+};
+
+export type Overview = {
+  refusals: Refusal[];
+  renewalsOverdue: number;
+  authorities: Authority[];
+  needsYou: Need[];
+};
+
+export type Refusal = {
+  reason: string;
+  n: number;
+};
+
+export type Authority = {
+  name: string;
+  kind: 'catalog' | 'quarantine' | 'deviceRoot' | 'serverRoot' | 'server';
+  notAfter: string;
+};
+
+export type Need = {
+  severity: 'high' | 'medium' | 'low';
+  title: string;
+  text: string;
+  count: number;
+  filter: string | null;
+  page: 'devices' | 'claim' | 'null';
+  at: string | null;
+};
+
 export interface Routes {
   'POST /session': { path: {}; query: {}; body: SignIn; answer: Session };
   'GET /session': { path: {}; query: {}; body: undefined; answer: Session };
@@ -408,4 +460,6 @@ export interface Routes {
   'POST /live-tickets': { path: {}; query: {}; body: LiveTicketNew; answer: LiveTicket };
   'GET /system': { path: {}; query: {}; body: undefined; answer: System };
   'GET /openapi.json': { path: {}; query: {}; body: undefined; answer: Record<string, unknown> };
+  'GET /catalogs/{catalog}/patterns': { path: { catalog: string }; query: {}; body: undefined; answer: PatternList };
+  'GET /catalogs/{catalog}/overview': { path: { catalog: string }; query: {}; body: undefined; answer: Overview };
 }
