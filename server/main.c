@@ -17,7 +17,9 @@
 #include "core/auto.h"
 #include "core/config.h"
 #include "core/log.h"
+#include "core/number.h"
 #include "keeper/keeper.h"
+#include "seed/seed.h"
 #include "store/cluster.h"
 #include "store/migrate.h"
 #include "store/store.h"
@@ -35,6 +37,8 @@ struct arguments {
     int set_count;
     const char *words[4]; // the verb and what belongs to it
     int word_count;
+    const char *catalog, *devices, *seed, *beside; // of seed
+    bool force;
 };
 
 // Each returns the exit code.
@@ -192,6 +196,49 @@ static int admin_token(const struct arguments *a, const struct config *c)
     return rc == RC_OK ? 0 : complain(&f);
 }
 
+static enum rc read_seed(const struct arguments *a, struct seed_options *o, struct fault *f)
+{
+    int64_t seed = 1;
+
+    *o = (struct seed_options){ .catalog = a->catalog ? a->catalog : "demo",
+                                .beside = a->beside,
+                                .force = a->force };
+    if (!a->devices || !number_read(a->devices, &o->devices) || o->devices < 1 ||
+        o->devices > SEED_MAX)
+        return fail(f, RC_INVALID, "--devices must be a number from 1 to %d", SEED_MAX);
+    if (a->seed && (!number_read(a->seed, &seed) || seed < 0))
+        return fail(f, RC_INVALID, "--seed must be a number");
+    o->seed = (uint64_t)seed;
+    return RC_OK;
+}
+
+// Beside a server that runs, or before it is started, in which case the database is for us alone.
+static int seed(const struct arguments *a, const struct config *c)
+{
+    struct cluster *cluster = NULL;
+    struct seed_options o;
+    struct seed_result done;
+    struct fault f = { 0 };
+    char conninfo[600];
+    int applied;
+    enum rc rc = read_seed(a, &o, &f);
+
+    if (rc == RC_OK && app_conninfo(c, conninfo, sizeof conninfo, NULL) != RC_OK) {
+        rc = cluster_start(c->dir, &cluster, &f);
+        if (rc == RC_OK)
+            rc = migrate_run(cluster_conninfo(cluster), &applied, &f);
+        if (rc == RC_OK)
+            snprintf(conninfo, sizeof conninfo, "%s", cluster_conninfo(cluster));
+    }
+    if (rc == RC_OK)
+        rc = seed_run(conninfo, &o, &done, &f);
+    cluster_stop(cluster);
+    if (rc != RC_OK)
+        return complain(&f);
+    printf("%lld devices seeded, %lld were there\n", (long long)done.added, (long long)done.there);
+    return 0;
+}
+
 static const struct {
     const char *name, *sub;
     verb *run;
@@ -203,6 +250,8 @@ static const struct {
     { "config", "markdown", print_settings, "print all settings there are, for the documentation" },
     { "owner", "reset", owner_reset, "print a new password for the owner" },
     { "admin-token", NULL, admin_token, "write DIR/admin-token, an owner's API token for 30 days" },
+    { "seed", NULL, seed,
+      "fill --catalog C with --devices N --seed S that do not exist, to look at" },
 };
 
 static int usage(void)
@@ -215,13 +264,33 @@ static int usage(void)
     return 2;
 }
 
+static bool read_option(const char *name, const char *value, struct arguments *a)
+{
+    const struct {
+        const char *name;
+        const char **to;
+    } options[] = {
+        { "--dir", &a->dir },   { "--catalog", &a->catalog }, { "--devices", &a->devices },
+        { "--seed", &a->seed }, { "--beside", &a->beside },
+    };
+
+    for (size_t i = 0; value && i < sizeof options / sizeof *options; i++)
+        if (!strcmp(name, options[i].name)) {
+            *options[i].to = value;
+            return true;
+        }
+    return false;
+}
+
 static bool read_arguments(int argc, char **argv, struct arguments *a)
 {
     for (int i = 1; i < argc; i++) {
         bool more = i + 1 < argc;
 
-        if (!strcmp(argv[i], "--dir") && more)
-            a->dir = argv[++i];
+        if (read_option(argv[i], more ? argv[i + 1] : NULL, a))
+            i++;
+        else if (!strcmp(argv[i], "--force"))
+            a->force = true;
         else if (!strcmp(argv[i], "--set") && more && a->set_count < SETS_MAX)
             a->sets[a->set_count++] = argv[++i];
         else if (argv[i][0] != '-' && a->word_count < 4)

@@ -48,7 +48,8 @@ SELECT s.state, s.boot, s.last_seq, s.hello_boot,
 
 -- name: ingest_facts (catalog, device)
 -- Of a device without a session, or of all whose state time alone can change (both NULL). A
--- certificate's renewal is overdue a quarter of its life before its end.
+-- certificate's renewal is overdue a quarter of its life before its end. Seeded devices, which never
+-- connect, stay as they were made.
 SELECT d.catalog, d.device, d.id, s.state, s.online, s.boot, s.last_seq, s.hello_boot,
        (extract(epoch FROM s.last_at) * 1000)::bigint AS last_at,
        (extract(epoch FROM s.last_seen) * 1000)::bigint AS last_seen,
@@ -59,7 +60,8 @@ SELECT d.catalog, d.device, d.id, s.state, s.online, s.boot, s.last_seq, s.hello
   FROM device d
   JOIN device_state s ON s.catalog = d.catalog AND s.device = d.device
   LEFT JOIN device_trust t ON t.catalog = d.catalog AND t.device = d.device
- WHERE ($1::int IS NULL AND (s.online OR s.state NOT IN (0, 4)))
+ WHERE ($1::int IS NULL AND (s.online OR s.state NOT IN (0, 4))
+        AND t.attester IS DISTINCT FROM 'seeded')
     OR (d.catalog = $1 AND d.device = $2);
 
 -- name: ingest_retention ()
