@@ -85,12 +85,25 @@ CREATE TABLE device_index (
 
 CREATE INDEX device_index_id ON device_index (catalog, id);
 CREATE INDEX device_index_name ON device_index (catalog, name, device);
-CREATE INDEX device_index_state ON device_index (catalog, state, device) WHERE state <> 1;
+CREATE INDEX device_index_state ON device_index (catalog, state, device);
+-- Nearly all are claimed.
+CREATE INDEX device_index_lifecycle ON device_index (catalog, lifecycle, device)
+    WHERE lifecycle <> 1;
 CREATE INDEX device_index_group ON device_index (catalog, device_group, device);
 CREATE INDEX device_index_product ON device_index (catalog, product, device);
 CREATE INDEX device_index_site ON device_index (catalog, site, device);
 CREATE INDEX device_index_version ON device_index (catalog, version, device);
 CREATE INDEX device_index_tags ON device_index USING gin (tags jsonb_path_ops);
+
+-- What names are searched by. Letters beyond ASCII have two cases only where PostgreSQL was built
+-- with ICU; the private cluster's own locale is C.
+DO $$ BEGIN
+    EXECUTE format('CREATE FUNCTION device_search_name(name text) RETURNS text LANGUAGE sql '
+                   'IMMUTABLE PARALLEL SAFE AS %L',
+                   CASE WHEN EXISTS (SELECT FROM pg_collation WHERE collname = 'und-x-icu')
+                        THEN 'SELECT lower(coalesce(name, '''') COLLATE "und-x-icu")'
+                        ELSE 'SELECT lower(coalesce(name, ''''))' END);
+END $$;
 
 -- The triggers are of statements, with transition tables: one insert or update of the index for as
 -- many rows as the statement touched. Rows are locked in order of device, for which the planner
@@ -101,7 +114,7 @@ SECURITY DEFINER SET search_path = public AS $$
 BEGIN
     INSERT INTO device_index
     SELECT d.catalog, d.device, d.seat, d.lifecycle, coalesce(s.state, 0::smallint), g.product,
-           d.device_group, d.id, lower(coalesce(d.name, '')), t.os_version, t.attested_version,
+           d.device_group, d.id, device_search_name(d.name), t.os_version, t.attested_version,
            d.tags ->> 'site', d.tags ->> 'batch', t.network, d.tags
       FROM added d
       LEFT JOIN device_group g ON g.catalog = d.catalog AND g.id = d.device_group
@@ -119,7 +132,7 @@ BEGIN
        SET lifecycle = n.lifecycle, product = n.product, device_group = n.device_group,
            name = n.name, site = n.tags ->> 'site', batch = n.tags ->> 'batch', tags = n.tags
       FROM (SELECT d.catalog, d.device, d.lifecycle, g.product, d.device_group, d.tags,
-                   lower(coalesce(d.name, '')) AS name
+                   device_search_name(d.name) AS name
               FROM changed d
               LEFT JOIN device_group g ON g.catalog = d.catalog AND g.id = d.device_group
              ORDER BY d.catalog, d.device) n
@@ -187,6 +200,17 @@ CREATE TABLE device_count (
     n           bigint NOT NULL
 );
 CREATE INDEX device_count_catalog ON device_count (catalog, dimension);
+ALTER TABLE device_count SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
+                              autovacuum_vacuum_insert_threshold = -1);
+
+-- For tiles: a row a value, with the sum and a column a state (n1: healthy).
+CREATE VIEW device_tally AS
+SELECT catalog, dimension, key, sum(n)::bigint AS n,
+       sum(n) FILTER (WHERE state = 0) AS n0, sum(n) FILTER (WHERE state = 1) AS n1,
+       sum(n) FILTER (WHERE state = 2) AS n2, sum(n) FILTER (WHERE state = 3) AS n3,
+       sum(n) FILTER (WHERE state = 4) AS n4, sum(n) FILTER (WHERE state = 5) AS n5
+  FROM device_count
+ GROUP BY catalog, dimension, key;
 
 CREATE TYPE device_weight AS (
     catalog int, lifecycle smallint, state smallint, product int, device_group int, version text,
@@ -254,7 +278,7 @@ CREATE TRIGGER device_index_gone AFTER DELETE ON device_index REFERENCING OLD TA
 -- The devices that exist already.
 INSERT INTO device_index
 SELECT d.catalog, d.device, d.seat, d.lifecycle, coalesce(s.state, 0::smallint), NULL, NULL, d.id,
-       lower(coalesce(d.name, '')), t.os_version, t.attested_version, d.tags ->> 'site',
+       device_search_name(d.name), t.os_version, t.attested_version, d.tags ->> 'site',
        d.tags ->> 'batch', t.network, d.tags
   FROM device d
   LEFT JOIN device_state s ON s.catalog = d.catalog AND s.device = d.device
@@ -262,6 +286,81 @@ SELECT d.catalog, d.device, d.seat, d.lifecycle, coalesce(s.state, 0::smallint),
 
 -- They were for the searches that the index now serves.
 DROP INDEX device_name, device_lifecycle, device_tags, device_state_unwell;
+
+-- The filter of lists, facets, exports and changes to many; NULL where a field does not matter.
+-- server/device/filter.c writes it; a NULL among the values of a list means "has none".
+CREATE TYPE device_filter AS (
+    catalog      int,
+    prefix       text COLLATE "C",      -- of the name, or
+    id_prefix    text COLLATE "C",      -- of the id
+    state        smallint[],
+    lifecycle    smallint[],
+    product      int[],
+    device_group int[],
+    version      text[] COLLATE "C",
+    attested     text[] COLLATE "C",
+    site         text[] COLLATE "C",
+    batch        text[] COLLATE "C",
+    network      text[] COLLATE "C",
+    tags         jsonb,
+    seen_after   timestamptz,
+    seen_before  timestamptz,
+    seat         int,
+    ids          text[] COLLATE "C"
+);
+
+-- One value is compared by =, so that an index in order of (column, device) stays in that order.
+CREATE FUNCTION is_one_of(value anyelement, list anyarray) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN list IS NULL THEN true
+                WHEN array_position(list, NULL) IS NOT NULL
+                THEN value IS NULL OR value = ANY (list)
+                WHEN cardinality(list) = 1 THEN value = list[1]
+                ELSE value = ANY (list) END;
+$$;
+
+-- Simple enough to be inlined: with a constant filter, only the conditions that were asked for are
+-- left, and the join only where something asks when a device was last seen.
+CREATE FUNCTION device_found(f device_filter) RETURNS SETOF device_index
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT i.*
+      FROM device_index i
+      LEFT JOIN device_state s ON s.catalog = i.catalog AND s.device = i.device
+     WHERE i.catalog = f.catalog
+       AND (f.prefix IS NULL
+            OR (i.name >= device_search_name(f.prefix) COLLATE "C"
+                AND i.name < (device_search_name(f.prefix) || chr(1114111)) COLLATE "C")
+            OR (i.id >= f.id_prefix AND i.id < f.id_prefix || 'g'))
+       AND is_one_of(i.state, f.state)
+       AND is_one_of(i.lifecycle, f.lifecycle)
+       AND is_one_of(i.product, f.product)
+       AND is_one_of(i.device_group, f.device_group)
+       AND is_one_of(i.version, f.version)
+       AND is_one_of(i.attested, f.attested)
+       AND is_one_of(i.site, f.site)
+       AND is_one_of(i.batch, f.batch)
+       AND is_one_of(i.network, f.network)
+       AND (f.tags IS NULL OR i.tags @> f.tags)
+       AND (f.seen_after IS NULL OR s.last_seen > f.seen_after)
+       AND (f.seen_before IS NULL OR s.last_seen < f.seen_before)
+       AND (f.seat IS NULL OR i.device = (SELECT d.device FROM device d
+                                           WHERE d.catalog = f.catalog AND d.seat = f.seat))
+       AND (f.ids IS NULL OR i.id = ANY (f.ids));
+$$;
+
+-- What people read instead of the number of a product or a group.
+CREATE FUNCTION facet_label(of_catalog int, dimension text, key text) RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN key = '' THEN NULL
+                WHEN dimension = 'product'
+                THEN (SELECT p.name FROM product p
+                       WHERE p.catalog = of_catalog AND p.id = key::int)
+                WHEN dimension = 'group'
+                THEN (SELECT p.name || ' / ' || g.name
+                        FROM device_group g
+                        JOIN product p ON p.catalog = g.catalog AND p.id = g.product
+                       WHERE g.catalog = of_catalog AND g.id = key::int) END;
+$$;
 
 -- As before, and: seat, group, product, note.
 DROP VIEW device_row;
@@ -389,4 +488,4 @@ CREATE TABLE refusal (
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON product, device_group, saved_view, job, job_target,
     registration_window, arrival, device_count, refusal TO orrery_server;
-GRANT SELECT ON device_index, device_row TO orrery_server;
+GRANT SELECT ON device_index, device_row, device_tally TO orrery_server;

@@ -16,20 +16,16 @@
 #include "store/arg.h"
 #include "store/store.h"
 
-#define PARTS_MAX  2
-#define PREFIX_MAX DEVICE_NAME_MAX
-
 // U+10FFFF, which no name holds: prefix + this lies behind all names with that prefix.
 #define LAST_CHARACTER "\xf4\x8f\xbf\xbf"
 
-// A page with a prefix may come from two queries.
 struct devices {
-    struct rows *parts[PARTS_MAX];
-    int count; // the queries may have found one more
+    struct rows *rows;
+    int count; // the query may have found one more
+    bool backwards;
 };
 
 DEFINE_AUTO(struct rows *, rows_freep, rows_free)
-DEFINE_AUTO(struct devices *, devices_freep, devices_free)
 
 int devices_count(const struct devices *ds)
 {
@@ -55,6 +51,15 @@ static void from_row(const struct rows *r, int row, struct device *out)
         .verdict = (enum verdict)rows_int(r, row, "verdict"),
         .attested_at = rows_int(r, row, "attested_at"),
         .os_version = rows_text(r, row, "os_version"),
+        .attested_version = rows_text(r, row, "attested_version"),
+        .network = rows_text(r, row, "network"),
+        .group = rows_int(r, row, "group_id"),
+        .group_name = rows_text(r, row, "group_name"),
+        .product = rows_int(r, row, "product_id"),
+        .product_name = rows_text(r, row, "product_name"),
+        .note = rows_text(r, row, "note"),
+        .seat = rows_int(r, row, "seat"),
+        .by_hand = rows_text(r, row, "by_hand") != NULL,
         .model = rows_text(r, row, "hw_model"),
         .cert_serial = rows_text(r, row, "cert_serial"),
         .cert_kind = (int)rows_int(r, row, "cert_kind"),
@@ -66,20 +71,25 @@ static void from_row(const struct rows *r, int row, struct device *out)
 
 void devices_at(const struct devices *ds, int index, struct device *out)
 {
-    size_t part = 0;
+    from_row(ds->rows, ds->backwards ? ds->count - 1 - index : index, out);
+}
 
-    while (index >= rows_count(ds->parts[part]))
-        index -= rows_count(ds->parts[part++]);
-    from_row(ds->parts[part], index, out);
+struct devices *devices_of(struct rows *rows, int count, bool backwards)
+{
+    struct devices *ds = calloc(1, sizeof *ds);
+
+    if (ds)
+        *ds = (struct devices){ rows, count, backwards };
+    else
+        rows_free(rows);
+    return ds;
 }
 
 void devices_free(struct devices *ds)
 {
     if (!ds)
         return;
-    for (size_t i = 0; i < PARTS_MAX; i++)
-        if (ds->parts[i])
-            rows_free(ds->parts[i]);
+    rows_free(ds->rows);
     free(ds);
 }
 
@@ -103,21 +113,18 @@ static enum rc not_here(struct fault *f)
 enum rc device_load(struct store *s, int32_t catalog, const char *id, struct devices **out,
                     struct fault *f)
 {
-    auto_with(devices_freep) struct devices *ds = calloc(1, sizeof *ds);
+    auto_with(rows_freep) struct rows *rows = NULL;
     enum rc rc;
 
     if (!device_id_valid(id))
         return not_here(f);
-    if (!ds)
-        return fail(f, RC_INTERNAL, "out of memory");
-    rc = store_run(s, &Q_DEVICE_BY_ID, (const char *[]){ ARG_INT(catalog), id }, &ds->parts[0], f);
+    rc = store_run(s, &Q_DEVICE_BY_ID, (const char *[]){ ARG_INT(catalog), id }, &rows, f);
     if (rc != RC_OK)
         return rc;
-    ds->count = rows_count(ds->parts[0]);
-    if (ds->count == 0)
+    if (rows_count(rows) == 0)
         return not_here(f);
-    *out = take(&ds);
-    return RC_OK;
+    *out = devices_of(take(&rows), 1, false);
+    return *out ? RC_OK : fail(f, RC_INTERNAL, "out of memory");
 }
 
 enum rc device_count(struct store *s, int32_t catalog, int64_t out[STATE_COUNT], struct fault *f)
@@ -150,183 +157,6 @@ enum rc device_find(struct store *s, int32_t catalog, const char *id, int64_t *o
         return not_here(f);
     *out = rows_int(rows, 0, "device");
     return RC_OK;
-}
-
-// ---------------------------------------------------------------- pages
-
-struct page_query {
-    struct store *s;
-    int32_t catalog;
-    const struct device_filter *filter;
-    int limit;
-    struct devices *found;
-    char *next; // DEVICE_CURSOR_LEN
-};
-
-static enum rc foreign_cursor(struct fault *f)
-{
-    return fail(f, RC_INVALID, "cursor is not from this list: start again without it");
-}
-
-static int64_t last_device(const struct devices *ds, int part, int row)
-{
-    return rows_int(ds->parts[part], row, "device");
-}
-
-static enum rc run_by_age(const struct page_query *p, const char *after, struct fault *f)
-{
-    int lifecycle = p->filter->lifecycle, state = p->filter->state;
-    const char *lifecycle_text = ARG_INT(lifecycle), *state_text = ARG_INT(state);
-    const char *args[5] = { ARG_INT(p->catalog), after, ARG_INT(p->limit + 1) };
-    const struct query *q = &Q_DEVICE_PAGE;
-
-    if (lifecycle >= 0) {
-        q = &Q_DEVICE_PAGE_LIFECYCLE;
-        args[3] = lifecycle_text;
-        args[4] = state >= 0 ? state_text : NULL;
-    } else if (state == STATE_HEALTHY) {
-        q = &Q_DEVICE_PAGE_HEALTHY;
-    } else if (state >= 0) {
-        q = &Q_DEVICE_PAGE_UNWELL;
-        args[3] = state_text;
-    }
-    return store_run(p->s, q, args, &p->found->parts[0], f);
-}
-
-static enum rc page_by_age(const struct page_query *p, const char *cursor, struct fault *f)
-{
-    struct devices *found = p->found;
-    int64_t after;
-
-    if (*cursor && !number_read(cursor, &after))
-        return foreign_cursor(f);
-    enum rc rc = run_by_age(p, *cursor ? cursor : "0", f);
-    if (rc != RC_OK)
-        return rc;
-    found->count = rows_count(found->parts[0]);
-    if (found->count > p->limit) {
-        found->count = p->limit;
-        snprintf(p->next, DEVICE_CURSOR_LEN, "%" PRId64, last_device(found, 0, p->limit - 1));
-    }
-    return RC_OK;
-}
-
-// The range of ids that begin with prefix. Empty where no id can.
-struct id_range {
-    char from[DEVICE_ID_LEN + 1];
-    char before[DEVICE_ID_LEN + 2];
-};
-
-static void id_range_of(const char *prefix, struct id_range *out)
-{
-    size_t len = strlen(prefix);
-
-    *out = (struct id_range){ 0 };
-    if (len > DEVICE_ID_LEN || strspn(prefix, "0123456789abcdefABCDEF") != len)
-        return;
-    for (size_t i = 0; i < len; i++)
-        out->from[i] = (char)(prefix[i] | 0x20); // digits have that bit
-    snprintf(out->before, sizeof out->before, "%sg", out->from);
-}
-
-// True if that filled the page.
-static enum rc page_of_ids(const struct page_query *p, const struct id_range *ids,
-                           const char *after, bool *full, struct fault *f)
-{
-    const struct device_filter *x = p->filter;
-    const char *args[] = { ARG_INT(p->catalog),
-                           ids->from,
-                           ids->before,
-                           ARG_INT(p->limit + 1),
-                           x->lifecycle >= 0 ? ARG_INT(x->lifecycle) : NULL,
-                           x->state >= 0 ? ARG_INT(x->state) : NULL,
-                           after };
-    enum rc rc = store_run(p->s, &Q_DEVICE_PAGE_IDS, args, &p->found->parts[0], f);
-
-    if (rc != RC_OK)
-        return rc;
-    int n = rows_count(p->found->parts[0]);
-    *full = n > p->limit;
-    p->found->count = *full ? p->limit : n;
-    if (*full)
-        snprintf(p->next, DEVICE_CURSOR_LEN, "i%s",
-                 rows_text(p->found->parts[0], p->limit - 1, "id"));
-    return RC_OK;
-}
-
-static enum rc page_of_names(const struct page_query *p, const struct id_range *ids,
-                             const char *after_name, const char *after, struct fault *f)
-{
-    const struct device_filter *x = p->filter;
-    struct devices *found = p->found;
-    int part = found->parts[0] ? 1 : 0, room = p->limit - found->count;
-    char before[PREFIX_MAX + sizeof LAST_CHARACTER];
-    const char *args[] = { ARG_INT(p->catalog),
-                           after_name,
-                           after,
-                           before,
-                           ARG_INT(room + 1),
-                           x->lifecycle >= 0 ? ARG_INT(x->lifecycle) : NULL,
-                           x->state >= 0 ? ARG_INT(x->state) : NULL,
-                           ids->from,
-                           ids->before };
-
-    snprintf(before, sizeof before, "%s" LAST_CHARACTER, x->prefix);
-    enum rc rc = store_run(p->s, &Q_DEVICE_PAGE_NAMES, args, &found->parts[part], f);
-    if (rc != RC_OK)
-        return rc;
-    int n = rows_count(found->parts[part]);
-    found->count += n > room ? room : n;
-    if (n > room && room > 0)
-        snprintf(p->next, DEVICE_CURSOR_LEN, "n%" PRId64 " %s", last_device(found, part, room - 1),
-                 rows_text(found->parts[part], room - 1, "name"));
-    else if (n > room)
-        snprintf(p->next, DEVICE_CURSOR_LEN, "n%s %s", after, after_name);
-    return RC_OK;
-}
-
-static enum rc page_by_prefix(const struct page_query *p, const char *cursor, struct fault *f)
-{
-    struct id_range ids;
-    const char *name = p->filter->prefix;
-    char after[24] = "-1";
-    int64_t number;
-    bool full = false;
-
-    id_range_of(p->filter->prefix, &ids);
-    if (*cursor == 'n') {
-        size_t len = strcspn(++cursor, " ");
-        if (len >= sizeof after || cursor[len] != ' ')
-            return foreign_cursor(f);
-        memcpy(after, cursor, len);
-        after[len] = '\0';
-        if (strcmp(after, "-1") != 0 && !number_read(after, &number))
-            return foreign_cursor(f);
-        name = cursor + len + 1;
-    } else if (*ids.before) {
-        enum rc rc = page_of_ids(p, &ids, *cursor ? cursor + 1 : "", &full, f);
-        if (rc != RC_OK || full)
-            return rc;
-    }
-    return page_of_names(p, &ids, name, after, f);
-}
-
-enum rc device_page(struct store *s, int32_t catalog, const struct device_filter *filter,
-                    const char *cursor, int limit, struct devices **out,
-                    char next[DEVICE_CURSOR_LEN], struct fault *f)
-{
-    auto_with(devices_freep) struct devices *found = calloc(1, sizeof *found);
-    struct page_query p = { s, catalog, filter, limit, found, next };
-
-    *next = '\0';
-    if (!found)
-        return fail(f, RC_INTERNAL, "out of memory");
-    if (strlen(filter->prefix) > PREFIX_MAX)
-        return fail(f, RC_INVALID, "q must be at most %d bytes long", PREFIX_MAX);
-    enum rc rc = *filter->prefix ? page_by_prefix(&p, cursor, f) : page_by_age(&p, cursor, f);
-    if (rc == RC_OK)
-        *out = take(&found);
-    return rc;
 }
 
 // ---------------------------------------------------------------- changes

@@ -17,13 +17,13 @@
 
 #include "core/rc.h"
 
-#define DEVICE_ID_LEN     32
-#define FINGERPRINT_LEN   64
-#define DEVICE_NAME_MAX   80
-#define DEVICE_TAGS_MAX   32
-#define TAG_NAME_MAX      64
-#define TAG_VALUE_MAX     256
-#define DEVICE_CURSOR_LEN 160
+#define DEVICE_ID_LEN   32
+#define FINGERPRINT_LEN 64
+#define DEVICE_NAME_MAX 80
+#define DEVICE_TAGS_MAX 32
+#define TAG_NAME_MAX    64
+#define TAG_VALUE_MAX   256
+#define DEVICE_NOTE_MAX 4000 // characters
 
 enum device_lifecycle {
     DEVICE_REGISTERED,
@@ -93,7 +93,16 @@ struct device {
     enum verdict verdict;
     int64_t attested_at;
     const char *os_version;
+    const char *attested_version; // of the last evidence that was not refused
     const char *model;
+    const char *network; // that it attested from
+    int64_t group;       // 0: in none
+    const char *group_name;
+    int64_t product; // of its group
+    const char *product_name;
+    const char *note;
+    int64_t seat;
+    bool by_hand;            // a person put it in quarantine
     const char *cert_serial; // hex; NULL while there is no certificate
     int cert_kind;           // enum cert_kind
     int64_t cert_not_before;
@@ -102,6 +111,7 @@ struct device {
 };
 
 struct devices; // what a query found
+struct rows;
 struct store;
 
 // How many devices of the catalog are in each state.
@@ -110,6 +120,9 @@ enum rc device_count(struct store *s, int32_t catalog, int64_t out[STATE_COUNT],
 int devices_count(const struct devices *ds);
 void devices_at(const struct devices *ds, int index, struct device *out);
 void devices_free(struct devices *ds); // NULL is fine
+// The first count rows of device_row, in turned order with backwards. Takes over rows; NULL when
+// out of memory.
+struct devices *devices_of(struct rows *rows, int count, bool backwards);
 
 // Grows with time and is unique in this process.
 int64_t device_mint(void);
@@ -121,18 +134,6 @@ enum rc device_load(struct store *s, int32_t catalog, const char *id, struct dev
 // Only the number: for what hangs on a device. The same RC_NOT_FOUND.
 enum rc device_find(struct store *s, int32_t catalog, const char *id, int64_t *out,
                     struct fault *f);
-
-struct device_filter {
-    const char *prefix; // of id or name; "" for any
-    int state;          // enum device_state, -1 for any
-    int lifecycle;      // enum device_lifecycle, -1 for any
-};
-
-// A page after cursor ("" at the start): by age, or with a prefix first the ids, then the names
-// that begin with it, each in byte order. next is "" at the end.
-enum rc device_page(struct store *s, int32_t catalog, const struct device_filter *filter,
-                    const char *cursor, int limit, struct devices **out,
-                    char next[DEVICE_CURSOR_LEN], struct fault *f);
 
 // 1…DEVICE_NAME_MAX bytes without control characters.
 enum rc device_name_check(const char *name, struct fault *f);

@@ -2,84 +2,12 @@
 SELECT * FROM device_row WHERE catalog = $1 AND id = $2;
 
 -- name: device_counts (catalog)
--- The unwell are few and have an index of their own; all others are healthy.
-WITH unwell AS (
-    SELECT state, count(*) AS n FROM device_state
-     WHERE catalog = $1 AND state <> 1
-     GROUP BY state
-)
-SELECT state, n FROM unwell
-UNION ALL
-SELECT 1, (SELECT count(*) FROM device WHERE catalog = $1) - coalesce(sum(n), 0)::bigint FROM unwell;
+SELECT state, sum(n)::bigint AS n FROM device_count
+ WHERE catalog = $1 AND dimension = 'all'
+ GROUP BY state;
 
 -- name: device_number (catalog, id)
 SELECT device FROM device WHERE catalog = $1 AND id = $2;
-
--- Each page picks its devices from one index in a subquery and joins their state afterwards: an
--- inequality on one side of that join costs 350 times as much at a million devices.
-
--- name: device_page (catalog, after, limit)
-SELECT v.*
-  FROM (SELECT device FROM device
-         WHERE catalog = $1 AND device > $2
-         ORDER BY device LIMIT $3) p
-  JOIN device_row v ON v.catalog = $1 AND v.device = p.device
- ORDER BY p.device;
-
--- name: device_page_lifecycle (catalog, after, limit, lifecycle, state)
-SELECT v.*
-  FROM (SELECT d.device FROM device d
-         WHERE d.catalog = $1 AND d.device > $2 AND d.lifecycle = $4
-           AND ($5::smallint IS NULL
-                OR (SELECT s.state FROM device_state s
-                     WHERE s.catalog = d.catalog AND s.device = d.device) = $5)
-         ORDER BY d.device LIMIT $3) p
-  JOIN device_row v ON v.catalog = $1 AND v.device = p.device
- ORDER BY p.device;
-
--- name: device_page_healthy (catalog, after, limit)
--- Most are, so walking all of them finds a page soon.
-SELECT v.*
-  FROM (SELECT device FROM device_state
-         WHERE catalog = $1 AND device > $2 AND state = 1
-         ORDER BY device LIMIT $3) p
-  JOIN device_row v ON v.catalog = $1 AND v.device = p.device
- ORDER BY p.device;
-
--- name: device_page_unwell (catalog, after, limit, state)
--- "state <> 1" is what lets a prepared query use the partial index.
-SELECT v.*
-  FROM (SELECT device FROM device_state
-         WHERE catalog = $1 AND state = $4 AND state <> 1 AND device > $2
-         ORDER BY device LIMIT $3) p
-  JOIN device_row v ON v.catalog = $1 AND v.device = p.device
- ORDER BY p.device;
-
--- name: device_page_ids (catalog, from, before, limit, lifecycle, state, after)
-SELECT v.*
-  FROM (SELECT d.device, d.id FROM device d
-         WHERE d.catalog = $1 AND d.id >= $2 AND d.id < $3 AND d.id > $7
-           AND ($5::smallint IS NULL OR d.lifecycle = $5)
-           AND ($6::smallint IS NULL
-                OR (SELECT s.state FROM device_state s
-                     WHERE s.catalog = d.catalog AND s.device = d.device) = $6)
-         ORDER BY d.id LIMIT $4) p
-  JOIN device_row v ON v.catalog = $1 AND v.device = p.device
- ORDER BY p.id;
-
--- name: device_page_names (catalog, after_name, after, before, limit, lifecycle, state, not_from, not_before)
--- Without those that device_page_ids has shown.
-SELECT v.*
-  FROM (SELECT d.device, d.name FROM device d
-         WHERE d.catalog = $1 AND (d.name, d.device) > ($2, $3) AND d.name < $4
-           AND NOT (d.id >= $8 AND d.id < $9)
-           AND ($6::smallint IS NULL OR d.lifecycle = $6)
-           AND ($7::smallint IS NULL
-                OR (SELECT s.state FROM device_state s
-                     WHERE s.catalog = d.catalog AND s.device = d.device) = $7)
-         ORDER BY d.name, d.device LIMIT $5) p
-  JOIN device_row v ON v.catalog = $1 AND v.device = p.device
- ORDER BY p.name, p.device;
 
 -- name: device_add (catalog, entries)
 -- In order of id, so that two of these cannot wait for each other. Seats are taken for the unknown

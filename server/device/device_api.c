@@ -11,16 +11,30 @@
 #include "core/bus.h"
 #include "core/clock.h"
 #include "core/json_out.h"
+#include "device/filter.h"
+#include "device/list.h"
 #include "keeper/keeper.h"
 
+#define DEVICES_LIMIT 500
+
 DEFINE_AUTO(struct devices *, devices_freep, devices_free)
+
+static inline void filter_donep(struct device_filter *x)
+{
+    device_filter_done(x);
+}
+
+static inline void page_donep(struct device_page *p)
+{
+    device_page_done(p);
+}
 
 static handler list, show, change, counts;
 
 #define DEVICES "/api/v1/catalogs/{catalog}/devices"
 
 const struct route device_routes[] = {
-    { "GET", DEVICES, MAY_SEE_DEVICES, list, 0 },
+    { "GET", DEVICES, MAY_SEE_DEVICES, list, ROUTE_REPEATS },
     { "GET", "/api/v1/catalogs/{catalog}/device-counts", MAY_SEE_DEVICES, counts, 0 },
     { "GET", DEVICES "/{id}", MAY_SEE_DEVICES, show, 0 },
     { "PATCH", DEVICES "/{id}", MAY_CHANGE_DEVICES, change, ROUTE_IF_MATCH },
@@ -42,6 +56,18 @@ json_t *device_certificate_to_json(int kind, const char *serial, int64_t not_bef
     return o;
 }
 
+static json_t *named(int64_t id, const char *name)
+{
+    json_t *o;
+
+    if (!id)
+        return json_null();
+    o = json_object();
+    add_id(o, "id", id);
+    add_text(o, "name", name);
+    return o;
+}
+
 json_t *device_to_json(const struct device *d)
 {
     json_t *o = json_object();
@@ -54,11 +80,15 @@ json_t *device_to_json(const struct device *d)
     add_text(o, "stateReason", d->state_reason);
     add_time(o, "stateSince", d->state_since);
     add_bool(o, "online", d->online);
-    add_null(o, "product");
-    add_null(o, "group");
+    add_json(o, "product", named(d->product, d->product_name));
+    add_json(o, "group", named(d->group, d->group_name));
     add_text(o, "osVersion", d->os_version);
+    add_text(o, "attestedVersion", d->attested_version);
     add_text(o, "model", d->model);
     add_time(o, "lastSeen", d->last_seen);
+    add_text(o, "network", d->network);
+    add_int(o, "seat", d->seat);
+    add_text(o, "note", d->note);
     add_json(o, "tags", json_loads(d->tags ? d->tags : "{}", 0, NULL));
     add_text(o, "verdict", verdict_name(d->verdict));
     add_time(o, "attestedAt", d->attested_at);
@@ -103,34 +133,21 @@ static enum rc counts(struct req *q, struct reply *r, struct fault *f)
 
 // ---------------------------------------------------------------- list
 
-// The number of a name given as ?parameter=, -1 if it is absent.
-static enum rc read_choice(const struct req *q, const char *parameter,
-                           int (*from_name)(const char *), const char *choices, int *out,
-                           struct fault *f)
+static enum rc read_sort(const struct req *q, const struct device_filter *filter,
+                         enum device_sort *out, struct fault *f)
 {
     char text[24];
+    int sort;
 
-    *out = -1;
-    if (!req_query(q, parameter, text, sizeof text))
+    // What begins alike is looked through by name.
+    *out = filter->prefix ? SORT_NAME : SORT_CREATED;
+    if (!req_query(q, "sort", text, sizeof text))
         return RC_OK;
-    *out = from_name(text);
-    return *out >= 0 ? RC_OK : fail(f, RC_INVALID, "%s must be one of %s", parameter, choices);
-}
-
-static enum rc read_filter(const struct req *q, struct device_filter *out, char prefix[],
-                           size_t size, struct fault *f)
-{
-    enum rc rc;
-
-    if (!req_query(q, "q", prefix, size))
-        *prefix = '\0';
-    out->prefix = prefix;
-    rc = read_choice(q, "state", device_state_from_name,
-                     "healthy, updating, atRisk, quarantined, offline, unknown", &out->state, f);
-    if (rc != RC_OK)
-        return rc;
-    return read_choice(q, "lifecycle", device_lifecycle_from_name, "registered, claimed, retired",
-                       &out->lifecycle, f);
+    sort = device_sort_from_name(text);
+    if (sort < 0)
+        return fail(f, RC_INVALID, "sort must be one of %s", device_sort_names());
+    *out = (enum device_sort)sort;
+    return RC_OK;
 }
 
 static json_t *page_to_json(const struct devices *ds)
@@ -147,19 +164,23 @@ static json_t *page_to_json(const struct devices *ds)
 
 static enum rc list(struct req *q, struct reply *r, struct fault *f)
 {
-    auto_with(devices_freep) struct devices *found = NULL;
-    char prefix[DEVICE_NAME_MAX + 1], cursor[DEVICE_CURSOR_LEN], next[DEVICE_CURSOR_LEN];
-    struct device_filter filter;
+    static const char *const also[] = { "sort", "limit", "cursor", NULL };
+    auto_with(filter_donep) struct device_filter filter = { 0 };
+    auto_with(page_donep) struct device_page page = { 0 };
+    char cursor[DEVICE_CURSOR_LEN];
+    enum device_sort sort;
     int limit;
-    enum rc rc = req_limit(q, &limit, f);
+    enum rc rc = device_filter_read(q->query, also, q->catalog, &filter, f);
 
+    if (rc == RC_OK)
+        rc = req_limit_to(q, DEVICES_LIMIT, &limit, f);
     if (rc == RC_OK)
         rc = req_cursor(q, cursor, sizeof cursor, f);
     if (rc == RC_OK)
-        rc = read_filter(q, &filter, prefix, sizeof prefix, f);
+        rc = read_sort(q, &filter, &sort, f);
     if (rc == RC_OK)
-        rc = device_page(q->store, q->catalog, &filter, cursor, limit, &found, next, f);
-    return rc == RC_OK ? reply_page(q, r, page_to_json(found), next) : rc;
+        rc = device_page(q->store, &filter, sort, cursor, limit, &page, f);
+    return rc == RC_OK ? reply_page_both(q, r, page_to_json(page.found), page.next, page.prev) : rc;
 }
 
 // ---------------------------------------------------------------- change

@@ -36,7 +36,7 @@ static enum rc find_route(struct call *c, struct fault *f)
     route_find(c->to->tables, method, c->path, &c->found);
     c->out->route = c->found.route;
     if (c->found.route)
-        return query_check(c->in->query, f);
+        return query_check(c->in->query, c->found.route->flags & ROUTE_REPEATS, f);
     if (!c->found.allow[0])
         return fail(f, RC_NOT_FOUND, "there is nothing at this address");
     memcpy(c->out->allow, c->found.allow, sizeof c->out->allow);

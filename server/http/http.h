@@ -115,6 +115,7 @@ enum {
     ROUTE_SLOW = 1,     // served by the slow pool: sign-in (a KDF), exports
     ROUTE_IF_MATCH = 2, // 428 without If-Match
     ROUTE_SECRET = 4,   // the answer holds a secret: never kept for an Idempotency-Key
+    ROUTE_REPEATS = 8,  // query parameters may come more than once: the handler reads q->query
 };
 
 enum rc reply_json(struct reply *r, int status, json_t *owned);
@@ -126,14 +127,20 @@ enum rc reply_text(struct reply *r, const char *type, char *owned, size_t len);
 // that does not decode is a 400 before any handler runs; one that does not fit makes the
 // answer a 400 whatever the handler says, and rolls back.
 bool req_query(const struct req *q, const char *name, char *out, size_t size);
-// ?limit= within 1…MAX_LIMIT.
+// ?limit= within 1…MAX_LIMIT, or 1…most.
 enum rc req_limit(const struct req *q, int *out, struct fault *f);
+enum rc req_limit_to(const struct req *q, int most, int *out, struct fault *f);
 // ?cursor=: the text that reply_page() was given as next; "" at the start.
 // Cursors are HMACed, so a handler gets back only what a handler gave out for
 // the same path.
 enum rc req_cursor(const struct req *q, char *out, size_t size, struct fault *f);
 // Answers {"items":[…],"next":cursor or null} and the Link header of RFC 8288.
 enum rc reply_page(struct req *q, struct reply *r, json_t *owned_items, const char *next);
+// The same with "prev", for a list that is read both ways.
+enum rc reply_page_both(struct req *q, struct reply *r, json_t *owned_items, const char *next,
+                        const char *prev);
+// A cursor as text for this path, as reply_page() makes it.
+enum rc req_seal(const struct req *q, const char *place, char *out, size_t size);
 
 // Events and changes of memory must not happen before the commit: run(services, owned) is
 // called once it is durable, never after a rollback. owned is released with free() either way,

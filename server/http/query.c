@@ -33,42 +33,53 @@ static bool next_pair(const char **at, struct pair *p)
     return true;
 }
 
-static enum rc check_pair(const struct pair *p, char *value, size_t size,
-                          char names[PAIRS_MAX][NAME_MAX_LEN + 1], size_t count, struct fault *f)
+typedef char pair_name[NAME_MAX_LEN + 1];
+
+static enum rc check_pair(const struct pair *p, char *value, size_t number, pair_name name,
+                          struct fault *f)
 {
-    if (count == PAIRS_MAX)
-        return fail(f, RC_INVALID, "the query has more than %d parameters", PAIRS_MAX);
-    if (p->name_len == 0 ||
-        !percent_decode(p->name, p->name_len, true, names[count], NAME_MAX_LEN + 1))
-        return fail(f, RC_INVALID, "query parameter %zu has no usable name", count + 1);
-    if (!percent_decode(p->value, p->value_len, true, value, size))
-        return fail(f, RC_INVALID, "the query parameter '%s' is not percent-encoded UTF-8",
-                    names[count]);
-    for (size_t i = 0; i < count; i++)
-        if (!strcmp(names[i], names[count]))
-            return fail(f, RC_INVALID, "the query parameter '%s' is given twice", names[count]);
+    if (p->name_len == 0 || !percent_decode(p->name, p->name_len, true, name, NAME_MAX_LEN + 1))
+        return fail(f, RC_INVALID, "query parameter %zu has no usable name", number);
+    if (!percent_decode(p->value, p->value_len, true, value, QUERY_MAX + 1))
+        return fail(f, RC_INVALID, "the query parameter '%s' is not percent-encoded UTF-8", name);
     return RC_OK;
 }
 
-enum rc query_check(const char *query, struct fault *f)
+static enum rc check_repeats(pair_name names[PAIRS_MAX], size_t last, struct fault *f)
 {
-    char names[PAIRS_MAX][NAME_MAX_LEN + 1];
-    struct pair p;
-    size_t count = 0;
+    for (size_t i = 0; i < last; i++)
+        if (!strcmp(names[i], names[last]))
+            return fail(f, RC_INVALID, "the query parameter '%s' is given twice", names[last]);
+    return RC_OK;
+}
 
+static enum rc check_pairs(const char *query, char *value, bool repeats, struct fault *f)
+{
+    pair_name names[PAIRS_MAX];
+    struct pair p;
+
+    for (size_t count = 0; next_pair(&query, &p); count++) {
+        size_t at = repeats ? 0 : count;
+
+        if (at == PAIRS_MAX)
+            return fail(f, RC_INVALID, "the query has more than %d parameters", PAIRS_MAX);
+        enum rc rc = check_pair(&p, value, count + 1, names[at], f);
+        if (rc == RC_OK)
+            rc = check_repeats(names, at, f);
+        if (rc != RC_OK)
+            return rc;
+    }
+    return RC_OK;
+}
+
+enum rc query_check(const char *query, bool repeats, struct fault *f)
+{
     if (!*query)
         return RC_OK;
     if (strlen(query) > QUERY_MAX)
         return fail(f, RC_INVALID, "the query is longer than %d bytes", QUERY_MAX);
     auto_free char *value = malloc(QUERY_MAX + 1);
-    if (!value)
-        return fail(f, RC_INTERNAL, "out of memory");
-    while (next_pair(&query, &p)) {
-        enum rc rc = check_pair(&p, value, QUERY_MAX + 1, names, count++, f);
-        if (rc != RC_OK)
-            return rc;
-    }
-    return RC_OK;
+    return value ? check_pairs(query, value, repeats, f) : fail(f, RC_INTERNAL, "out of memory");
 }
 
 enum query_found query_value(const char *query, const char *name, char *out, size_t size)

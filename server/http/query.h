@@ -14,7 +14,7 @@ enum query_found {
     QUERY_UNFIT, // there, but longer than the handler takes
 };
 
-// Every pair decodes, no name comes twice.
-enum rc query_check(const char *query, struct fault *f);
+// Every pair decodes; unless repeats, there are few and no name comes twice.
+enum rc query_check(const char *query, bool repeats, struct fault *f);
 // query has passed query_check.
 enum query_found query_value(const char *query, const char *name, char *out, size_t size);

@@ -235,3 +235,10 @@ enum rc conn_query(PGconn *pg, const char *sql, int params, const char *const *a
         return lost(pg, f);
     return conn_finish(pg, wait_ms, what, out, f);
 }
+
+// A statement without a name is never replaced by a plan that fits all arguments.
+bool conn_send(PGconn *pg, const struct query *q, const char *const *args)
+{
+    return q->fresh ? PQsendQueryParams(pg, q->sql, q->params, NULL, args, NULL, NULL, 0)
+                    : PQsendQueryPrepared(pg, q->name, q->params, args, NULL, NULL, 0);
+}

@@ -40,6 +40,9 @@ enum rc conn_exec(PGconn *pg, const char *sql, int wait_ms, struct fault *f);
 enum rc conn_query(PGconn *pg, const char *sql, int params, const char *const *args, int wait_ms,
                    PGresult **out, struct fault *f);
 
+// Sends q, which was prepared here under its name. False where libpq could not.
+bool conn_send(PGconn *pg, const struct query *q, const char *const *args);
+
 // RC_OK for a result that is none of failure.
 enum rc conn_judge(PGconn *pg, const PGresult *r, const char *what, struct fault *f);
 

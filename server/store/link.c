@@ -96,7 +96,7 @@ enum rc link_run(struct link *l, const struct query *q, const char *const *args,
 
     if (rc != RC_OK)
         return settle(l, rc);
-    if (!PQsendQueryPrepared(l->pg, q->name, q->params, args, NULL, NULL, 0))
+    if (!conn_send(l->pg, q, args))
         return settle(l, conn_judge(l->pg, NULL, q->name, f));
     rc = conn_finish(l->pg, l->wait_ms, q->name, &r, f);
     if (rc == RC_OK && out)

@@ -242,7 +242,7 @@ static enum rc run(struct pool *p, struct slot *s, const struct query *q, const 
     if (!s->pg)
         return fail(f, RC_UNAVAILABLE, "the transaction's connection was lost");
     snprintf(what, sizeof what, "query '%s'", q->name);
-    if (!PQsendQueryPrepared(s->pg, q->name, q->params, args, NULL, NULL, 0))
+    if (!conn_send(s->pg, q, args))
         return settle(p, s, conn_judge(s->pg, NULL, what, f));
     enum rc rc = conn_finish(s->pg, ANSWER_MS, what, &r, f);
     if (rc == RC_OK && out)

@@ -24,6 +24,7 @@ struct query {
     const char *name;
     const char *sql;
     int params;
+    bool fresh; // "-- plan: fresh": planned at each run, with its arguments as constants
 };
 
 // Opens size connections to conninfo and prepares every query on each.

@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     memcpy(text, data, size);
     text[size] = '\0';
-    if (query_check(text, &f) == RC_OK)
+    if (query_check(text, false, &f) == RC_OK)
         read_all(text);
     if (json_is_shallow(text, size))
         json_decref(json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL));

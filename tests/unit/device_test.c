@@ -10,12 +10,18 @@
 
 #include "core/auto.h"
 #include "device/device_api.h"
+#include "device/list.h"
 #include "fake_store.h"
 #include "test.h"
 
 #define ID "0123456789abcdef0123456789abcdef"
 
 DEFINE_AUTO(struct devices *, devices_freep, devices_free)
+
+static inline void page_donep(struct device_page *p)
+{
+    device_page_done(p);
+}
 
 static const char *const columns[] = { "device", "id",      "name", "lifecycle",
                                        "state",  "version", "tags", NULL };
@@ -234,61 +240,77 @@ static void a_change_that_touched_nothing_says_why(void **state)
 
 // ---------------------------------------------------------------- pages
 
-static void expect_page(const struct device_filter *filter, const char *query)
+static const char *const place_columns[] = { "device", "key", NULL };
+static const char *const places[] = { "11", "a", "12", "b c", "13", "d" };
+static const struct rows three = { 3, place_columns, places };
+
+static void page_of_two(enum device_sort sort, const char *cursor, const char *query,
+                        const char *prev, const char *next)
 {
-    auto_with(devices_freep) struct devices *found = NULL;
-    char next[DEVICE_CURSOR_LEN];
+    auto_with(page_donep) struct device_page page = { 0 };
+    struct device_filter all = { .row = (char[]){ "(1)" } };
     struct fault f = { 0 };
 
-    store_will(query, RC_OK, &no_rows);
-    assert_int_equal(device_page(NULL, 1, filter, "", 50, &found, next, &f), RC_OK);
-    assert_string_equal(next, "");
+    store_will(query, RC_OK, &three);
+    assert_int_equal(device_page(NULL, &all, sort, cursor, 2, &page, &f), RC_OK);
+    assert_int_equal(devices_count(page.found), 2);
+    assert_string_equal(page.prev, prev);
+    assert_string_equal(page.next, next);
+    assert_string_equal(fake_args[2], "3");
     store_was_asked();
 }
 
-static void each_filter_takes_the_query_with_its_index(void **state)
+static void pages_lead_forth_and_back(void **state)
 {
     (void)state;
-    expect_page(&(struct device_filter){ "", -1, -1 }, "device_page");
-    expect_page(&(struct device_filter){ "", STATE_HEALTHY, -1 }, "device_page_healthy");
-    expect_page(&(struct device_filter){ "", STATE_OFFLINE, -1 }, "device_page_unwell");
-    expect_page(&(struct device_filter){ "", -1, DEVICE_CLAIMED }, "device_page_lifecycle");
-    expect_page(&(struct device_filter){ "", STATE_HEALTHY, DEVICE_CLAIMED },
-                "device_page_lifecycle");
-    expect_page(&(struct device_filter){ "pump", -1, -1 }, "device_page_names");
+    page_of_two(SORT_NAME, "", "device_page_name_up", "", ">n 12 b c");
+    page_of_two(SORT_NAME, ">n 5 x", "device_page_name_up", "<n 11 a", ">n 12 b c");
+    page_of_two(SORT_NAME, "<n 5 x", "device_page_name_down", "<n 12 b c", ">n 11 a");
+    page_of_two(SORT_STATE, ">s 5 4", "device_page_state_down", "<s 11 a", ">s 12 b c");
+    page_of_two(SORT_CREATED_DOWN, ">C 5 ", "device_page_created_down", "<C 11 a", ">C 12 b c");
 }
 
-static void a_hex_prefix_asks_for_ids_first_and_then_for_names(void **state)
+static void a_cursor_of_another_order_is_refused(void **state)
 {
     (void)state;
-    auto_with(devices_freep) struct devices *found = NULL;
-    struct device_filter filter = { "AbC", -1, -1 };
-    char next[DEVICE_CURSOR_LEN];
+    static const char *const cursors[] = {
+        "x", ">n 5 x", ">c", ">c 5", ">c -1 ", ">c 1a ", ">cc5 "
+    };
+    struct device_filter all = { .row = (char[]){ "(1)" } };
+    struct device_page page;
     struct fault f = { 0 };
 
-    store_will("device_page_ids", RC_OK, &one);
-    store_will("device_page_names", RC_OK, &no_rows);
-    assert_int_equal(device_page(NULL, 1, &filter, "", 50, &found, next, &f), RC_OK);
-    assert_int_equal(devices_count(found), 1);
-    assert_string_equal(fake_args[1], "AbC");
-    assert_string_equal(fake_args[3], "AbC\xf4\x8f\xbf\xbf");
-    assert_string_equal(fake_args[7], "abc");
-    assert_string_equal(fake_args[8], "abcg");
-    store_was_asked();
+    for (size_t i = 0; i < sizeof cursors / sizeof *cursors; i++)
+        assert_int_equal(device_page(NULL, &all, SORT_CREATED, cursors[i], 2, &page, &f),
+                         RC_INVALID);
 }
 
-static void a_cursor_of_names_does_not_ask_for_ids_again(void **state)
+static void marks_grow_apart_where_there_would_be_too_many(void **state)
 {
     (void)state;
-    auto_with(devices_freep) struct devices *found = NULL;
-    struct device_filter filter = { "abc", -1, -1 };
-    char next[DEVICE_CURSOR_LEN];
+    enum {
+        ROWS = MARKS_MAX + 2
+    };
+    static const char *const mark_columns[] = { "device", "key", "n", NULL };
+    static const char *mark_cells[3 * ROWS];
+    static char numbers[ROWS][12];
+    struct device_filter all = { .row = (char[]){ "(1)" } };
+    struct device_marks marks;
     struct fault f = { 0 };
 
-    store_will("device_page_names", RC_OK, &no_rows);
-    assert_int_equal(device_page(NULL, 1, &filter, "n42 abc d e", 50, &found, next, &f), RC_OK);
-    assert_string_equal(fake_args[1], "abc d e");
-    assert_string_equal(fake_args[2], "42");
+    for (int i = 0; i < ROWS; i++) {
+        snprintf(numbers[i], sizeof numbers[i], "%d", 10 * (i + 1));
+        mark_cells[3 * i] = mark_cells[3 * i + 2] = numbers[i];
+        mark_cells[3 * i + 1] = "";
+    }
+    store_will("device_marks_created_up", RC_OK,
+               &(struct rows){ .count = ROWS, .columns = mark_columns, .cells = mark_cells });
+    assert_int_equal(device_marks(NULL, &all, SORT_CREATED, 10, &marks, &f), RC_OK);
+    assert_int_equal(marks.every, 20);
+    assert_int_equal(marks.total, 10 * ROWS);
+    assert_int_equal(marks.count, MARKS_MAX / 2);
+    assert_string_equal(marks.cursors[0], ">c 20 ");
+    device_marks_done(&marks);
     store_was_asked();
 }
 
@@ -355,9 +377,9 @@ int main(void)
         cmocka_unit_test(a_row_becomes_a_device_with_null_where_it_has_nothing),
         cmocka_unit_test(the_stores_trouble_is_passed_on),
         cmocka_unit_test(a_change_that_touched_nothing_says_why),
-        cmocka_unit_test(each_filter_takes_the_query_with_its_index),
-        cmocka_unit_test(a_hex_prefix_asks_for_ids_first_and_then_for_names),
-        cmocka_unit_test(a_cursor_of_names_does_not_ask_for_ids_again),
+        cmocka_unit_test(pages_lead_forth_and_back),
+        cmocka_unit_test(a_cursor_of_another_order_is_refused),
+        cmocka_unit_test(marks_grow_apart_where_there_would_be_too_many),
         cmocka_unit_test(names_are_short_and_printable),
         cmocka_unit_test(tags_are_bounded_texts),
     };

@@ -36,7 +36,7 @@ static void a_query_is_checked_before_anyone_reads_it(void **state)
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct fault f = { 0 };
-        if (query_check(cases[i].query, &f) != cases[i].rc)
+        if (query_check(cases[i].query, false, &f) != cases[i].rc)
             fail_msg("'%s': %s", cases[i].query, f.text);
     }
 }
@@ -50,12 +50,12 @@ static void a_query_is_bounded(void **state)
     memset(query, 'a', QUERY_MAX + 1);
     query[1] = '=';
     query[QUERY_MAX] = '\0';
-    assert_int_equal(query_check(query, &f), RC_OK);
+    assert_int_equal(query_check(query, false, &f), RC_OK);
     query[QUERY_MAX] = 'a';
     query[QUERY_MAX + 1] = '\0';
-    assert_int_equal(query_check(query, &f), RC_INVALID);
-    assert_int_equal(query_check("a&b&c&d&e&f&g&h&i&j&k&l&m&n&o&p", &f), RC_OK);
-    assert_int_equal(query_check("a&b&c&d&e&f&g&h&i&j&k&l&m&n&o&p&q", &f), RC_INVALID);
+    assert_int_equal(query_check(query, false, &f), RC_INVALID);
+    assert_int_equal(query_check("a&b&c&d&e&f&g&h&i&j&k&l&m&n&o&p", false, &f), RC_OK);
+    assert_int_equal(query_check("a&b&c&d&e&f&g&h&i&j&k&l&m&n&o&p&q", false, &f), RC_INVALID);
     free(query);
 }
 

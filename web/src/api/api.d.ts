@@ -182,6 +182,13 @@ export type Certificate = {
   notAfter: Time;
 };
 
+export type Named = {
+  id: string;
+  name: string;
+};
+
+export type NamedOrNull = Named | null;
+
 export type CertificateOrNull = Certificate | null;
 
 export type Device = {
@@ -193,11 +200,15 @@ export type Device = {
   stateReason: TextOrNull;
   stateSince: TimeOrNull;
   online: boolean;
-  product: TextOrNull;
-  group: TextOrNull;
+  product: NamedOrNull;
+  group: NamedOrNull;
   osVersion: TextOrNull;
+  attestedVersion: TextOrNull;
   model: TextOrNull;
   lastSeen: TimeOrNull;
+  network: TextOrNull;
+  seat: number;
+  note: TextOrNull;
   tags: Tags;
   verdict: Verdict;
   attestedAt: TimeOrNull;
@@ -209,6 +220,7 @@ export type Device = {
 export type DevicePage = {
   items: Device[];
   next: Next;
+  prev: string | null;
 };
 
 export type DeviceCounts = {
@@ -441,7 +453,7 @@ export interface Routes {
   'GET /catalogs/{catalog}': { path: { catalog: string }; query: {}; body: undefined; answer: Catalog };
   'PATCH /catalogs/{catalog}': { path: { catalog: string }; query: {}; body: CatalogChange; answer: Catalog };
   'GET /catalogs/{catalog}/ca': { path: { catalog: string }; query: {}; body: undefined; answer: undefined };
-  'GET /catalogs/{catalog}/devices': { path: { catalog: string }; query: { limit?: number; cursor?: string; q?: string; state?: DeviceState; lifecycle?: DeviceLifecycle }; body: undefined; answer: DevicePage };
+  'GET /catalogs/{catalog}/devices': { path: { catalog: string }; query: { limit?: number; cursor?: string; sort?: 'created' | '-created' | 'name' | '-name' | 'id' | 'state'; q?: string; state?: DeviceState[]; lifecycle?: DeviceLifecycle[]; product?: string[]; group?: string[]; version?: string[]; attested?: string[]; site?: string[]; batch?: string[]; network?: string[]; tag?: string[]; seen?: string; seat?: number }; body: undefined; answer: DevicePage };
   'POST /catalogs/{catalog}/devices': { path: { catalog: string }; query: {}; body: DeviceNew; answer: Device };
   'GET /catalogs/{catalog}/device-counts': { path: { catalog: string }; query: {}; body: undefined; answer: DeviceCounts };
   'GET /catalogs/{catalog}/devices/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Device };
