@@ -18,9 +18,13 @@ enum bus_kind {
     BUS_READING, // committed telemetry: at, count, names, values
     BUS_JOURNAL, // a committed log line or event: at, level, source, text, name (events), fields
     BUS_STATE,   // a device's state shown to people changed, or it came or went: text = reason
-    BUS_DEVICE,  // a device row changed (registered, claimed, renamed, unclaimed)
+    BUS_DEVICE,  // a device row changed (registered, claimed, renamed, moved, unclaimed, retired);
+                 // id NULL: many of the catalog, as after a chunk of a bulk job
     BUS_REVOKE,  // a device's sessions and certificates end now: text = reason
     BUS_ACCESS,  // an account's sessions, tokens, role or rights changed: account
+    BUS_INTAKE,  // messages committed, or refused for what they say: messages, refused
+    BUS_JOB,     // a job began, moved on or ended: name = its state, text = its title
+    BUS_ARRIVAL, // somebody knocked at a registration window: id, text
     BUS_KIND_COUNT,
 };
 
@@ -39,6 +43,7 @@ struct bus_event {
     size_t count;
     const char *const *names;
     const double *values;
+    uint32_t messages, refused;
 };
 
 typedef void bus_sink(void *ctx, const struct bus_event *e);

@@ -115,6 +115,7 @@ void batch_count(struct batch *b, uint32_t part, int64_t boot, int64_t seq, size
 {
     b->part[part].boot = boot;
     b->part[part].seq = seq;
+    b->part[part].messages++;
     b->messages++;
     b->charged += bytes;
 }

@@ -36,10 +36,11 @@ struct batch_part {
     struct slot *slot;
     int32_t catalog;
     int64_t device;
-    int64_t boot, seq;         // the highest
-    int64_t newest_at;         // Unix ms
-    uint32_t first, last;      // its rows, chained
-    uint32_t newest;           // the row of newest_at
+    int64_t boot, seq;    // the highest
+    int64_t newest_at;    // Unix ms
+    uint32_t first, last; // its rows, chained
+    uint32_t newest;      // the row of newest_at
+    uint32_t messages;
     const struct shape *shape; // of that row
 };
 

@@ -231,6 +231,12 @@ static enum ingest_result take_reading(struct ingest_device *d, const struct tok
     return INGEST_TAKEN;
 }
 
+static void tell_refused(const struct ingest_device *d)
+{
+    bus_publish(d->g->bus, &(struct bus_event){
+                               .kind = BUS_INTAKE, .catalog = d->slot->catalog, .refused = 1 });
+}
+
 enum ingest_result ingest_reading(struct ingest_device *d, const struct token_reading *m,
                                   const char **code, struct fault *f)
 {
@@ -242,6 +248,8 @@ enum ingest_result ingest_reading(struct ingest_device *d, const struct token_re
     if (r == INGEST_TAKEN)
         r = take_reading(d, m, p, code, f);
     pthread_mutex_unlock(&d->shard->lock);
+    if (r == INGEST_NACK)
+        tell_refused(d);
     return r;
 }
 
@@ -275,6 +283,8 @@ enum ingest_result ingest_entry(struct ingest_device *d, const struct ingest_ent
     if (r == INGEST_TAKEN)
         r = take_entry(d, e, p, code, f);
     pthread_mutex_unlock(&d->shard->lock);
+    if (r == INGEST_NACK)
+        tell_refused(d);
     return r;
 }
 

@@ -595,10 +595,28 @@ static void publish_line(struct shard *h, const struct batch *b, uint32_t i)
                            });
 }
 
+// Once for each run of devices of one catalog, which a batch mostly is.
+static void publish_intake(struct ingest *g, const struct batch *b)
+{
+    struct bus_event e = { .kind = BUS_INTAKE };
+
+    for (uint32_t i = 0; i < b->part_count; i++) {
+        if (e.catalog != b->part[i].catalog && e.messages > 0) {
+            bus_publish(g->bus, &e);
+            e.messages = 0;
+        }
+        e.catalog = b->part[i].catalog;
+        e.messages += b->part[i].messages;
+    }
+    if (e.messages > 0)
+        bus_publish(g->bus, &e);
+}
+
 static void publish(struct shard *h, const struct batch *b)
 {
     if (!h->g->bus)
         return;
+    publish_intake(h->g, b);
     for (uint32_t i = 0; i < b->part_count; i++) {
         if (b->part[i].newest != BATCH_NO_ROW && !b->row[b->part[i].newest].refused)
             publish_reading(h->g, b, &b->part[i]);

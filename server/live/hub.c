@@ -492,6 +492,9 @@ void hub_note(struct hub *h, const struct bus_event *e)
         break;
     case BUS_REVOKE:
     case BUS_ACCESS:
+    case BUS_INTAKE:
+    case BUS_JOB:
+    case BUS_ARRIVAL:
     case BUS_KIND_COUNT:
         return;
     }
