@@ -110,6 +110,7 @@ struct request {
     struct backend *backend; // edge_rest
     struct client *queue_prev, *queue_next;
     bool queued, slow, retried, finished, rechunk;
+    char stream[33]; // "" or the ticket of what takes over
 };
 
 struct client {
@@ -267,3 +268,4 @@ void backend_resume(struct backend *b);
 void live_answer(struct client *c);
 enum flow live_pump(struct client *c);
 void live_close(struct client *c);
+void stream_answer(struct client *c); // the head is in out

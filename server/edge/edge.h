@@ -28,6 +28,8 @@
 #define EDGE_PEER_HEADER                                                                           \
     "X-Orrery-Peer" // SHA-256 of the client certificate (DER), 64 hex
                     // digits; absent without a certificate
+// In an answer of the backend alone, and never sent on: a stream takes over, named by this ticket.
+#define EDGE_STREAM_HEADER "X-Orrery-Stream"
 // edge=off: a proxy proves itself with this one and may then set Remote and Peer.
 #define EDGE_PROXY_HEADER "X-Orrery-Proxy"
 
@@ -64,6 +66,9 @@ struct edge_hooks {
     // Extensions) waits in fd, ready to be read; head shows the same bytes. fd is
     // consumed even on failure; false makes the answer 503.
     bool (*live_adopt)(void *ctx, int fd, const char *head, size_t head_len, const char *remote);
+    // Takes one end of a socketpair into which the rest of an answer is written, in chunks of
+    // HTTP/1.1 with their last one. fd is consumed even on failure; false makes the answer 503.
+    bool (*stream_open)(void *ctx, const char *ticket, int fd);
     // Whether this client certificate (SHA-256 of its DER) may still be used; asked
     // after full and resumed handshakes alike.
     bool (*peer_allowed)(void *ctx, const uint8_t sha256[32]);

@@ -504,7 +504,8 @@ static enum flow write_answer(struct client *c)
 void client_lives(struct client *c)
 {
     c->state = CLIENT_LIVE;
-    c->req->status = 101;
+    if (!c->req->status)
+        c->req->status = 101;
     request_done(c);
     count(c->edge, live_opened);
     reactor_post(c->edge->reactor, &c->task);

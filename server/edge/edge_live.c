@@ -3,6 +3,7 @@
 // A browser's WebSocket: checked here, spoken by whoever adopts the other end of the
 // socketpair. What one side does not take is kept, and then nothing is read from the
 // other, so that a stuck browser costs a bounded amount and a flooding one nothing.
+// A stream is the same with one direction: the rest of an answer, made elsewhere.
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct live {
     struct grave grave;
     struct client *client;
     struct bytes up; // towards the adopter, when it takes no more
+    bool one_way;    // a stream: what the client says is dropped
 };
 
 // ---------------------------------------------------------------- the pump
@@ -57,6 +59,8 @@ static enum flow pump_up(struct client *c)
     n = conn_read(c, c->edge->scratch, PIECE);
     if (n == -1)
         return FLOW_BLOCKED;
+    if (n > 0 && l->one_way)
+        return FLOW_MORE;
     if (n <= 0 || !push_up(l, c->edge->scratch, (size_t)n))
         return FLOW_BROKEN;
     return FLOW_MORE;
@@ -249,6 +253,45 @@ static void hand_over(struct client *c, const struct bytes *head)
         reply_problem(c, 503, "no more live connections can be opened now");
     }
 }
+
+// ---------------------------------------------------------------- a stream
+
+static bool open_stream(struct client *c)
+{
+    const struct edge_hooks *h = &c->edge->hooks;
+    int pair[2];
+    struct live *l = h->stream_open ? live_new(c, pair) : NULL;
+
+    if (!l)
+        return false;
+    l->one_way = true;
+    c->live = l;
+    count(c->edge, lives);
+    if (!reactor_watch(c->edge->reactor, &l->watch, EPOLLIN)) {
+        close(pair[1]);
+        return false;
+    }
+    return h->stream_open(h->ctx, c->req->stream, pair[1]);
+}
+
+void stream_answer(struct client *c)
+{
+    bool old = c->req->head.minor == 0;
+
+    if (!old && open_stream(c)) {
+        client_lives(c);
+        return;
+    }
+    if (c->live)
+        live_close(c);
+    bytes_done(&c->out); // the head that promised it
+    if (old)
+        reply_problem(c, 505, "a stream needs HTTP/1.1");
+    else
+        reply_problem(c, 503, "no more streams can be opened now");
+}
+
+// ---------------------------------------------------------------- a WebSocket
 
 void live_answer(struct client *c)
 {

@@ -35,6 +35,7 @@ static const char *const ours[] = {
     "Keep-Alive",
     "Transfer-Encoding",
     "Content-Length",
+    EDGE_STREAM_HEADER,
     "Upgrade",
     "Trailer",
 };

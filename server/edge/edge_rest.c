@@ -219,6 +219,17 @@ bool rest_full(const struct client *c)
     return held > HELD_MAX || (held > HELD_TIGHT && c->edge->buffered > BUFFERED_MAX);
 }
 
+static void note_stream(struct client *c, const struct head *answer, const char *at)
+{
+    const struct field *f = head_find(answer, at, EDGE_STREAM_HEADER);
+    struct request *q = c->req;
+
+    if (!f || answer->status != 200 || f->value.len >= sizeof q->stream)
+        return;
+    snprintf(q->stream, sizeof q->stream, "%.*s", (int)f->value.len, at + f->value.at);
+    c->closing = true; // only the end of the connection follows a stream
+}
+
 void rest_begin(struct client *c, const struct head *answer, const char *at, bool rechunk)
 {
     struct request *q = c->req;
@@ -226,6 +237,7 @@ void rest_begin(struct client *c, const struct head *answer, const char *at, boo
 
     q->status = answer->status;
     q->rechunk = rechunk && !q->bodiless && q->head.minor == 1;
+    note_stream(c, answer, at);
     // Without a length HTTP/1.0 knows only the end of the connection.
     if (rechunk && q->head.minor == 0)
         c->closing = true;
@@ -240,7 +252,7 @@ void rest_begin(struct client *c, const struct head *answer, const char *at, boo
         }
     if (!head_find(answer, at, "Cache-Control"))
         bytes_text(&c->out, "Cache-Control: no-store\r\n");
-    if (q->rechunk)
+    if (q->rechunk || *q->stream)
         bytes_text(&c->out, "Transfer-Encoding: chunked\r\n");
     else if (!rechunk && has_body)
         bytes_print(&c->out, "Content-Length: %lld\r\n",
@@ -265,6 +277,10 @@ void rest_end(struct client *c)
         bytes_text(&c->out, "0\r\n\r\n");
     c->req->backend = NULL;
     c->req->finished = true;
+    if (*c->req->stream && !c->req->bodiless) {
+        stream_answer(c);
+        return;
+    }
     reactor_post(c->edge->reactor, &c->task);
 }
 

@@ -93,7 +93,9 @@ static enum rc check_accept(struct call *c, struct fault *f)
 
     if (!accept || !*accept || accepts(accept, "application/json") ||
         accepts(accept, "application/problem+json") ||
-        accepts(accept, "application/pem-certificate-chain") || accepts(accept, "text/plain"))
+        accepts(accept, "application/pem-certificate-chain") || accepts(accept, "text/plain") ||
+        accepts(accept, "text/event-stream") || accepts(accept, "text/csv") ||
+        accepts(accept, "application/x-ndjson") || accepts(accept, "application/octet-stream"))
         return RC_OK;
     return call_refuse(c, f, 406, "answers here are application/json");
 }
@@ -324,7 +326,7 @@ static void become_problem(struct call *c, enum rc rc, const struct fault *f)
     json_decref(r->body);
     free(r->text);
     r->text = NULL;
-    r->etag[0] = r->location[0] = r->cookie[0] = '\0';
+    r->etag[0] = r->location[0] = r->cookie[0] = r->disposition[0] = r->stream[0] = '\0';
     r->status = p.status;
     r->body = problem_to_json(&p);
     r->type = "application/problem+json";
@@ -477,6 +479,7 @@ void dispatch(struct dispatcher *d, const struct request *in, struct answer *out
                         .remote = in->remote,
                         .agent = clean_agent(in->user_agent),
                         .id = in->id,
+                        .last_event_id = in->last_event_id ? in->last_event_id : "",
                         .dispatch = &c.dispatch };
     for (int i = 0; i < PARAM_MAX; i++)
         c.q.params[i] = c.found.params[i];

@@ -41,7 +41,7 @@ struct request {
     const char *cookie, *authorization;
     const char *host, *origin, *fetch_site, *csrf;
     const char *content_type, *accept, *user_agent;
-    const char *if_match, *if_none_match, *idempotency_key;
+    const char *if_match, *if_none_match, *idempotency_key, *last_event_id;
     const char *body;
     size_t body_len;
     bool body_too_large;

@@ -35,6 +35,7 @@ struct catalogs;
 struct after;
 struct access;
 struct patterns;
+struct streams;
 
 // What handlers may use beside the database. Made once by main.
 struct services {
@@ -42,6 +43,7 @@ struct services {
     struct bus *bus;
     struct keeper *keeper;
     struct tickets *tickets; // live tickets
+    struct streams *streams; // answers that outlive their request; may be NULL
     struct ingest *ingest;
     struct roster *roster;
     struct catalogs *catalogs;
@@ -77,6 +79,7 @@ struct req {
     const char *remote;            // address of the client
     const char *agent;             // User-Agent; NULL if there is none or it is not clean text
     const char *id;                // request id
+    const char *last_event_id;     // "" if there is none
     const char *if_match;          // entity tag of If-Match without quotes; NULL if none was sent
     void *dispatch;                // the dispatcher's own
     struct after *after;           // see req_after_commit()
@@ -91,6 +94,8 @@ struct reply {
     char *text;         // owned; sent instead of body when set
     size_t text_len;
     char cookie[300];       // "" or a Set-Cookie value
+    char disposition[120];  // "" or a Content-Disposition value
+    char stream[33];        // "" or a ticket, see http/stream.h
     char object[PARAM_LEN]; // what the audit entry names; "" for the last path parameter
     char detail[400];       // what the audit entry adds; never a secret
     int64_t audit_count;    // how many objects the act touched; 0 means 1

@@ -163,6 +163,8 @@ static void put_head(struct head *h, const struct answer *a, const char *id, boo
     put_if(h, "Location", r->location);
     put_if(h, "Set-Cookie", r->cookie);
     put_if(h, "Link", a->link);
+    put_if(h, "Content-Disposition", r->disposition);
+    put_if(h, EDGE_STREAM_HEADER, r->stream);
     if (r->etag[0])
         put(h, "ETag: \"%s\"\r\n", r->etag);
     if (a->challenge)
@@ -270,6 +272,7 @@ static void read_head(struct mg_connection *conn, struct request *in)
         .if_match = mg_get_header(conn, "If-Match"),
         .if_none_match = mg_get_header(conn, "If-None-Match"),
         .idempotency_key = mg_get_header(conn, "Idempotency-Key"),
+        .last_event_id = mg_get_header(conn, "Last-Event-ID"),
     };
 }
 
