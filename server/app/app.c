@@ -246,6 +246,7 @@ static enum rc start_http(struct app *a, struct fault *f)
                                  .bus = a->bus,
                                  .keeper = a->keeper,
                                  .tickets = a->tickets,
+                                 .streams = a->streams,
                                  .ingest = a->ingest,
                                  .roster = a->roster,
                                  .catalogs = a->catalogs,
@@ -263,6 +264,7 @@ static enum rc start_live(struct app *a, struct fault *f)
 {
     return live_start(&(struct live_options){ .store = a->store,
                                               .tickets = a->tickets,
+                                              .streams = a->streams,
                                               .access = http_access(a->http),
                                               .bus = a->bus,
                                               .names = a->config->edge_names },
@@ -315,6 +317,13 @@ static bool adopt(void *arg, int fd, const char *head, size_t head_len, const ch
     return live_adopt(a->live, fd, head, head_len, remote);
 }
 
+static bool open_stream(void *arg, const char *ticket, int fd)
+{
+    struct app *a = arg;
+
+    return streams_open(a->streams, ticket, fd);
+}
+
 // The first line of a file that must not be in the configuration itself.
 static enum rc read_secret(const char *path, char *out, size_t size, struct fault *f)
 {
@@ -353,6 +362,7 @@ static enum rc start_edge(struct app *a, struct fault *f)
                               .hooks = { .ctx = a,
                                          .slow = is_slow,
                                          .live_adopt = adopt,
+                                         .stream_open = open_stream,
                                          .ready = ready_text,
                                          .metrics = metrics_text } };
 
@@ -405,7 +415,8 @@ enum rc app_start(const struct config *c, struct app **out, struct app_welcome *
     a->bus = bus_new();
     a->tickets = tickets_new();
     a->patterns = patterns_new();
-    if (!a->bus || !a->tickets || !a->patterns)
+    a->streams = streams_new();
+    if (!a->bus || !a->tickets || !a->patterns || !a->streams)
         return fail(f, RC_INTERNAL, "out of memory");
     raise_limits();
     for (size_t i = 0; rc == RC_OK && i < sizeof steps / sizeof *steps; i++)
@@ -447,6 +458,7 @@ void app_stop(struct app *a)
     cluster_stop(a->cluster);
     tickets_free(a->tickets);
     patterns_free(a->patterns);
+    streams_free(a->streams);
     bus_free(a->bus);
     server_tls_done(&a->tls);
     if (a->lock >= 0)

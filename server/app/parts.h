@@ -18,6 +18,7 @@
 #include "edge/edge.h"
 #include "gateway/gateway.h"
 #include "http/server.h"
+#include "http/stream.h"
 #include "ingest/ingest.h"
 #include "keeper/keeper.h"
 #include "live/live.h"
@@ -42,6 +43,7 @@ struct app {
     struct roster *roster;
     struct tickets *tickets;
     struct patterns *patterns;
+    struct streams *streams;
     struct ingest *ingest;
     struct http *http;
     struct live *live;

@@ -14,6 +14,7 @@
 #include "http/route.h"
 #include "http/system_api.h"
 #include "journal/journal_api.h"
+#include "live/events_api.h"
 #include "live/tickets_api.h"
 #include "overview/overview_api.h"
 #include "pattern/pattern_api.h"
@@ -27,6 +28,7 @@ const struct route *const route_tables[] = {
     token_routes,
     audit_routes,
     ticket_routes,
+    event_routes,
     catalog_routes,
     device_routes,
     enroll_routes,

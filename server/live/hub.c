@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "journal/journal.h"
+#include "live/board.h"
+#include "live/frame.h"
 #include "live/inbox.h"
 
 #define READINGS_KEPT 64
@@ -56,10 +59,14 @@ struct topic {
     int64_t sent_at;
     size_t count;
     struct view *views;
+    bool shared; // of the board; all below, and nothing else
+    enum board_topic on_board;
+    struct reader reader;
 };
 
 struct hub_client {
     struct hub *hub;
+    struct board *board; // once it reads one
     int32_t catalog;
     bool telemetry;
     struct hub_client *next, **self;
@@ -69,6 +76,7 @@ struct hub_client {
 
 struct hub {
     struct inbox *inbox;
+    struct boards *boards;
     void *watched;
     uint64_t version;
     struct hub_client *clients;
@@ -272,12 +280,14 @@ static void unwatch(struct hub *h, struct watched *w)
 
 // ---------------------------------------------------------------- clients and topics
 
-struct hub *hub_new(struct inbox *inbox)
+struct hub *hub_new(struct inbox *inbox, struct boards *boards)
 {
     struct hub *h = calloc(1, sizeof *h);
 
-    if (h)
+    if (h) {
         h->inbox = inbox;
+        h->boards = boards;
+    }
     return h;
 }
 
@@ -321,6 +331,7 @@ void hub_leave(struct hub_client *c)
         return;
     for (size_t i = 0; i < c->count; i++)
         topic_done(c->hub, &c->topics[i]);
+    board_leave(c->board, clock_mono_ms());
     *c->self = c->next;
     if (c->next)
         c->next->self = c->self;
@@ -354,25 +365,53 @@ static enum rc add_views(struct hub_client *c, struct topic *t, const char *cons
     return RC_OK;
 }
 
-enum rc hub_subscribe(struct hub_client *c, const char *topic, const char *const *ids, size_t count,
-                      struct fault *f)
+bool hub_is_shared(const char *topic)
+{
+    return board_topic_find(topic, true) >= 0;
+}
+
+static enum rc check_topic(const struct hub_client *c, const char *topic, size_t count,
+                           struct fault *f)
 {
     bool one = !strncmp(topic, "device:", 7);
-    const char *id = topic + 7;
-    struct topic t = { .one = one }, *old = topic_of(c, topic);
-    enum rc rc;
 
-    if (!one && strcmp(topic, "devices") != 0)
-        return fail(f, RC_INVALID, "there is no topic '%.60s'; use devices or device:<id>", topic);
-    if (one && !device_id_valid(id))
+    if (!one && strcmp(topic, "devices") != 0 && !(c->hub->boards && hub_is_shared(topic)))
+        return fail(f, RC_INVALID,
+                    "there is no topic '%.60s'; there are fleet, census, devices, device:<id>, "
+                    "events, intake and jobs",
+                    topic);
+    if (one && !device_id_valid(topic + 7))
         return fail(f, RC_INVALID, "a device id is %d hex digits", DEVICE_ID_LEN);
     if (count > HUB_WINDOW_MAX)
         return fail(f, RC_LIMIT, "at most %d devices in a subscription", HUB_WINDOW_MAX);
-    if (!old && c->count == HUB_TOPICS_MAX)
-        return fail(f, RC_LIMIT, "at most %d topics a socket", HUB_TOPICS_MAX);
+    return RC_OK;
+}
+
+static enum rc add_shared(struct hub_client *c, struct topic *t, struct fault *f)
+{
+    t->shared = true;
+    t->on_board = (enum board_topic)board_topic_find(t->name, c->telemetry);
+    if (!c->board)
+        c->board = board_join(c->hub->boards, c->catalog);
+    return c->board ? RC_OK : fail(f, RC_INTERNAL, "out of memory");
+}
+
+enum rc hub_subscribe(struct hub_client *c, const char *topic, const char *const *ids, size_t count,
+                      struct fault *f)
+{
+    struct topic t = { .one = !strncmp(topic, "device:", 7) }, *old = topic_of(c, topic);
+    const char *id = topic + 7;
+    enum rc rc = check_topic(c, topic, count, f);
+
+    if (rc == RC_OK && !old && c->count == HUB_TOPICS_MAX)
+        rc = fail(f, RC_LIMIT, "at most %d topics a socket", HUB_TOPICS_MAX);
+    if (rc != RC_OK)
+        return rc;
     snprintf(t.name, sizeof t.name, "%s", topic);
     // The new one first, so that devices in both stay watched and keep what is known of them.
-    rc = one ? add_views(c, &t, &id, 1, f) : add_views(c, &t, ids, count, f);
+    rc = hub_is_shared(topic) ? add_shared(c, &t, f)
+         : t.one              ? add_views(c, &t, &id, 1, f)
+                              : add_views(c, &t, ids, count, f);
     if (rc != RC_OK) {
         topic_done(c->hub, &t);
         return rc;
@@ -402,6 +441,8 @@ bool hub_resend(struct hub_client *c, const char *topic)
 
     if (t && t->phase == PHASE_FLOWING)
         t->phase = PHASE_DUE;
+    if (t)
+        t->reader = (struct reader){ 0 };
     return t;
 }
 
@@ -409,7 +450,8 @@ void hub_resend_all(struct hub *h)
 {
     for (struct hub_client *c = h->clients; c; c = c->next)
         for (size_t i = 0; i < c->count; i++)
-            hub_resend(c, c->topics[i].name);
+            if (!c->topics[i].shared) // a board hears all
+                hub_resend(c, c->topics[i].name);
 }
 
 size_t hub_wanted(struct hub_client *c, const char *topic, const char *out[HUB_WINDOW_MAX])
@@ -566,8 +608,12 @@ static bool has_changes(const struct topic *t)
     return false;
 }
 
-static bool is_due(const struct hub *h, struct topic *t, int64_t now)
+static bool is_due(const struct hub_client *c, struct topic *t, int64_t now)
 {
+    const struct hub *h = c->hub;
+
+    if (t->shared)
+        return board_has(c->board, t->on_board, &t->reader);
     if (t->phase == PHASE_DUE)
         return true;
     if (t->phase == PHASE_WAITING || t->version == h->version || now - t->sent_at < HUB_FRAME_MS)
@@ -578,10 +624,11 @@ static bool is_due(const struct hub *h, struct topic *t, int64_t now)
     return false;
 }
 
-static char *frame(struct hub_client *c, struct topic *t, int64_t now, size_t *len)
+static struct frame *frame(struct hub_client *c, struct topic *t, int64_t now)
 {
     char *text = NULL;
-    FILE *to = open_memstream(&text, len);
+    size_t len;
+    FILE *to = open_memstream(&text, &len);
 
     if (!to)
         return NULL;
@@ -598,26 +645,28 @@ static char *frame(struct hub_client *c, struct topic *t, int64_t now, size_t *l
     fprintf(to, "}");
     t->phase = PHASE_FLOWING;
     (void)fclose(to);
-    return text;
+    return frame_of(text, len, false);
 }
 
 bool hub_has_frame(struct hub_client *c, int64_t now)
 {
     for (size_t i = 0; i < c->count; i++)
-        if (is_due(c->hub, &c->topics[i], now))
+        if (is_due(c, &c->topics[i], now))
             return true;
     return false;
 }
 
-char *hub_frame(struct hub_client *c, int64_t now, size_t *len)
+struct frame *hub_frame(struct hub_client *c, int64_t now)
 {
+    bool whole;
+
     for (size_t i = 0; i < c->count; i++) {
         struct topic *t = &c->topics[(c->turn + i) % c->count];
 
-        if (!is_due(c->hub, t, now))
+        if (!is_due(c, t, now))
             continue;
         c->turn = (c->turn + i + 1) % c->count;
-        return frame(c, t, now, len);
+        return t->shared ? board_next(c->board, t->on_board, &t->reader, &whole) : frame(c, t, now);
     }
     return NULL;
 }

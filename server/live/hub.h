@@ -4,9 +4,10 @@
 //
 //   event --hub_note--> watched device (newest values, short rings) --hub_frame--> a client's frame
 //
-// Topics: "devices" (the rows in a viewer's window) and "device:<id>". A subscription
-// starts with a snapshot and counts its frames from there; between frames changes are merged, so
-// that a slow browser costs itself freshness and nobody else anything. Single-threaded, no I/O.
+// Topics: "devices" (the rows in a viewer's window) and "device:<id>", which are everybody's own,
+// and those of the catalog's board, which all share. A subscription starts with a snapshot and
+// counts its frames from there; between frames changes are merged, so that a slow browser costs
+// itself freshness and nobody else anything. Single-threaded, no I/O.
 
 #pragma once
 
@@ -22,6 +23,8 @@
 #define HUB_TOPICS_MAX 8   // subscriptions of one client
 #define HUB_FRAME_MS   50  // at most 20 frames a second a topic
 
+struct boards;
+struct frame;
 struct hub;
 struct hub_client;
 struct inbox;
@@ -39,16 +42,18 @@ struct hub_device {
     const double *values;
 };
 
-struct hub *hub_new(struct inbox *inbox); // inbox is told what is watched; may be NULL
+// inbox is told what is watched; boards have the shared topics. Both may be NULL.
+struct hub *hub_new(struct inbox *inbox, struct boards *boards);
 void hub_free(struct hub *h);
 
 struct hub_client *hub_join(struct hub *h, int32_t catalog, bool may_see_telemetry);
 void hub_leave(struct hub_client *c);
 
-// Starts or replaces a subscription, which then waits for its snapshot: load the devices of
+// Starts or replaces a subscription. One to devices then waits for its snapshot: load those of
 // hub_wanted(), then hub_seed() each and hub_seeded(). ids only for "devices".
 enum rc hub_subscribe(struct hub_client *c, const char *topic, const char *const *ids, size_t count,
                       struct fault *f);
+bool hub_is_shared(const char *topic); // needs no such snapshot
 bool hub_unsubscribe(struct hub_client *c, const char *topic);
 // The client lost count, or events were lost: a snapshot of what the hub has goes out next.
 bool hub_resend(struct hub_client *c, const char *topic);
@@ -63,5 +68,5 @@ void hub_note(struct hub *h, const struct bus_event *e);
 
 // Whether hub_frame() has one.
 bool hub_has_frame(struct hub_client *c, int64_t now);
-// The next frame for this client as malloc'd text, or NULL. now is monotonic ms.
-char *hub_frame(struct hub_client *c, int64_t now, size_t *len);
+// The next frame for this client, or NULL; drop it. now is monotonic ms.
+struct frame *hub_frame(struct hub_client *c, int64_t now);

@@ -19,12 +19,18 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "http/problem.h"
+#include "http/stream.h"
+#include "live/board.h"
+#include "live/board_load.h"
+#include "live/frame.h"
 #include "live/hub.h"
 #include "live/inbox.h"
 #include "live/snapshot.h"
+#include "live/sse.h"
 #include "live/tickets.h"
 
-#define SOCKETS_MAX   2000
+#define SOCKETS_MAX   2000 // and streams
+#define PIECE         8192 // of a frame at a time, so that a stuck socket holds no more than that
 #define MESSAGE_MAX   (32 * 1024) // 500 ids of 35 bytes, and room
 #define TICKET_MS     5000
 #define RECHECK_MS    30000
@@ -35,6 +41,8 @@
 #define CLOSE_ENDED   4403
 #define CLOSE_BAD     4400
 #define CLOSE_STALLED 4408
+
+#define ENDED "your session has ended or your rights have changed"
 
 static const struct log_ctx ctx = { .area = "live" };
 
@@ -47,14 +55,17 @@ struct socket {
     struct principal who;
     int32_t catalog;
     int64_t opened_at, checked_at, stalled_since;
-    char *notice; // an own message to send next: ready, error
-    int close;    // code to close with once the notice is out
+    struct frame *frame; // on its way
+    size_t sent;         // of frame
+    char *notice;        // an own message to send next: ready, error
+    int close;           // code to close with once the notice is out
     size_t in_len;
     char *in; // a message in fragments
 };
 
 struct adoption {
     int fd;
+    struct sse_ask *ask; // owned; of a stream
     struct adoption *next;
 };
 
@@ -72,10 +83,14 @@ struct live {
     bool stopping;
     struct hub *hub;
     struct inbox *inbox;
+    struct boards *boards;
+    struct board_loader *loader;
     struct snapshots *snapshots;
+    struct sse *sse;
     struct socket *sockets;
+    unsigned char piece[LWS_PRE + PIECE];
     uint64_t last_id;
-    atomic_uint_fast64_t count, opened, refused, frames, bytes, pictures;
+    atomic_uint_fast64_t count, opened, refused, frames, bytes, pictures, streams;
 };
 
 DEFINE_AUTO(struct live *, live_stopp, live_stop)
@@ -163,8 +178,10 @@ static void subscribe(struct socket *s, json_t *m)
         say(s, "error", "this needs the permission to see devices");
     else if (hub_subscribe(s->client, topic ? topic : "", ids, count, &f) != RC_OK)
         say(s, "error", f.text);
-    else
+    else if (!hub_is_shared(topic))
         ask_snapshot(s, topic, false);
+    else
+        lws_callback_on_writable(s->wsi);
 }
 
 static void unsubscribe(struct socket *s, json_t *m)
@@ -245,44 +262,52 @@ static bool take_bytes(struct socket *s, const char *bytes, size_t len)
 
 // ---------------------------------------------------------------- writing
 
-static bool write_text(struct socket *s, const char *text, size_t len)
+// lws writes the header in front of what it is given, so a shared frame goes out by way of the
+// loop's own room.
+static bool write_piece(struct socket *s)
 {
-    auto_free unsigned char *room = malloc(LWS_PRE + len);
+    const struct frame *f = s->frame;
+    unsigned char *room = s->live->piece + LWS_PRE;
+    size_t len = f->len - s->sent < PIECE ? f->len - s->sent : PIECE;
+    bool last = s->sent + len == f->len;
+    int how = lws_write_ws_flags(f->binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT, s->sent == 0, last);
 
-    if (!room)
-        return false;
-    memcpy(room + LWS_PRE, text, len);
-    atomic_fetch_add(&s->live->frames, 1);
+    memcpy(room, f->bytes + s->sent, len);
+    s->sent += len;
+    atomic_fetch_add(&s->live->frames, last);
     atomic_fetch_add(&s->live->bytes, len);
-    return lws_write(s->wsi, room + LWS_PRE, len, LWS_WRITE_TEXT) >= (int)len;
+    if (last) {
+        frame_drop(take(&s->frame));
+        s->sent = 0;
+    }
+    return lws_write(s->wsi, room, len, (enum lws_write_protocol)how) >= (int)len;
 }
 
-// One frame a call: lws says when the socket takes more. -1 closes.
+// What goes out next, if there is anything.
+static void choose_frame(struct socket *s)
+{
+    char *notice = take(&s->notice);
+
+    if (notice)
+        s->frame = frame_of(notice, strlen(notice), false);
+    else if (s->client && !s->close)
+        s->frame = hub_frame(s->client, clock_mono_ms());
+}
+
+// One piece a call: lws says when the socket takes more. -1 closes.
 static int write_next(struct socket *s)
 {
-    size_t len;
-
     s->stalled_since = 0;
-    if (s->notice) {
-        auto_free char *text = take(&s->notice);
-
-        if (!write_text(s, text, strlen(text)))
+    if (!s->frame)
+        choose_frame(s);
+    if (s->frame) {
+        if (!write_piece(s))
             return -1;
         lws_callback_on_writable(s->wsi);
-        return 0;
-    }
-    if (s->close) {
+    } else if (s->close) {
         lws_close_reason(s->wsi, (enum lws_close_status)s->close, NULL, 0);
         return -1;
     }
-    if (!s->client)
-        return 0;
-    auto_free char *frame = hub_frame(s->client, clock_mono_ms(), &len);
-    if (!frame)
-        return 0;
-    if (!write_text(s, frame, len))
-        return -1;
-    lws_callback_on_writable(s->wsi);
     return 0;
 }
 
@@ -362,6 +387,7 @@ static void close_socket(struct socket *s)
     if (s->next)
         s->next->self = s->self;
     hub_leave(s->client);
+    frame_drop(s->frame);
     free(s->notice);
     free(s->in);
     atomic_fetch_sub(&s->live->count, 1);
@@ -414,8 +440,10 @@ static void take_answers(struct live *l)
     while ((j = snapshots_next(l->snapshots))) {
         struct socket *s = socket_of(l, j->socket);
 
+        if (!s && j->recheck && j->rc == RC_DENIED)
+            sse_end(l->sse, j->socket, ENDED);
         if (s && j->recheck && j->rc == RC_DENIED) {
-            hang_up(s, CLOSE_ENDED, "your session has ended or your rights have changed");
+            hang_up(s, CLOSE_ENDED, ENDED);
         } else if (s && !j->recheck && j->rc == RC_OK) {
             snapshot_seed(j, l->hub);
             hub_seeded(s->client, j->topic);
@@ -434,6 +462,7 @@ static void recheck(struct live *l, int64_t account)
             s->checked_at = clock_mono_ms();
             ask_snapshot(s, "", true);
         }
+    sse_recheck(l->sse, account);
 }
 
 static void take_events(struct live *l)
@@ -454,6 +483,16 @@ static void take_events(struct live *l)
     }
 }
 
+// On failure lws has closed the descriptor.
+static bool adopt_socket(struct live *l, int fd)
+{
+    const lws_adopt_desc_t how = { .vh = l->vhost,
+                                   .type = LWS_ADOPT_HTTP | LWS_ADOPT_SOCKET,
+                                   .fd.sockfd = fd };
+
+    return lws_adopt_descriptor_vhost_via_info(&how) != NULL;
+}
+
 static void adopt_all(struct live *l)
 {
     struct adoption *a;
@@ -464,16 +503,14 @@ static void adopt_all(struct live *l)
     pthread_mutex_unlock(&l->lock);
     while (a) {
         struct adoption *next = a->next;
-        lws_adopt_desc_t how = { .vh = l->vhost,
-                                 .type = LWS_ADOPT_HTTP | LWS_ADOPT_SOCKET,
-                                 .fd.sockfd = a->fd };
 
-        // On failure lws has closed the descriptor.
-        if (!lws_adopt_descriptor_vhost_via_info(&how))
+        if (!(a->ask ? sse_open(l->sse, a->fd, ++l->last_id, a->ask) : adopt_socket(l, a->fd)))
             atomic_fetch_add(&l->refused, 1);
+        free(a->ask);
         free(a);
         a = next;
     }
+    atomic_store(&l->streams, sse_count(l->sse));
 }
 
 static void on_wake(struct ev_loop *loop, ev_async *w, int events)
@@ -520,6 +557,9 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
 
     (void)loop, (void)events;
     take_events(l);
+    boards_tick(l->boards, now);
+    sse_tick(l->sse, now);
+    atomic_store(&l->streams, sse_count(l->sse));
     for (struct socket *s = l->sockets, *next; s; s = next) {
         next = s->next;
         mind_socket(s, now);
@@ -528,6 +568,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
 
 static void say_goodbye(struct live *l)
 {
+    sse_end_all(l->sse, "the server stops; come back in a moment");
     for (struct socket *s = l->sockets, *next; s; s = next) {
         next = s->next;
         s->close = LWS_CLOSE_STATUS_GOINGAWAY;
@@ -562,25 +603,43 @@ static void no_hurry(void *ctx_)
     (void)ctx_;
 }
 
-bool live_adopt(void *ctx_, int fd, const char *head, size_t head_len, const char *remote)
+// Takes owned.
+static bool adopt(struct live *l, int fd, struct sse_ask *owned)
 {
-    struct live *l = ctx_;
     struct adoption *a = NULL;
 
-    (void)head, (void)head_len, (void)remote;
-    if (atomic_load(&l->count) < SOCKETS_MAX)
+    if (atomic_load(&l->count) + atomic_load(&l->streams) < SOCKETS_MAX)
         a = malloc(sizeof *a);
     if (!a) {
+        free(owned);
         close(fd);
         return false;
     }
     a->fd = fd;
+    a->ask = owned;
     pthread_mutex_lock(&l->lock);
     a->next = l->adoptions;
     l->adoptions = a;
     pthread_mutex_unlock(&l->lock);
     wake(l);
     return true;
+}
+
+bool live_adopt(void *ctx_, int fd, const char *head, size_t head_len, const char *remote)
+{
+    (void)head, (void)head_len, (void)remote;
+    return adopt(ctx_, fd, NULL);
+}
+
+static bool take_stream(void *ctx_, void *arg, int fd)
+{
+    return adopt(ctx_, fd, arg);
+}
+
+static void drop_stream(void *ctx_, void *arg)
+{
+    (void)ctx_;
+    free(arg);
 }
 
 // ---------------------------------------------------------------- start and stop
@@ -632,6 +691,27 @@ static enum rc make_context(struct live *l, struct fault *f)
     return RC_OK;
 }
 
+static enum rc make_parts(struct live *l, struct fault *f)
+{
+    const struct live_options *o = &l->options;
+    enum rc rc;
+
+    l->inbox = inbox_new(no_hurry, l);
+    l->boards = boards_new();
+    l->hub = l->inbox && l->boards ? hub_new(l->inbox, l->boards) : NULL;
+    if (!l->hub)
+        return fail(f, RC_INTERNAL, "out of memory");
+    rc = make_context(l, f);
+    if (rc == RC_OK)
+        rc = snapshots_start(o->store, o->access, wake, l, &l->snapshots, f);
+    if (rc == RC_OK)
+        rc = board_loader_start(l->boards, o->store, &l->loader, f);
+    if (rc != RC_OK)
+        return rc;
+    l->sse = sse_new(l->loop, l->boards, l->snapshots);
+    return l->sse ? RC_OK : fail(f, RC_INTERNAL, "out of memory");
+}
+
 enum rc live_start(const struct live_options *o, struct live **out, struct fault *f)
 {
     auto_with(live_stopp) struct live *l = calloc(1, sizeof *l);
@@ -641,16 +721,13 @@ enum rc live_start(const struct live_options *o, struct live **out, struct fault
         return fail(f, RC_INTERNAL, "out of memory");
     l->options = *o;
     pthread_mutex_init(&l->lock, NULL);
-    l->inbox = inbox_new(no_hurry, l);
-    l->hub = l->inbox ? hub_new(l->inbox) : NULL;
-    if (!l->hub)
-        return fail(f, RC_INTERNAL, "out of memory");
-    rc = make_context(l, f);
-    if (rc == RC_OK)
-        rc = snapshots_start(o->store, o->access, wake, l, &l->snapshots, f);
+    rc = make_parts(l, f);
     if (rc != RC_OK)
         return rc;
     bus_subscribe(o->bus, inbox_take, l->inbox);
+    bus_subscribe(o->bus, boards_take, l->boards);
+    if (o->streams)
+        streams_provide(o->streams, STREAM_EVENTS, take_stream, drop_stream, l);
     if (pthread_create(&l->thread, NULL, run, l) != 0)
         return fail(f, RC_UNAVAILABLE, "cannot start the live thread");
     l->running = true;
@@ -674,6 +751,8 @@ void live_stop(struct live *l)
 {
     if (!l)
         return;
+    if (l->options.streams)
+        streams_provide(l->options.streams, STREAM_EVENTS, NULL, NULL, NULL);
     if (l->running) {
         pthread_mutex_lock(&l->lock);
         l->stopping = true;
@@ -681,16 +760,20 @@ void live_stop(struct live *l)
         wake(l);
         pthread_join(l->thread, NULL);
     }
+    board_loader_stop(l->loader);
     snapshots_stop(l->snapshots);
+    sse_free(l->sse);
     drop_context(l);
     while (l->adoptions) {
         struct adoption *a = l->adoptions;
 
         l->adoptions = a->next;
         close(a->fd);
+        free(a->ask);
         free(a);
     }
     hub_free(l->hub);
+    boards_free(l->boards);
     inbox_free(l->inbox);
     pthread_mutex_destroy(&l->lock);
     free(l);
@@ -703,5 +786,6 @@ void live_stats(const struct live *l, struct live_counts *out)
                                  .refused = atomic_load(&l->refused),
                                  .frames = atomic_load(&l->frames),
                                  .bytes = atomic_load(&l->bytes),
-                                 .snapshots = atomic_load(&l->pictures) };
+                                 .snapshots = atomic_load(&l->pictures),
+                                 .streams = atomic_load(&l->streams) };
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// live: the browsers' WebSockets.
+// live: the browsers' WebSockets, and their twin for scripts, server-sent events.
 //
 //   edge --live_adopt--> lws --first message: a ticket, within 5 s--> topics --> frames
+//   edge --streams_open--> sse --> the same topics as text/event-stream
 //
 // One libwebsockets context on one thread. Who may look at what was decided when the ticket was
 // made and is asked again whenever rights change and each half minute: a socket ends with
@@ -23,11 +24,13 @@ struct live;
 struct access;
 struct bus;
 struct store;
+struct streams;
 struct tickets;
 
 struct live_options {
     struct store *store;
     struct tickets *tickets;
+    struct streams *streams; // where events are asked for; may be NULL
     struct access *access;
     struct bus *bus;
     const char *names; // host names of the server, by commas: also good as Origin
@@ -41,6 +44,6 @@ void live_stop(struct live *l); // NULL is fine
 bool live_adopt(void *ctx, int fd, const char *head, size_t head_len, const char *remote);
 
 struct live_counts {
-    uint64_t sockets, opened, refused, frames, bytes, snapshots;
+    uint64_t sockets, opened, refused, frames, bytes, snapshots, streams;
 };
 void live_stats(const struct live *l, struct live_counts *out);

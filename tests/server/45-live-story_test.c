@@ -545,9 +545,9 @@ static bool adopt(void *ctx, int fd, const char *head, size_t len, const char *r
 static void add_device(const char *catalog, const char *id, int number)
 {
     model_sql(pg_conninfo(),
-              "INSERT INTO device (catalog, device, id, fingerprint, public_key, lifecycle)"
-              " SELECT id, %d, '%s', '%s%s', '', 1 FROM catalog WHERE name = '%s'",
-              number, id, id, id, catalog);
+              "INSERT INTO device (catalog, device, id, fingerprint, public_key, lifecycle, seat)"
+              " SELECT id, %d, '%s', '%s%s', '', 1, %d FROM catalog WHERE name = '%s'",
+              number, id, id, id, number, catalog);
     model_sql(pg_conninfo(),
               "INSERT INTO device_state (catalog, device, state, online)"
               " SELECT id, %d, 1, true FROM catalog WHERE name = '%s'",

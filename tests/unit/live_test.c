@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/auto.h"
+#include "live/frame.h"
 #include "live/hub.h"
 #include "live/inbox.h"
 #include "test.h"
@@ -44,11 +45,11 @@ static void seed(struct hub *h, const char *id, int64_t at)
 // The next frame, parsed; NULL if there is none.
 static json_t *next(struct hub_client *c, int64_t now)
 {
-    size_t len;
-    auto_free char *text = hub_frame(c, now, &len);
-    json_t *frame = text ? json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    struct frame *f = hub_frame(c, now);
+    json_t *frame = f ? json_loadb(f->bytes, f->len, JSON_REJECT_DUPLICATES, NULL) : NULL;
 
-    assert_true(!text || frame);
+    assert_true(!f || frame);
+    frame_drop(f);
     return frame;
 }
 
@@ -69,7 +70,7 @@ static struct hub_client *watching(struct hub *h, const char *topic, const char 
 static void nothing_is_sent_before_the_snapshot(void **state)
 {
     (void)state;
-    struct hub *h = hub_new(NULL);
+    struct hub *h = hub_new(NULL, NULL);
     const char *ids[] = { A };
     struct hub_client *c = watching(h, "devices", ids, 1);
 
@@ -81,7 +82,7 @@ static void nothing_is_sent_before_the_snapshot(void **state)
 static void a_snapshot_does_not_overwrite_a_newer_reading(void **state)
 {
     (void)state;
-    struct hub *h = hub_new(NULL);
+    struct hub *h = hub_new(NULL, NULL);
     const char *ids[] = { A };
     struct hub_client *c = watching(h, "devices", ids, 1);
 
@@ -101,7 +102,7 @@ static void a_snapshot_does_not_overwrite_a_newer_reading(void **state)
 static void changes_between_frames_are_merged(void **state)
 {
     (void)state;
-    struct hub *h = hub_new(NULL);
+    struct hub *h = hub_new(NULL, NULL);
     const char *ids[] = { A, B };
     struct hub_client *c = watching(h, "devices", ids, 2);
 
@@ -124,7 +125,7 @@ static void changes_between_frames_are_merged(void **state)
 static void sequence_numbers_start_again_with_a_snapshot(void **state)
 {
     (void)state;
-    struct hub *h = hub_new(NULL);
+    struct hub *h = hub_new(NULL, NULL);
     struct hub_client *c = watching(h, "device:" A, NULL, 0);
 
     seed(h, A, 1);
@@ -143,7 +144,7 @@ static void sequence_numbers_start_again_with_a_snapshot(void **state)
 static void a_device_topic_brings_every_reading_and_line_once(void **state)
 {
     (void)state;
-    struct hub *h = hub_new(NULL);
+    struct hub *h = hub_new(NULL, NULL);
     struct hub_client *c = watching(h, "device:" A, NULL, 0);
 
     seed(h, A, 1);
@@ -175,7 +176,7 @@ static void a_device_topic_brings_every_reading_and_line_once(void **state)
 static void who_may_not_see_telemetry_sees_states_only(void **state)
 {
     (void)state;
-    struct hub *h = hub_new(NULL);
+    struct hub *h = hub_new(NULL, NULL);
     struct hub_client *c = hub_join(h, 1, false);
 
     assert_int_equal(hub_subscribe(c, "device:" A, NULL, 0, NULL), RC_OK);
@@ -193,7 +194,7 @@ static void who_may_not_see_telemetry_sees_states_only(void **state)
 static void a_device_of_another_catalog_is_not_there(void **state)
 {
     (void)state;
-    struct hub *h = hub_new(NULL);
+    struct hub *h = hub_new(NULL, NULL);
     const char *ids[] = { A };
     struct hub_client *c = hub_join(h, 2, true);
 
@@ -209,7 +210,7 @@ static void a_device_of_another_catalog_is_not_there(void **state)
 static void a_subscription_is_bounded_and_named(void **state)
 {
     (void)state;
-    struct hub *h = hub_new(NULL);
+    struct hub *h = hub_new(NULL, NULL);
     struct hub_client *c = hub_join(h, 1, true);
     const char *bad[] = { "x" };
     struct fault f = { 0 };

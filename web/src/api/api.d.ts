@@ -470,6 +470,8 @@ export interface Routes {
   'GET /catalogs/{catalog}/devices/{id}/telemetry/metrics': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: TelemetryMetrics };
   'GET /catalogs/{catalog}/devices/{id}/journal': { path: { catalog: string; id: string }; query: { limit?: number; cursor?: string; level?: Level; event?: boolean }; body: undefined; answer: JournalPage };
   'POST /live-tickets': { path: {}; query: {}; body: LiveTicketNew; answer: LiveTicket };
+  'GET /events': { path: {}; query: { catalog?: string; topics?: string }; body: undefined; answer: undefined };
+  'GET /catalogs/{catalog}/events': { path: { catalog: string }; query: { topics?: string }; body: undefined; answer: undefined };
   'GET /system': { path: {}; query: {}; body: undefined; answer: System };
   'GET /openapi.json': { path: {}; query: {}; body: undefined; answer: Record<string, unknown> };
   'GET /catalogs/{catalog}/patterns': { path: { catalog: string }; query: {}; body: undefined; answer: PatternList };

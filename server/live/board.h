@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// board: what all who look at a catalog share: its seats, its counts, its news.
+//
+//   any thread's bus event --boards_take--> seats, news --boards_tick--> frames --board_next-->
+//   readers
+//
+// Topics fleet, census, events, intake and jobs say the same to everybody, so each frame is made
+// once, at most 20 a second, and kept in a ring. A reader is a number, the next frame it wants: one
+// that reads nothing costs nothing, and one that fell behind, or is new, gets a snapshot. A board
+// works from its first reader until a minute after its last; board_load reads what it begins with.
+
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/bus.h"
+#include "core/rc.h"
+#include "live/frame.h"
+
+#define BOARD_RING      256 // frames kept, for those who come back
+#define BOARD_LAG       16  // frames a reader may be behind before it gets a snapshot
+#define BOARD_EVENTS    50  // kept, and told at once
+#define BOARD_LINGER_MS 60000
+#define BOARD_CENSUS_MS 200 // between two frames; events also
+#define BOARD_LAYOUT_MS 1000
+
+enum board_topic {
+    BOARD_FLEET,
+    BOARD_CENSUS,
+    BOARD_NEWS,  // "events" for who may see telemetry and journals
+    BOARD_PLAIN, // "events" for the others
+    BOARD_INTAKE,
+    BOARD_JOBS,
+    BOARD_TOPICS,
+};
+
+struct boards;
+struct board;
+struct reader { // all zero: new
+    uint64_t next;
+    bool patient; // takes all that the ring has, however far behind: it came back
+};
+
+struct boards *boards_new(void);
+void boards_free(struct boards *b); // NULL is fine; after all that publish have ended
+
+void boards_take(void *boards, const struct bus_event *e); // a bus_sink
+// The live thread's: makes frames of what happened. now is monotonic ms; twice within 50 ms it does
+// nothing.
+void boards_tick(struct boards *b, int64_t now);
+
+// The catalog's board; as many leave as join. NULL when out of memory.
+struct board *board_join(struct boards *b, int32_t catalog);
+void board_leave(struct board *b, int64_t now); // NULL is fine
+
+// -1 if there is no such topic.
+int board_topic_find(const char *name, bool may_see_telemetry);
+const char *board_topic_name(enum board_topic t);
+
+bool board_has(const struct board *b, enum board_topic t, const struct reader *r);
+// The next frame for r, or NULL; drop it. *whole says that it is a snapshot.
+struct frame *board_next(struct board *b, enum board_topic t, struct reader *r, bool *whole);
+// A binary frame as text, for those who cannot read it; borrowed.
+const struct frame *board_text(struct frame *f);
