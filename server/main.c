@@ -14,6 +14,7 @@
 
 #include "access/access.h"
 #include "app/app.h"
+#include "backup/backup.h"
 #include "core/auto.h"
 #include "core/config.h"
 #include "core/log.h"
@@ -239,19 +240,71 @@ static int seed(const struct arguments *a, const struct config *c)
     return 0;
 }
 
+static int backup(const struct arguments *a, const struct config *c)
+{
+    struct backup_report report = { 0 };
+    struct cluster *cluster = NULL;
+    char conninfo[600];
+    struct fault f = { 0 };
+    enum rc rc = app_borrow(c, &cluster, conninfo, sizeof conninfo, &f);
+
+    if (rc == RC_OK)
+        rc = backup_write(c->dir, conninfo, a->words[1], &report, &f);
+    cluster_stop(cluster);
+    if (rc != RC_OK)
+        return complain(&f);
+    fprintf(stderr,
+            "orreryd: backed up as of %s: %lld devices, %lld audit entries\n"
+            "orreryd: the keeper's passphrase is not in it: keep a copy of that elsewhere\n",
+            report.at, (long long)report.devices, (long long)report.audit_entries);
+    return 0;
+}
+
+static int restore(const struct arguments *a, const struct config *c)
+{
+    const struct restore_options o = {
+        .dir = a->dir, .file = a->words[1], .sets = a->sets, .set_count = a->set_count
+    };
+    struct backup_report report = { 0 };
+    struct fault f = { 0 };
+
+    if (backup_restore(&o, &report, &f) != RC_OK)
+        return complain(&f);
+    printf("restored as of %s, made by version %s: %lld devices, %lld audit entries\n", report.at,
+           report.version, (long long)report.devices, (long long)report.audit_entries);
+    if (report.broken_entry)
+        printf("warning: the audit chain %d is broken at entry %lld, as it was when backed up\n",
+               (int)report.broken_chain, (long long)report.broken_entry);
+    else
+        printf("%d audit chains verified\n", report.chains);
+    if (report.config_beside)
+        printf("your config was kept; the backup's is config.backup\n");
+    if (report.database_differs)
+        printf("the config in %s names another database: change it before you start\n", c->dir);
+    printf("all must sign in again; never start the old instance as well\n"
+           "now: orreryd --dir %s\n",
+           c->dir);
+    return 0;
+}
+
 static const struct {
     const char *name, *sub;
     verb *run;
     const char *help;
+    bool operand; // sub is the name of one that must be given
 } verbs[] = {
-    { "serve", NULL, serve, "run the server (also without a verb)" },
-    { "migrate", NULL, migrate, "bring the database to this version" },
-    { "config", NULL, print_config, "print the settings in force" },
-    { "config", "markdown", print_settings, "print all settings there are, for the documentation" },
-    { "owner", "reset", owner_reset, "print a new password for the owner" },
-    { "admin-token", NULL, admin_token, "write DIR/admin-token, an owner's API token for 30 days" },
+    { "serve", NULL, serve, "run the server (also without a verb)", false },
+    { "migrate", NULL, migrate, "bring the database to this version", false },
+    { "backup", "FILE|-", backup, "write the instance to one file; the server may run", true },
+    { "restore", "FILE", restore, "make DIR, which must be empty, from such a file", true },
+    { "config", NULL, print_config, "print the settings in force", false },
+    { "config", "markdown", print_settings, "print all settings there are, for the documentation",
+      false },
+    { "owner", "reset", owner_reset, "print a new password for the owner", false },
+    { "admin-token", NULL, admin_token, "write DIR/admin-token, an owner's API token for 30 days",
+      false },
     { "seed", NULL, seed,
-      "fill --catalog C with --devices N --seed S that do not exist, to look at" },
+      "fill --catalog C with --devices N --seed S that do not exist, to look at", false },
 };
 
 static int usage(void)
@@ -293,7 +346,7 @@ static bool read_arguments(int argc, char **argv, struct arguments *a)
             a->force = true;
         else if (!strcmp(argv[i], "--set") && more && a->set_count < SETS_MAX)
             a->sets[a->set_count++] = argv[++i];
-        else if (argv[i][0] != '-' && a->word_count < 4)
+        else if ((argv[i][0] != '-' || !argv[i][1]) && a->word_count < 4)
             a->words[a->word_count++] = argv[i];
         else
             return false;
@@ -307,7 +360,7 @@ static verb *find_verb(const struct arguments *a)
         return serve;
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         if (!strcmp(a->words[0], verbs[i].name) && a->word_count == (verbs[i].sub ? 2 : 1) &&
-            (!verbs[i].sub || !strcmp(a->words[1], verbs[i].sub)))
+            (!verbs[i].sub || verbs[i].operand || !strcmp(a->words[1], verbs[i].sub)))
             return verbs[i].run;
     return NULL;
 }

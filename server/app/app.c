@@ -15,12 +15,14 @@
 
 #include "access/access.h"
 #include "app/parts.h"
+#include "backup/backup.h"
 #include "core/auto.h"
 #include "core/bus.h"
 #include "core/clock.h"
 #include "core/config.h"
 #include "core/log.h"
 #include "http/http.h"
+#include "keeper/passphrase.h"
 #include "store/migrate.h"
 
 #define DRAIN_MS 10000
@@ -76,10 +78,21 @@ static enum rc lock_folder(struct app *a, struct fault *f)
     return RC_OK;
 }
 
+static enum rc check_whole(const char *dir, struct fault *f)
+{
+    char path[600];
+
+    snprintf(path, sizeof path, "%s/" BACKUP_MARKER, dir);
+    if (access(path, F_OK) == 0)
+        return fail(f, RC_UNAVAILABLE,
+                    "a restore into %.100s did not end: run orreryd restore again", dir);
+    return RC_OK;
+}
+
 static enum rc open_folder(struct app *a, struct fault *f)
 {
     static const char *const folders[] = { "", "run", "pki", "blobs", "log" };
-    enum rc rc = RC_OK;
+    enum rc rc = check_whole(a->config->dir, f);
 
     for (size_t i = 0; rc == RC_OK && i < sizeof folders / sizeof *folders; i++)
         rc = make_folder(a->config->dir, folders[i], f);
@@ -156,55 +169,45 @@ enum rc app_conninfo(const struct config *c, char *out, size_t size, struct faul
     return RC_OK;
 }
 
+static enum rc borrow_cluster(const struct config *c, struct cluster **out, struct fault *f)
+{
+    char path[600];
+    enum rc rc = check_whole(c->dir, f);
+
+    snprintf(path, sizeof path, "%s/pg/PG_VERSION", c->dir);
+    if (rc == RC_OK && access(path, F_OK) < 0)
+        rc = errno == EACCES ? check_reach(c, f)
+                             : fail(f, RC_NOT_FOUND, "there is no instance in %.120s", c->dir);
+    return rc == RC_OK ? cluster_start(c->dir, out, f) : rc;
+}
+
+enum rc app_borrow(const struct config *c, struct cluster **out, char *conninfo, size_t size,
+                   struct fault *f)
+{
+    enum rc rc = *c->database ? RC_OK : borrow_cluster(c, out, f);
+
+    if (rc == RC_CONFLICT && !*out)
+        return app_conninfo(c, conninfo, size, f); // its server runs
+    if (rc != RC_OK)
+        return rc;
+    snprintf(conninfo, size, "%s",
+             *out                 ? cluster_conninfo(*out)
+             : *c->database_owner ? c->database_owner
+                                  : c->database);
+    return RC_OK;
+}
+
 // ---------------------------------------------------------------- keys
-
-static enum rc make_passphrase(const char *path, struct fault *f)
-{
-    uint8_t random[32];
-    char text[BASE64_SIZE(sizeof random) + 1];
-    size_t len;
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    bool ok;
-
-    if (fd < 0)
-        return errno == EEXIST
-                   ? RC_OK
-                   : fail(f, RC_UNAVAILABLE, "cannot make %.120s: %s", path, strerror(errno));
-    ok = RAND_bytes(random, sizeof random) == 1;
-    len = base64url_encode(random, sizeof random, text);
-    text[len++] = '\n';
-    ok = ok && write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
-    close(fd);
-    OPENSSL_cleanse(text, sizeof text);
-    return ok ? RC_OK : fail(f, RC_UNAVAILABLE, "cannot write %.120s: %s", path, strerror(errno));
-}
-
-// The configuration, then $CREDENTIALS_DIRECTORY (systemd), then a file in the instance, which is
-// no protection against whoever has the folder: docs/security.md says so.
-static enum rc passphrase_path(const struct config *c, char *path, size_t size, struct fault *f)
-{
-    const char *credentials = getenv("CREDENTIALS_DIRECTORY");
-
-    if (*c->keeper_passphrase) {
-        snprintf(path, size, "%s", c->keeper_passphrase);
-        return RC_OK;
-    }
-    if (credentials) {
-        snprintf(path, size, "%s/keeper-passphrase", credentials);
-        if (access(path, R_OK) == 0)
-            return RC_OK;
-    }
-    snprintf(path, size, "%s/keeper-passphrase", c->dir);
-    return make_passphrase(path, f);
-}
 
 static enum rc start_keeper(struct app *a, struct fault *f)
 {
     char dir[600], passphrase[600];
     struct keeper_options o = { .dir = dir, .passphrase_file = passphrase };
-    enum rc rc = passphrase_path(a->config, passphrase, sizeof passphrase, f);
+    enum rc rc;
 
+    passphrase_path(a->config, passphrase, sizeof passphrase);
     snprintf(dir, sizeof dir, "%s/pki/keeper", a->config->dir);
+    rc = access(passphrase, F_OK) == 0 ? RC_OK : passphrase_make(passphrase, f);
     if (rc == RC_OK)
         rc = keeper_start(&o, &a->keeper, f);
     return rc;

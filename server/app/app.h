@@ -14,6 +14,7 @@
 #include "core/rc.h"
 
 struct app;
+struct cluster;
 struct config;
 
 // The texts a first start has for its owner; "" at any other. password is shown once.
@@ -38,3 +39,8 @@ void app_url(const struct app *a, char *out, size_t size);
 // For the verbs that only need a database: the instance's lock is not taken, and a private
 // cluster must be running (its server holds it).
 enum rc app_conninfo(const struct config *c, char *out, size_t size, struct fault *f);
+
+// The same for the database's owner, and where no server runs its private cluster is started: then
+// *cluster is the caller's to stop, else NULL.
+enum rc app_borrow(const struct config *c, struct cluster **cluster, char *conninfo, size_t size,
+                   struct fault *f);

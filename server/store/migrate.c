@@ -38,8 +38,9 @@ static const char role_sql[] =
     "  EXECUTE format('GRANT orrery_server TO %I', current_user);"
     " EXCEPTION WHEN insufficient_privilege THEN"
     "  IF NOT pg_has_role(current_user, 'orrery_server', 'MEMBER') THEN RAISE; END IF;"
-    "END $$;"
-    "GRANT SELECT ON public.schema_version TO orrery_server";
+    "END $$";
+
+static const char grant_sql[] = "GRANT SELECT ON public.schema_version TO orrery_server";
 
 static enum rc sha256_hex(const char *text, char out[SHA_LEN + 1], struct fault *f)
 {
@@ -59,12 +60,11 @@ static const struct migration *find(const struct migration *list, int count, int
     return NULL;
 }
 
-static enum rc compare(const PGresult *r, int row, const struct migration *list, int count,
-                       struct fault *f)
+static enum rc compare(int version, const char *name, const char *sha256,
+                       const struct migration *list, int count, struct fault *f)
 {
     char sha[SHA_LEN + 1];
-    const char *name = PQgetvalue(r, row, 1);
-    const struct migration *m = find(list, count, (int)strtol(PQgetvalue(r, row, 0), NULL, 10));
+    const struct migration *m = find(list, count, version);
 
     if (!m)
         return fail(f, RC_CONFLICT,
@@ -72,7 +72,7 @@ static enum rc compare(const PGresult *r, int row, const struct migration *list,
                     "restore a backup made before it",
                     name);
     enum rc rc = sha256_hex(m->sql, sha, f);
-    if (rc == RC_OK && strcmp(sha, PQgetvalue(r, row, 2)) != 0)
+    if (rc == RC_OK && strcmp(sha, sha256) != 0)
         return fail(f, RC_CONFLICT,
                     "%.60s is not the file that made this database: put the original back and add "
                     "a new migration instead",
@@ -91,8 +91,8 @@ static enum rc inspect(PGconn *pg, const struct migration *list, int count, int 
 
     *done = 0;
     for (int i = 0; rc == RC_OK && i < PQntuples(r); i++) {
-        rc = compare(r, i, list, count, f);
         *done = (int)strtol(PQgetvalue(r, i, 0), NULL, 10);
+        rc = compare(*done, PQgetvalue(r, i, 1), PQgetvalue(r, i, 2), list, count, f);
     }
     PQclear(r);
     return rc;
@@ -167,6 +167,8 @@ enum rc migrate_apply(const char *conninfo, const struct migration *list, int co
     if (rc == RC_OK)
         rc = conn_exec(pg, role_sql, WAIT_MS, f);
     if (rc == RC_OK)
+        rc = conn_exec(pg, grant_sql, WAIT_MS, f);
+    if (rc == RC_OK)
         rc = apply_missing(pg, list, count, applied, f);
     return rc;
 }
@@ -174,4 +176,17 @@ enum rc migrate_apply(const char *conninfo, const struct migration *list, int co
 enum rc migrate_run(const char *conninfo, int *applied, struct fault *f)
 {
     return migrate_apply(conninfo, migrations, KNOWN, applied, f);
+}
+
+enum rc migrate_role(const char *conninfo, struct fault *f)
+{
+    auto_with(conn_closep) PGconn *pg = NULL;
+    enum rc rc = open_owner(conninfo, &pg, f);
+
+    return rc == RC_OK ? conn_exec(pg, role_sql, WAIT_MS, f) : rc;
+}
+
+enum rc migrate_knows(int version, const char *name, const char *sha256, struct fault *f)
+{
+    return compare(version, name, sha256, migrations, KNOWN, f);
 }

@@ -26,3 +26,9 @@ enum rc migrate_run(const char *conninfo, int *applied, struct fault *f);
 // The same for another list than the embedded one.
 enum rc migrate_apply(const char *conninfo, const struct migration *list, int count, int *applied,
                       struct fault *f);
+
+// Only the role and its grant, for tables that come from elsewhere.
+enum rc migrate_role(const char *conninfo, struct fault *f);
+
+// Is it one of the embedded list? RC_CONFLICT says which way it is not.
+enum rc migrate_knows(int version, const char *name, const char *sha256, struct fault *f);

@@ -285,6 +285,7 @@ static char *conf_text(const struct place *p)
                      "unix_socket_directories = '%s'\n"
                      "unix_socket_permissions = 0700\n"
                      "max_connections = 64\n"
+                     "max_locks_per_transaction = 256\n" // a backup locks each hour's partitions
                      "shared_buffers = %" PRId64 "MB\n"
                      "effective_cache_size = %" PRId64 "MB\n"
                      "work_mem = %" PRId64 "MB\n"

@@ -16,14 +16,19 @@
 
 // Where distributions and PostgreSQL's own build put them.
 static const char *const places[] = {
-    "/usr/lib/postgresql/*/bin/postgres",
-    "/usr/pgsql-*/bin/postgres",
-    "/usr/local/pgsql/bin/postgres",
-    "/usr/local/bin/postgres",
-    "/usr/bin/postgres",
+    "/usr/lib/postgresql/*/bin",
+    "/usr/pgsql-*/bin",
+    "/usr/local/pgsql/bin",
+    "/usr/local/bin",
+    "/usr/bin",
 };
 
-static int spawn(const char *const *argv, int log, pid_t *out)
+// A child's standard descriptors; in may be -1.
+struct files {
+    int in, out, err;
+};
+
+static int spawn(const char *const *argv, const struct files *to, pid_t *out)
 {
     // NOTIFY_SOCKET would make postgres speak to systemd in our place, PG… would mislead it.
     char *const env[] = { (char[]){ "PATH=/usr/bin:/bin" }, (char[]){ "LC_ALL=C" }, NULL };
@@ -34,9 +39,12 @@ static int spawn(const char *const *argv, int log, pid_t *out)
     sigemptyset(&none);
     sigfillset(&all);
     posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&files, log, STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&files, log, STDERR_FILENO);
+    if (to->in < 0)
+        posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    else
+        posix_spawn_file_actions_adddup2(&files, to->in, STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&files, to->out, STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&files, to->err, STDERR_FILENO);
     posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
     posix_spawnattr_init(&attr);
     posix_spawnattr_setsigmask(&attr, &none);
@@ -51,7 +59,7 @@ static int spawn(const char *const *argv, int log, pid_t *out)
 
 enum rc program_spawn(const char *const *argv, int log, pid_t *out, struct fault *f)
 {
-    int err = spawn(argv, log, out);
+    int err = spawn(argv, &(struct files){ -1, log, log }, out);
 
     return err ? fail(f, RC_INTERNAL, "%s does not start: %s", argv[0], strerror(err)) : RC_OK;
 }
@@ -80,7 +88,7 @@ enum rc program_run(const char *const *argv, char *said, size_t size, struct fau
 
     if (pipe2(fds, O_CLOEXEC) < 0)
         return fail(f, RC_INTERNAL, "no pipe: %s", strerror(errno));
-    int err = spawn(argv, fds[1], &pid);
+    int err = spawn(argv, &(struct files){ -1, fds[1], fds[1] }, &pid);
     close(fds[1]);
     if (!err)
         drain(fds[0], said, size);
@@ -94,11 +102,40 @@ enum rc program_run(const char *const *argv, char *said, size_t size, struct fau
     return RC_OK;
 }
 
+enum rc program_pipe(const char *const *argv, bool feeds, int said, struct program_pipe *out,
+                     struct fault *f)
+{
+    int fds[2], err;
+
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return fail(f, RC_INTERNAL, "no pipe: %s", strerror(errno));
+    if (feeds)
+        err = spawn(argv, &(struct files){ fds[0], said, said }, &out->pid);
+    else
+        err = spawn(argv, &(struct files){ -1, fds[1], said }, &out->pid);
+    close(fds[feeds ? 0 : 1]);
+    out->fd = fds[feeds ? 1 : 0];
+    if (!err)
+        return RC_OK;
+    close(out->fd);
+    return fail(f, RC_INTERNAL, "%s does not start: %s", argv[0], strerror(err));
+}
+
+bool program_end(struct program_pipe *p)
+{
+    int status = 0;
+
+    close(p->fd);
+    while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
 // "postgres (PostgreSQL) 15.20 (Debian …)"; 0 if it is none of that form.
-static int major_of(const char *postgres)
+static int major_of(const char *program)
 {
     char said[200];
-    const char *const argv[] = { postgres, "-V", NULL };
+    const char *const argv[] = { program, "-V", NULL };
 
     if (program_run(argv, said, sizeof said, NULL) != RC_OK)
         return 0;
@@ -120,18 +157,40 @@ static void choose(const glob_t *g, int major, int *best, char out[PATH_MAX])
     }
 }
 
-enum rc program_find(int major, char out[PATH_MAX], struct fault *f)
+// The version of the fittest, 0 if there is none.
+static int search(const char *name, int major, char out[PATH_MAX])
 {
     int best = 0;
 
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        char pattern[PATH_MAX];
         glob_t g = { 0 };
 
-        if (!glob(places[i], 0, NULL, &g))
+        snprintf(pattern, sizeof pattern, "%s/%s", places[i], name);
+        if (!glob(pattern, 0, NULL, &g))
             choose(&g, major, &best, out);
         globfree(&g);
     }
-    if (best)
+    return best;
+}
+
+enum rc program_client(const char *name, char out[PATH_MAX], struct fault *f)
+{
+    char folder[PATH_MAX];
+
+    if (!search(name, 0, folder))
+        return fail(f, RC_NOT_FOUND,
+                    "no %s of PostgreSQL %d or newer is installed: install the package "
+                    "postgresql-client",
+                    name, PROGRAM_OLDEST);
+    if (snprintf(out, PATH_MAX, "%s/%s", folder, name) >= PATH_MAX)
+        return fail(f, RC_INTERNAL, "the path of %s is too long", name);
+    return RC_OK;
+}
+
+enum rc program_find(int major, char out[PATH_MAX], struct fault *f)
+{
+    if (search("postgres", major, out))
         return RC_OK;
     if (major)
         return fail(f, RC_NOT_FOUND,

@@ -28,7 +28,9 @@ static void a_word_that_a_verb_does_not_know_is_not_passed_over(void **state)
     (void)state;
     static const char *const words[] = { "config bogus", "config markdown more",
                                          "migrate now",  "bogus",
-                                         "owner",        "owner reset now" };
+                                         "owner",        "owner reset now",
+                                         "backup",       "backup a b",
+                                         "restore",      "restore a b" };
     char out[4000];
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {

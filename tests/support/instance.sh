@@ -1,4 +1,5 @@
-# An instance, a fleet with a ledger and the questions a fault test asks of them. Sourced; dir may name the folder.
+# An instance, a fleet with a ledger and the questions a fault test asks of them. Sourced; dir may name the folder,
+# settings further ones of the server.
 build=${ORRERY_BUILD:-build}
 dir=${dir:-$(mktemp -d /tmp/orrery-faults-XXXXXX)}
 i=$dir/i
@@ -6,12 +7,13 @@ i=$dir/i
 port=$(free_port)
 passed=0 failed=0 skipped=0
 server= fleet=
+settings=()
 
 . tests/support/check.sh
 start() {
     : > "$dir/out"
     "$build/orreryd" --dir "$i" --set "edge.listen=127.0.0.1:$port" --set "gateway.listen=127.0.0.1:$((port + 1))" \
-        --set "metrics.listen=127.0.0.1:$((port + 1021))" --set "web.dir=$PWD/web/dist" > "$dir/out" 2>> "$dir/server.log" &
+        --set "metrics.listen=127.0.0.1:$((port + 1021))" --set "web.dir=$PWD/web/dist" "${settings[@]}" > "$dir/out" 2>> "$dir/server.log" &
     server=$!
     for _ in $(seq 600); do
         grep -q '^ready' "$dir/out" && return 0
@@ -37,6 +39,11 @@ kill_server() {
     kill -9 "$server"
     wait "$server" 2> /dev/null
 }
+stop_server() {
+    kill -TERM "$server"
+    wait "$server" 2> /dev/null
+    server=
+}
 ready() {
     curl -sk -o /dev/null -w '%{http_code}' "https://localhost:$port/readyz"
 }
@@ -53,7 +60,7 @@ metric() {
 }
 sessions_are_back() {
     for _ in $(seq 300); do
-        [ "$(metric orrery_gateway_sessions)" = 50 ] && return 0
+        [ "$(metric orrery_gateway_sessions)" = "${1:-50}" ] && return 0
         sleep 0.1
     done
     echo "$(metric orrery_gateway_sessions) sessions"
@@ -62,6 +69,9 @@ sessions_are_back() {
 api() {
     curl -sS --fail --cacert "$i/pki/server-ca.pem" -H "Authorization: Bearer $(cat "$i/admin-token")" \
         ${3:+-H 'Content-Type: application/json' --data-binary @"$3"} -X "$1" "https://localhost:$port/api/v1/$2" > /dev/null
+}
+sql() {
+    psql -h "$i/run" -d orrery -AtF ' ' -v ON_ERROR_STOP=1 -c "$1"
 }
 rows() {
     psql -h "$i/run" -d orrery -AtF ' ' -c "
