@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs the tests: test.sh [PART]. PART is a suite (unit, server, tsan, fuzz, web, e2e, run, faults), a
+# Runs the tests: test.sh [PART]. PART is a suite (unit, server, tsan, fuzz, web, e2e, run, faults, ops), a
 # path below tests/ (unit/device), or nothing for all. Ends with "N passed, N failed, N skipped".
 # The C tests run under AddressSanitizer and UBSan, the threaded ones also under ThreadSanitizer.
 set -uo pipefail
@@ -137,6 +137,10 @@ if want run && build all web; then
 fi
 if want faults && build all web; then
     counted faults tests/faults.sh
+fi
+if want ops && build all web; then
+    counted backup tests/backup.sh
+    counted compose tests/compose.sh
 fi
 echo "took $((SECONDS - start)) s; logs are in $out"
 echo "$passed passed, $failed failed, $skipped skipped"
