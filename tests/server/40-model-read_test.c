@@ -59,8 +59,8 @@ static int setup(void **state)
     make_partitions("telemetry");
     make_partitions("journal");
     model_sql(pg_conninfo(),
-              "INSERT INTO device (catalog, device, id, fingerprint, public_key) VALUES "
-              "(%d, %d, '" ID "', '" ID ID "', '');"
+              "INSERT INTO device (catalog, device, id, fingerprint, public_key, seat) VALUES "
+              "(%d, %d, '" ID "', '" ID ID "', '', 0);"
               "INSERT INTO device_state (catalog, device) VALUES (%d, %d);"
               "INSERT INTO device_trust (catalog, device) VALUES (%d, %d);"
               "INSERT INTO shape VALUES (%d, 1, '{cpu,temp}'), (%d, 2, '{disk}')",

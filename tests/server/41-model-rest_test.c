@@ -117,9 +117,9 @@ static void thousands_are_paged_while_others_arrive(void **state)
     int total = 0, pages = 0;
 
     model_sql(pg_conninfo(),
-              "INSERT INTO device (catalog, device, id, fingerprint, public_key)"
+              "INSERT INTO device (catalog, device, id, fingerprint, public_key, seat)"
               " SELECT (SELECT id FROM catalog WHERE name = 'demo'), %lld + n,"
-              " left(h, 32), h, '' FROM (SELECT n, encode(sha256(n::text::bytea),"
+              " left(h, 32), h, '', 10000 + n FROM (SELECT n, encode(sha256(n::text::bytea),"
               " 'hex') AS h FROM generate_series(1, 3000) n) x",
               first);
     do {
@@ -128,11 +128,12 @@ static void thousands_are_paged_while_others_arrive(void **state)
         snprintf(cursor, sizeof cursor, "%s", rest_text("next"));
         snprintf(path, sizeof path, DEVICES "?limit=200&cursor=%s", cursor);
         if (pages++ < 5)
-            model_sql(pg_conninfo(),
-                      "INSERT INTO device (catalog, device, id, fingerprint, public_key)"
-                      " SELECT catalog, %lld + %d, md5('%d'), md5('%d') || md5('x%d'), ''"
-                      " FROM device WHERE device = %lld",
-                      first + 5000, pages, pages, pages, pages, first + 1);
+            model_sql(
+                pg_conninfo(),
+                "INSERT INTO device (catalog, device, id, fingerprint, public_key, seat)"
+                " SELECT catalog, %lld + %d, md5('%d'), md5('%d') || md5('x%d'), '', 20000 + %d"
+                " FROM device WHERE device = %lld",
+                first + 5000, pages, pages, pages, pages, pages, first + 1);
     } while (*cursor && pages < 50);
     assert_int_equal(total, 3000 + 5 + 1); // and the one of the first test
 }

@@ -297,7 +297,10 @@ static void a_revoked_certificate_does_not_resume(int version)
     w = wire_connect(&o);
     assert_non_null(w);
     assert_true(SSL_session_reused(wire_ssl(w)));
+    SSL_SESSION_free(session);
+    session = SSL_get1_session(wire_ssl(w)); // each is good once
     wire_free(w);
+    o.resume = session;
     gate_unclaim(gate, d);
     w = wire_open(&o);
     assert_true(!w || !wire_upgrade(w));

@@ -69,8 +69,8 @@ void feed_init(struct feed *w, const char *conninfo, int count)
     w->devices = calloc((size_t)count, sizeof *w->devices);
     feed_run(w, "INSERT INTO catalog (name) SELECT 'demo' WHERE NOT EXISTS (SELECT FROM catalog)");
     snprintf(sql, sizeof sql,
-             "INSERT INTO device (catalog, device, id, fingerprint, public_key, lifecycle)"
-             " SELECT 1, n, lpad(to_hex(n), 32, '0'), lpad(to_hex(n), 64, '0'), '\\x00', 1"
+             "INSERT INTO device (catalog, device, id, fingerprint, public_key, seat, lifecycle)"
+             " SELECT 1, n, lpad(to_hex(n), 32, '0'), lpad(to_hex(n), 64, '0'), '\\x00', n, 1"
              " FROM generate_series(1, %d) AS n ON CONFLICT DO NOTHING",
              count);
     feed_run(w, sql);
