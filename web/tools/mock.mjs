@@ -3,7 +3,7 @@
 // mock: serves web/dist and plays a fleet of fifty, to look at pages without a server.
 // A development tool: no test relies on it. `npm run build && npm run mock`, any name, password "x".
 //
-//   PORT=8099 node tools/mock.mjs [--out] [--first]      --out: not signed in; --first: the password must be changed
+//   PORT=8099 DEVICES=100000 RATE=1000 node tools/mock.mjs [--out] [--first]      --out: not signed in; --first: the password must be changed
 
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync, existsSync } from 'node:fs';
@@ -11,6 +11,7 @@ import { createServer } from 'node:http';
 import { hostname } from 'node:os';
 import { dirname, extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import * as fleet from './mock-fleet.mjs';
 
 const dist = join(dirname(fileURLToPath(import.meta.url)), '../dist');
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.ico': 'image/x-icon', '.woff2': 'font/woff2' };
@@ -75,12 +76,13 @@ const open = !process.argv.includes('--out');
 let mustChange = process.argv.includes('--first');
 const tokens = [{ id: '1', name: 'nightly export', prefix: 'orr_k3v9x0ab', scopes: ['devices:read', 'telemetry:read'], createdAt: iso(began - 9e8), expiresAt: iso(began + 9e8), usedAt: iso(began - 4e6) }];
 const PERMISSIONS = ['self:read', 'devices:read', 'devices:write', 'devices:claim', 'trust:read', 'trust:write', 'telemetry:read', 'audit:read', 'users:read', 'users:write', 'catalog:write', 'tokens:write'];
-const session = () => ({ account: { id: '1', name: 'owner', role: 'owner' }, permissions: PERMISSIONS, catalogs: ['demo'], csrf: 'c', mustChangePassword: mustChange });
+const session = () => ({ account: { id: '1', name: 'owner', role: 'owner' }, permissions: PERMISSIONS, catalogs: ['demo', 'north'], csrf: 'c', mustChangePassword: mustChange });
 const find = id => devices.findIndex(d => d.id === id);
 const missing = { status: 404, title: 'Not found', detail: 'No such device in this catalog.', code: 'not_found' };
 const page = items => ({ items, next: null });
 
 const routes = [
+  ...fleet.routes,
   ['GET /session', (_, q, body, signedIn) => (signedIn ? session() : [401, { title: 'Unauthorized', detail: 'Sign in first.' }])],
   ['POST /session', (_, q, body) => (body.password === 'x' || body.password.startsWith('e2e') ? [200, session(), 's=1; Path=/'] : [401, { detail: 'The name or the password is wrong.' }])],
   ['DELETE /session', () => [204, null, 's=; Path=/; Max-Age=0']],
@@ -89,8 +91,7 @@ const routes = [
   ['GET /tokens', () => page(tokens)],
   ['POST /tokens', (_, q, body) => { const k = { id: String(tokens.length + 1), prefix: 'orr_' + randomBytes(4).toString('hex'), createdAt: iso(Date.now()), usedAt: null, catalog: null, name: body.name, scopes: body.scopes, expiresAt: iso(Date.now() + body.expiresInDays * 864e5) }; tokens.push(k); return [201, { ...k, token: `${k.prefix}_${randomBytes(32).toString('base64url')}` }]; }],
   ['DELETE /tokens/(\\d+)', ([id]) => (tokens.splice(tokens.findIndex(k => k.id === id), 1), [204])],
-  ['GET /catalogs/demo/device-counts', () => devices.reduce((n, d) => ({ ...n, [d.state]: (n[d.state] ?? 0) + 1 }), { healthy: 0, updating: 0, atRisk: 0, quarantined: 0, offline: 0, unknown: 0 })],
-  ['GET /catalogs/demo/devices', (_, q) => page(devices.filter(d => (!q.get('state') || d.state === q.get('state')) && (!q.get('q') || d.name.startsWith(q.get('q')) || d.id.startsWith(q.get('q')))))],
+  ['GET /catalogs/demo/devices', (_, q) => fleet.bySeat(q) || page(devices.filter(d => (!q.get('state') || d.state === q.get('state')) && (!q.get('q') || d.name.startsWith(q.get('q')) || d.id.startsWith(q.get('q')))))],
   ['GET /catalogs/demo/devices/(\\w+)', ([id]) => devices[find(id)]],
   ['GET /catalogs/demo/devices/(\\w+)/evidence', ([id]) => evidence(devices[find(id)])],
   ['GET /catalogs/demo/devices/(\\w+)/telemetry/last', ([id]) => (devices[find(id)].attestedAt ? { t: Date.now(), m: reading(find(id), Date.now()) } : { t: null, m: {} })],
@@ -114,6 +115,7 @@ async function rest(req, res, url) {
     if (!m) continue;
     const known = !m[1] || !pattern.includes('/devices/') || find(m[1]) >= 0;
     const answer = !known ? [404, missing] : run(m.slice(1), url.searchParams, text ? JSON.parse(text) : {}, open || /s=1/.test(req.headers.cookie ?? ''));
+    if (Buffer.isBuffer(answer)) return res.writeHead(200, { ...HEAD, 'content-type': 'application/octet-stream', etag: '"1"' }).end(answer);
     const [status, body, cookie] = Array.isArray(answer) ? answer : [200, answer];
     res.writeHead(status, { ...HEAD, 'content-type': status < 400 ? 'application/json' : 'application/problem+json', 'x-request-id': randomBytes(6).toString('hex'), ...(cookie ? { 'set-cookie': cookie } : {}) });
     return res.end(status === 204 ? undefined : JSON.stringify(body));
@@ -133,13 +135,14 @@ const server = createServer((req, res) => {
   else file(res, url.pathname);
 });
 
-// Text frames only, each in one piece: enough for the page's own client.
-function frameOf(text) {
-  const body = Buffer.from(text);
-  const head = body.length < 126 ? Buffer.from([0x81, body.length]) : body.length < 65536 ? Buffer.from([0x81, 126, body.length >> 8, body.length & 255]) : null;
+// Each frame in one piece, text or bytes: enough for the page's own client.
+function frameOf(message) {
+  const body = Buffer.from(message);
+  const kind = typeof message === 'string' ? 0x81 : 0x82;
+  const head = body.length < 126 ? Buffer.from([kind, body.length]) : body.length < 65536 ? Buffer.from([kind, 126, body.length >> 8, body.length & 255]) : null;
   if (head) return Buffer.concat([head, body]);
   const long = Buffer.alloc(10);
-  long[0] = 0x81; long[1] = 127; long.writeBigUInt64BE(BigInt(body.length), 2);
+  long[0] = kind; long[1] = 127; long.writeBigUInt64BE(BigInt(body.length), 2);
   return Buffer.concat([long, body]);
 }
 
@@ -159,12 +162,14 @@ server.on('upgrade', (req, socket) => {
   const accept = createHash('sha1').update(req.headers['sec-websocket-key'] + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11').digest('base64');
   socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
   const topics = new Map();
-  const send = m => socket.write(frameOf(JSON.stringify(m)));
+  const send = m => socket.write(frameOf(Buffer.isBuffer(m) ? m : JSON.stringify(m)));
   const awake = i => devices[i].online && devices[i].state !== 'unknown';
   const members = (topic, i, k) => ({ device: change(i), readings: awake(i) ? [{ t: Date.now(), m: reading(i, Date.now()) }] : [], journal: k % 4 === 0 && awake(i) ? [line(i, k, Date.now())] : [] });
   const snapshot = topic => {
     const s = topics.get(topic);
     s.seq = 1;
+    const played = fleet.snapshot(topic);
+    if (played) return send(played);
     if (topic !== 'devices' && find(topic.slice(7)) < 0) return send({ type: 'error', text: 'no such device' });
     const body = topic === 'devices' ? s.ids.map(find).filter(i => i >= 0).map(i => ({ ...change(i), ...(awake(i) ? {} : { lastSeen: null, m: {} }) })) : change(find(topic.slice(7)));
     send({ topic, seq: s.seq, snapshot: body });
@@ -180,12 +185,17 @@ server.on('upgrade', (req, socket) => {
   });
   const beat = setInterval(() => {
     for (const [topic, s] of topics) {
+      if (topic !== 'devices' && !topic.startsWith('device:')) continue;
       s.seq++; s.k++;
       if (topic === 'devices') send({ topic, seq: s.seq, changes: s.ids.map(find).filter(i => i >= 0 && awake(i)).map(change) });
       else if (find(topic.slice(7)) >= 0) send({ topic, seq: s.seq, ...members(topic, find(topic.slice(7)), s.k) });
     }
   }, 500);
-  const end = () => clearInterval(beat);
+  const rest = fleet.play(topics, send);
+  const end = () => {
+    clearInterval(beat);
+    rest();
+  };
   socket.on('close', end).on('error', end);
 });
 

@@ -25,6 +25,7 @@ export interface Pattern {
   filter: string;
   ring: string | number | null;
   seats: number[];
+  since?: string | null;
 }
 
 export interface Need {
@@ -33,6 +34,7 @@ export interface Need {
   text: string;
   count: number;
   filter: string | null;
+  page?: 'devices' | 'claim' | null;
   at: string | number | null;
 }
 

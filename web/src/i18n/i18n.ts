@@ -30,7 +30,8 @@ const signs = new Intl.NumberFormat(locale, { signDisplay: 'exceptZero' });
 const shorts = new Intl.NumberFormat(locale, { notation: 'compact', maximumFractionDigits: 1 });
 
 export const number = (n: number) => numbers.format(n);
-export const percent = (share: number) => shares.format(Math.floor(share * 1000) / 1000); // 99.96 % is not all
+// Neither all nor none by rounding: 99.96 % is 99.9 %, 0.04 % is < 0.1 %.
+export const percent = (share: number) => (share > 0 && share < 0.001 ? `< ${shares.format(0.001)}` : shares.format(Math.floor(share * 1000) / 1000));
 export const signed = (n: number) => signs.format(n);
 export const compact = (n: number) => shorts.format(n);
 export const listed = (items: string[]) => new Intl.ListFormat(locale, { type: 'conjunction' }).format(items);

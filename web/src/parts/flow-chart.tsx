@@ -3,18 +3,13 @@
 // flow-chart: messages a second over the last minutes, as SVG in real pixels so that its words keep their size.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { roundUp } from '../core/scale';
 import { INTAKE_S, type Intake } from '../core/overview';
 import { clock, compact, t } from '../i18n/i18n';
 
 const HEIGHT = 132;
 const FOOT = 20;
 const SIDE = 40;
-
-// The next round number that is not below the largest: 1, 2 or 5 times a power of ten.
-export function roundUp(most: number): number {
-  const size = 10 ** Math.floor(Math.log10(Math.max(most, 1)));
-  return [1, 2, 5, 10].map(k => k * size).find(v => v >= most) ?? 10;
-}
 
 function useWidth() {
   const box = useRef<HTMLDivElement>(null);

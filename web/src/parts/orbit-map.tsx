@@ -177,14 +177,15 @@ function usePicture(feed: FleetFeed, view: { chosen: Chosen | null; hover: numbe
     const picture = (orbit.current = new Orbit(base.current!, over.current!, feed.map));
     let asked = 0;
     let laid = -1;
-    let decorated = 0;
+    let decorated = -Infinity;
+    let later: ReturnType<typeof setTimeout> | undefined;
     const frame = (at: number) => {
       asked = 0;
       if (!feed.map.layout || !side.current) return;
       if (laid !== feed.map.layoutVersion) {
         laid = feed.map.layoutVersion;
         picture.resize(side.current, window.devicePixelRatio || 1);
-        decorated = 0;
+        decorated = -Infinity;
       }
       const painted = picture.draw();
       // The shares in the centre follow twice a second; what a hand did, at once.
@@ -192,7 +193,9 @@ function usePicture(feed: FleetFeed, view: { chosen: Chosen | null; hover: numbe
         decorated = at;
         const { chosen, hover, patterns } = latest.current;
         picture.decorate(scene(feed, chosen, hover, patterns));
-      }
+        clearTimeout(later);
+        later = undefined;
+      } else later ??= setTimeout(schedule, SIDE_MS);
     };
     const schedule = () => {
       if (!asked) asked = requestAnimationFrame(frame);
@@ -201,9 +204,9 @@ function usePicture(feed: FleetFeed, view: { chosen: Chosen | null; hover: numbe
     feed.onChange = schedule;
     const measured = new ResizeObserver(([e]) => {
       const width = Math.floor(e!.contentRect.width);
-      if (width === side.current) return;
+      if (width === side.current || !base.current) return;
       side.current = width;
-      for (const c of [base.current!, over.current!]) c.style.width = c.style.height = `${width}px`;
+      for (const c of [base.current, over.current!]) c.style.width = c.style.height = `${width}px`;
       laid = -1;
       schedule();
     });
@@ -211,7 +214,7 @@ function usePicture(feed: FleetFeed, view: { chosen: Chosen | null; hover: numbe
     const scheme = window.matchMedia('(prefers-color-scheme: dark)');
     const recolour = () => {
       picture.recolour();
-      decorated = 0;
+      decorated = -Infinity;
       schedule();
     };
     scheme.addEventListener('change', recolour);
@@ -220,6 +223,7 @@ function usePicture(feed: FleetFeed, view: { chosen: Chosen | null; hover: numbe
     return () => {
       feed.onChange = () => {};
       cancelAnimationFrame(asked);
+      clearTimeout(later);
       measured.disconnect();
       scheme.removeEventListener('change', recolour);
       stop();
@@ -411,9 +415,9 @@ export function OrbitCard({ catalog, patterns, patternsMissing }: { catalog: str
       </header>
       {feed.error.value ? <div class="pad"><Says error={feed.error.value} retry={() => void feed.load()} /></div> : null}
       {feed.missing.value ? <p class="empty">{t('orbit.missing')}</p> : (
-        <div class="both">
+        <div class={'both' + (table ? ' told' : '')}>
           {table ? <Twin feed={feed} /> : <div class="view"><Picture feed={feed} patterns={shown} chosen={chosen} onChoose={setChosen} /><Caption feed={feed} chosen={chosen} /></div>}
-          <div class="side"><Rings feed={feed} /><Patterns items={patterns} missing={patternsMissing} /></div>
+          <div class="side">{table ? null : <Rings feed={feed} />}<Patterns items={patterns} missing={patternsMissing} /></div>
         </div>
       )}
     </section>

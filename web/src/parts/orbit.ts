@@ -80,6 +80,7 @@ export class Orbit {
   private image: ImageData | null = null;
   private pixels = new Uint32Array(0);
   private mask = new Int32Array(0);
+  private shades: Uint32Array[] = []; // by state: the colour of each pixel of the mask
   private sprites: (Sprite | null)[] = [];
   private cells: Uint32Array = new Uint32Array(0); // dots, sorted by cell
   private cellStart: Uint32Array = new Uint32Array(0);
@@ -96,6 +97,7 @@ export class Orbit {
 
   recolour(): void {
     this.colours = readColours();
+    if (this.plan) this.makeMask();
     this.makeSprites();
     this.map.allChanged = true;
   }
@@ -118,16 +120,21 @@ export class Orbit {
     this.map.allChanged = true;
   }
 
+  // A dot of a few pixels is a square; a larger one is round, its edge as transparent as it is covered.
   private makeMask(): void {
     const n = Math.max(1, Math.round(this.plan!.dot));
     const offsets: number[] = [];
+    const cover: number[] = [];
     for (let y = 0; y < n; y++) {
       for (let x = 0; x < n; x++) {
-        const [dx, dy] = [x + 0.5 - n / 2, y + 0.5 - n / 2];
-        if (n < 3 || dx * dx + dy * dy <= (n * n) / 4 + 0.2) offsets.push(y * this.plan!.size + x);
+        const inside = n < 3 ? 1 : Math.max(0, Math.min(1, n / 2 + 0.5 - Math.hypot(x + 0.5 - n / 2, y + 0.5 - n / 2)));
+        if (inside < 0.1) continue;
+        offsets.push(y * this.plan!.size + x);
+        cover.push(n < 4 ? Math.round(inside) || 0.6 : inside);
       }
     }
     this.mask = Int32Array.from(offsets);
+    this.shades = [...this.colours.packed].map(c => Uint32Array.from(cover, share => ((Math.round((c >>> 24) * share) << 24) | (c & 0xffffff)) >>> 0));
   }
 
   // Shapes of the states that stand out, each with an edge of the ground's colour around it.
@@ -189,8 +196,8 @@ export class Orbit {
     const { x, y, size, dot } = this.plan!;
     const h = Math.max(1, Math.round(dot)) / 2;
     const at = Math.round(y[i]! - h) * size + Math.round(x[i]! - h);
-    const colour = this.colours.packed[state]!;
-    for (let k = 0; k < this.mask.length; k++) this.pixels[at + this.mask[k]!] = colour;
+    const shade = this.shades[state]!;
+    for (let k = 0; k < this.mask.length; k++) this.pixels[at + this.mask[k]!] = shade[k]!;
   }
 
   private glyph(i: number): void {

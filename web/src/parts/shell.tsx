@@ -197,8 +197,8 @@ export function Page({ title, parent, tools, children, class: extra = '' }: {
           <h1>{title}</h1>
         </div>
         <span class="grow" />
-        {tools}
         <FindButton />
+        {tools}
         <Connection />
       </header>
       <StaleStrip />
