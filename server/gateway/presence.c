@@ -3,11 +3,12 @@
 #include "gateway/presence.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "net/peer.h"
 
 #define BUCKETS         65536
 #define ADDRESS_BUCKETS 4096
@@ -20,7 +21,7 @@ struct present {
 
 struct address {
     struct address *next;
-    uint8_t key[17]; // family, then the address or its network
+    uint8_t key[PEER_KEY_LEN];
     uint32_t count;
 };
 
@@ -105,36 +106,13 @@ void presence_release(struct presence *p, const uint8_t device[16], const struct
     pthread_mutex_unlock(&p->lock);
 }
 
-static void key_of(const struct sockaddr_storage *from, uint8_t key[17])
-{
-    static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-    struct sockaddr_in6 v6;
-    struct sockaddr_in v4;
-
-    memset(key, 0, 17);
-    if (from->ss_family == AF_INET) {
-        memcpy(&v4, from, sizeof v4);
-        key[0] = 4;
-        memcpy(key + 1, &v4.sin_addr, 4);
-        return;
-    }
-    memcpy(&v6, from, sizeof v6);
-    key[0] = 6;
-    if (!memcmp(&v6.sin6_addr, mapped, sizeof mapped)) {
-        key[0] = 4;
-        memcpy(key + 1, v6.sin6_addr.s6_addr + 12, 4);
-    } else {
-        memcpy(key + 1, &v6.sin6_addr, 8);
-    }
-}
-
 void address_network(const struct sockaddr_storage *from, char *out, size_t size)
 {
     char text[INET6_ADDRSTRLEN] = "";
-    uint8_t key[17], net[16] = { 0 };
+    uint8_t key[PEER_KEY_LEN], net[16] = { 0 };
     bool v4;
 
-    key_of(from, key);
+    peer_key(from, key);
     v4 = key[0] == 4;
     memcpy(net, key + 1, v4 ? 3 : 6);
     *out = '\0';
@@ -143,12 +121,12 @@ void address_network(const struct sockaddr_storage *from, char *out, size_t size
         snprintf(out, size, "%s/%d", text, v4 ? 24 : 48);
 }
 
-static struct address **find_address(struct presence *p, const uint8_t key[17])
+static struct address **find_address(struct presence *p, const uint8_t key[PEER_KEY_LEN])
 {
     uint32_t h = 2166136261u; // FNV-1a
     struct address **at;
 
-    for (int i = 0; i < 17; i++)
+    for (int i = 0; i < PEER_KEY_LEN; i++)
         h = (h ^ key[i]) * 16777619u;
     at = &p->addresses[h % ADDRESS_BUCKETS];
     while (*at && memcmp((*at)->key, key, sizeof(*at)->key) != 0)
@@ -159,9 +137,9 @@ static struct address **find_address(struct presence *p, const uint8_t key[17])
 struct address *address_enter(struct presence *p, const struct sockaddr_storage *from, uint32_t max)
 {
     struct address **at, *a;
-    uint8_t key[17];
+    uint8_t key[PEER_KEY_LEN];
 
-    key_of(from, key);
+    peer_key(from, key);
     pthread_mutex_lock(&p->lock);
     at = find_address(p, key);
     if (!*at && (*at = calloc(1, sizeof **at)))
