@@ -243,6 +243,13 @@ static enum rc first_owner(struct app *a, struct app_welcome *welcome, struct fa
 
 // ---------------------------------------------------------------- the parts that serve
 
+static int device_port(void *arg)
+{
+    const struct app *a = arg;
+
+    return a->gateway ? gateway_port(a->gateway) : 0;
+}
+
 static enum rc start_http(struct app *a, struct fault *f)
 {
     struct services services = { .config = a->config,
@@ -254,9 +261,11 @@ static enum rc start_http(struct app *a, struct fault *f)
                                  .roster = a->roster,
                                  .catalogs = a->catalogs,
                                  .patterns = a->patterns,
+                                 .doors = a->doors,
                                  .server_ca_pem = a->tls.server_ca,
                                  .ready = ready_text,
                                  .ready_ctx = a,
+                                 .device_port = device_port,
                                  .started_at = a->started_at };
 
     return http_start(&(struct http_options){ .store = a->store, .services = &services }, &a->http,
@@ -285,10 +294,11 @@ static enum rc start_gateway(struct app *a, struct fault *f)
                                                     .store = a->store,
                                                     .roster = a->roster,
                                                     .catalogs = a->catalogs,
+                                                    .doors = a->doors,
                                                     .keeper = a->keeper,
                                                     .ingest = a->ingest,
                                                     .bus = a->bus,
-                                                    .cert_pem = a->tls.cert,
+                                                    .cert_pem = a->tls.chain,
                                                     .key_pem = a->tls.key,
                                                     .device_root_pem = a->tls.device_root,
                                                     .cert_lifetime_s = c->cert_lifetime_s,
@@ -385,6 +395,11 @@ static enum rc load_roster(struct app *a, struct fault *f)
     return roster_load(a->store, &a->roster, f);
 }
 
+static enum rc load_doors(struct app *a, struct fault *f)
+{
+    return doors_load(a->store, &a->doors, f);
+}
+
 static enum rc start_ingest(struct app *a, struct fault *f)
 {
     return ingest_start(a->config, a->conninfo, a->bus, &a->ingest, f);
@@ -400,8 +415,8 @@ static enum rc start_scheduler(struct app *a, struct fault *f)
 
 // In the order of need.
 static enum rc (*const steps[])(struct app *a, struct fault *f) = {
-    open_folder,  start_database, start_keeper, open_catalogs, load_tls,        load_roster,
-    start_ingest, start_http,     start_live,   start_gateway, start_scheduler,
+    open_folder, start_database, start_keeper, open_catalogs, load_tls,      load_roster,
+    load_doors,  start_ingest,   start_http,   start_live,    start_gateway, start_scheduler,
 };
 
 enum rc app_start(const struct config *c, struct app **out, struct app_welcome *welcome,
@@ -455,6 +470,7 @@ void app_stop(struct app *a)
     gateway_free(a->gateway);
     live_stop(a->live);
     roster_free(a->roster);
+    doors_free(a->doors);
     catalogs_free(a->catalogs);
     keeper_stop(a->keeper);
     store_close(a->store);
@@ -488,13 +504,15 @@ void app_reload(struct app *a, const struct config *now)
     enum rc rc = server_tls_load(a->config, a->keeper, &tls, &renewed, &f);
 
     if (rc == RC_OK) {
+        free(tls.server_ca); // requests hold the one that is there, and it never changes
+        tls.server_ca = take(&a->tls.server_ca);
         server_tls_done(&a->tls);
         a->tls = tls;
         const struct edge_tls edge = edge_certificates(a, now);
         rc = edge_reload(a->edge, &edge, &f);
     }
     if (rc == RC_OK)
-        rc = gateway_reload(a->gateway, a->tls.cert, a->tls.key, &f);
+        rc = gateway_reload(a->gateway, a->tls.chain, a->tls.key, &f);
     if (rc == RC_OK)
         log_info(&ctx, "certificates read again");
     else

@@ -106,12 +106,28 @@ static void gateway(FILE *to, const struct app *a)
     gauge(to, "orrery_gateway_connections", "Open device connections.", (double)s.connections);
     gauge(to, "orrery_gateway_handshakes", "Handshakes under way.", (double)s.handshaking);
     gauge(to, "orrery_gateway_sessions", "Devices in steady state.", (double)s.sessions);
+    gauge(to, "orrery_gateway_strangers", "Unknown devices connected.", (double)s.strangers);
     counter(to, "orrery_gateway_accepted_total", "Connections accepted.", s.accepted);
     counter(to, "orrery_gateway_refused_total", "Connections refused.", s.refused);
     counter(to, "orrery_gateway_established_total", "WebSockets opened.", s.established);
     counter(to, "orrery_gateway_frames_total", "Frames received.", s.frames);
     counter(to, "orrery_gateway_received_bytes_total", "Bytes of frames received.", s.bytes_in);
     counter(to, "orrery_gateway_sent_bytes_total", "Bytes of frames sent.", s.bytes_out);
+}
+
+static void doors(FILE *to, const struct app *a)
+{
+    gauge(to, "orrery_windows_open", "Open registration windows.", doors_open(a->doors, NULL));
+    counter(to, "orrery_strangers_total", "Unknown devices let in to say hello.",
+            doors_total(a->doors, DOORS_KNOCKS));
+    counter(to, "orrery_strangers_crowded_total", "Unknown devices turned away by a limit.",
+            doors_total(a->doors, DOORS_CROWDED));
+    counter(to, "orrery_strangers_held_total", "Unknown devices held as arrivals.",
+            doors_total(a->doors, DOORS_HELD));
+    counter(to, "orrery_claim_codes_good_total", "Devices claimed by a code.",
+            doors_total(a->doors, DOORS_CLAIMED));
+    counter(to, "orrery_claim_codes_bad_total", "Claim codes that were wrong, expired or used up.",
+            doors_total(a->doors, DOORS_WRONG));
 }
 
 static void edge(FILE *to, const struct app *a)
@@ -191,7 +207,7 @@ static void routes(FILE *to, const struct app *a)
 char *metrics_text(void *app, size_t *len)
 {
     static void (*const pages[])(FILE * to, const struct app *a) = {
-        process, database, ingest, gateway, edge, live, routes,
+        process, database, ingest, gateway, doors, edge, live, routes,
     };
     char *text = NULL;
     FILE *to = open_memstream(&text, len);

@@ -27,6 +27,7 @@
 #include "scheduler/scheduler.h"
 #include "store/cluster.h"
 #include "store/store.h"
+#include "window/doors.h"
 
 struct app {
     const struct config *config;
@@ -41,6 +42,7 @@ struct app {
     struct server_tls tls;
     struct bus *bus;
     struct roster *roster;
+    struct doors *doors;
     struct tickets *tickets;
     struct patterns *patterns;
     struct streams *streams;

@@ -189,6 +189,8 @@ enum rc server_tls_load(const struct config *c, struct keeper *k, struct server_
         rc = keeper_ca(k, CA_DEVICE_ROOT, NULL, &t.device_root, f);
     if (rc == RC_OK)
         rc = write_file(c, "server-ca.pem", t.server_ca, 0644, f);
+    if (rc == RC_OK && asprintf(&t.chain, "%s%s", t.cert, t.server_ca) < 0)
+        rc = fail(f, RC_INTERNAL, "out of memory");
     if (rc == RC_OK)
         *out = t;
     else
@@ -200,6 +202,7 @@ void server_tls_done(struct server_tls *t)
 {
     free(t->key);
     free(t->cert);
+    free(t->chain);
     free(t->server_ca);
     free(t->device_root);
     *t = (struct server_tls){ 0 };

@@ -19,6 +19,7 @@ struct keeper;
 // All PEM, owned by the struct.
 struct server_tls {
     char *key, *cert;
+    char *chain; // cert, then server_ca: a new device finds there what it pins by its hash
     char *server_ca;
     char *device_root;
 };

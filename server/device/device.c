@@ -330,3 +330,11 @@ enum rc device_change(struct store *s, int32_t catalog, const char *id, int64_t 
         return rc;
     return why_not(s, catalog, id, "the device changed meanwhile: read it again", f);
 }
+
+enum rc device_place(struct store *s, int32_t catalog, const char *id, int64_t group,
+                     const char *tags, struct fault *f)
+{
+    const char *args[] = { ARG_INT(catalog), id, group ? ARG_INT(group) : NULL, tags };
+
+    return store_run(s, &Q_DEVICE_PLACE, args, NULL, f);
+}

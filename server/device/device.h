@@ -178,3 +178,6 @@ enum rc device_unclaim(struct store *s, int32_t catalog, const char *id, struct 
 // RC_CONFLICT when version is not the current one. name may be NULL; tags: JSON text.
 enum rc device_change(struct store *s, int32_t catalog, const char *id, int64_t version,
                       const char *name, const char *tags, struct fault *f);
+// Into a group (0: it stays where it is), with tags (JSON text; NULL: none) over its own.
+enum rc device_place(struct store *s, int32_t catalog, const char *id, int64_t group,
+                     const char *tags, struct fault *f);

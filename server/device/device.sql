@@ -87,6 +87,12 @@ UPDATE device SET name = $4, tags = $5::jsonb, version = version + 1
  WHERE catalog = $1 AND id = $2 AND version = $3
 RETURNING device;
 
+-- name: device_place (catalog, id, group, tags)
+-- Into a group, with these tags over its own.
+UPDATE device SET device_group = coalesce($3::int, device_group),
+                  tags = tags || coalesce($4::jsonb, '{}'), version = version + 1
+ WHERE catalog = $1 AND id = $2;
+
 -- name: roster_page (catalog, device, limit)
 SELECT catalog, device, id, lifecycle,
        ceil(extract(epoch FROM refused_before))::bigint AS refused_before

@@ -126,6 +126,27 @@ enum rc enroll_key_read(const char *pem, struct device_key *out, struct fault *f
     return RC_OK;
 }
 
+enum rc enroll_key_from(const uint8_t *der, size_t len, struct device_key *out, struct fault *f)
+{
+    const uint8_t *at = der;
+    auto_with(pkey_freep) EVP_PKEY *key = d2i_PUBKEY(NULL, &at, (long)len);
+    struct device_key k = { 0 };
+    enum rc rc;
+
+    if (!key || at != der + len || len > sizeof k.spki)
+        return fail(f, RC_INVALID, "this is no public key of a device");
+    rc = check_kind(key, f);
+    if (rc == RC_OK)
+        rc = check_form(key, der, (long)len, f);
+    if (rc != RC_OK)
+        return rc;
+    memcpy(k.spki, der, len);
+    k.spki_len = len;
+    name_it(&k);
+    *out = k;
+    return RC_OK;
+}
+
 // ---------------------------------------------------------------- the steps
 
 static enum rc elsewhere(struct fault *f)

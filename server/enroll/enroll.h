@@ -23,6 +23,8 @@ struct store;
 
 // Reads one PEM block PUBLIC KEY that holds a P-256 key, and nothing else.
 enum rc enroll_key_read(const char *pem, struct device_key *out, struct fault *f);
+// The same from SubjectPublicKeyInfo, DER.
+enum rc enroll_key_from(const uint8_t *der, size_t len, struct device_key *out, struct fault *f);
 
 // *created is false where this catalog has that device already; entry->name and tags then do
 // nothing. RC_CONFLICT if the key is another catalog's.

@@ -12,6 +12,7 @@
 
 #define CLERKS      2
 #define QUEUE_MAX   4096
+#define KNOCKS_MAX  256  // waiting: strangers must not keep devices waiting
 #define TIME_MS     1000 // a signed time is good for all who ask within this
 #define QUOTA_DAY_S 86400
 #define QUARANTINES 4 // certificates a device and day
@@ -33,8 +34,8 @@ struct clerks {
     int started;
     bool stopping;
     struct job *first, **last;
-    uint64_t waiting;
-    char *time; // the last signed time
+    uint64_t waiting, knocks; // of those, strangers'
+    char *time;               // the last signed time
     int64_t time_at;
     struct quota quotas[QUOTA_SLOTS];
 };
@@ -75,7 +76,7 @@ static void quota_use(struct clerks *c, const uint8_t device[16])
     pthread_mutex_unlock(&c->lock);
 }
 
-// ---------------------------------------------------------------- the three jobs
+// ---------------------------------------------------------------- the jobs
 
 static struct attest_device device_of(const struct job *j)
 {
@@ -172,6 +173,25 @@ static enum rc judge(struct clerks *c, struct job *j)
     return rc;
 }
 
+// Whoever was claimed goes on as the device it now is.
+static enum rc knock(struct clerks *c, struct job *j)
+{
+    enum rc rc;
+
+    j->knock->spki = j->spki;
+    j->knock->spki_len = j->spki_len;
+    rc = knock_answer(&c->o.door, j->knock, &j->answer, &j->fault);
+    if (rc != RC_OK || j->answer.outcome != KNOCK_CLAIMED)
+        return rc;
+    if (!c->o.catalog_name(c->o.ctx, j->answer.catalog, j->who.catalog_name))
+        return fail(&j->fault, RC_UNAVAILABLE, "the device's catalog is not known");
+    j->who.kind = IDENTITY_FACTORY;
+    j->who.lifecycle = DEVICE_CLAIMED;
+    j->who.catalog = j->answer.catalog;
+    j->who.device = j->answer.device;
+    return RC_OK;
+}
+
 static void work(struct clerks *c, struct job *j)
 {
     // What is issued or judged by a wrong clock would outlive the mistake.
@@ -181,6 +201,8 @@ static void work(struct clerks *c, struct job *j)
         j->rc = challenge(c, j);
     else if (j->kind == JOB_ATTACH)
         j->rc = attach(c, j);
+    else if (j->kind == JOB_KNOCK)
+        j->rc = knock(c, j);
     else
         j->rc = judge(c, j);
     c->o.answer(c->o.ctx, j);
@@ -201,6 +223,7 @@ static struct job *next_job(struct clerks *c)
         if (!c->first)
             c->last = &c->first;
         c->waiting--;
+        c->knocks -= j->kind == JOB_KNOCK;
     }
     pthread_mutex_unlock(&c->lock);
     return j;
@@ -264,12 +287,14 @@ bool clerks_submit(struct clerks *c, struct job *j)
     bool room;
 
     pthread_mutex_lock(&c->lock);
-    room = c->waiting < QUEUE_MAX && !c->stopping;
+    room =
+        c->waiting < QUEUE_MAX && !c->stopping && (j->kind != JOB_KNOCK || c->knocks < KNOCKS_MAX);
     if (room) {
         j->next = NULL;
         *c->last = j;
         c->last = &j->next;
         c->waiting++;
+        c->knocks += j->kind == JOB_KNOCK;
         pthread_cond_signal(&c->wake);
     }
     pthread_mutex_unlock(&c->lock);

@@ -19,7 +19,9 @@
 #include "core/log.h"
 #include "gateway/loop.h"
 #include "gateway_sql.h"
+#include "net/peer.h"
 #include "protocol/protocol.h"
+#include "window/doors.h"
 
 #define LOOPS_MAX     16
 #define BACKLOG       4096
@@ -28,10 +30,12 @@
 #define PER_ADDRESS   64
 #define REFUSALS_TOLD 5 // a second
 #define CATALOG_PAGE  20
+#define STRANGERS_MAX 512 // at a time: each says hello and goes
 
 struct gateway {
     struct loop_shared shared;
     struct catalogs *catalogs;
+    struct doors *doors;
     struct loop *loops[LOOPS_MAX];
     int count;
     int port;
@@ -66,6 +70,25 @@ static const char *clock_trouble(const struct gateway *g)
     if (now < g->clock_floor)
         return "the server's clock lies before its last audit entry: set it right and restart";
     return NULL;
+}
+
+static bool door_is_open(void *ctx)
+{
+    const struct gateway *g = ctx;
+
+    return doors_open(g->doors, NULL) > 0;
+}
+
+static bool may_knock(void *ctx, int fd)
+{
+    struct gateway *g = ctx;
+    struct sockaddr_storage from;
+
+    peer_of(fd, &from);
+    if (g->shared.strangers < STRANGERS_MAX)
+        return doors_knock(g->doors, &from);
+    doors_add(g->doors, DOORS_CROWDED);
+    return false;
 }
 
 static bool clock_is_good(void *ctx)
@@ -158,6 +181,7 @@ static void on_bus(void *ctx, const struct bus_event *e)
         struct note *n = note_new(NOTE_REVOKE, 0);
 
         memcpy(n->device, device, sizeof device);
+        snprintf(n->why, sizeof n->why, "%s", e->text ? e->text : "");
         post(g, (uint32_t)i, n);
     }
 }
@@ -287,6 +311,8 @@ static enum rc start_clerks(struct gateway *g, const struct gateway_options *o, 
                     .lifetime_s = (int32_t)o->cert_lifetime_s,
                     .quarantine_s = (int32_t)o->cert_quarantine_s },
         .ingest = o->ingest,
+        .door = { .store = o->store, .roster = o->roster, .bus = o->bus, .doors = o->doors },
+        .catalog_name = catalog_name,
         .clock_is_good = clock_is_good,
         .answer = answer,
         .ctx = g,
@@ -334,6 +360,7 @@ static enum rc prepare(struct gateway *g, const struct gateway_options *o, struc
     if (rc == RC_OK)
         rc = trust_catalogs(o, t, f);
     g->catalogs = o->catalogs;
+    g->doors = o->doors;
     g->clock_offset = clock_now_ms() - clock_mono_ms();
     t->roster = o->roster;
     t->catalog_name = catalog_name;
@@ -363,7 +390,10 @@ static enum rc start(struct gateway *g, const struct gateway_options *o, struct 
         rc = start_clerks(g, o, f);
     if (rc != RC_OK)
         return rc;
-    g->shared.tls.tell = tell_refused; // not what the self-tests were refused
+    // Not while the self-tests prove that strangers are refused.
+    g->shared.tls.trust.open = door_is_open;
+    g->shared.tls.knock = may_knock;
+    g->shared.tls.tell = tell_refused;
     ingest_hook(o->ingest, &hooks);
     if (o->bus)
         bus_subscribe(o->bus, on_bus, g);
@@ -463,6 +493,7 @@ void gateway_stats(const struct gateway *g, struct gateway_stats *out)
         .connections = s->connections,
         .handshaking = s->arrivals,
         .sessions = s->sessions,
+        .strangers = s->strangers,
         .accepted = s->accepted,
         .refused = s->refused,
         .established = s->established,

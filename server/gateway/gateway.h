@@ -19,6 +19,7 @@
 
 struct bus;
 struct catalogs;
+struct doors;
 struct gateway;
 struct ingest;
 struct keeper;
@@ -34,10 +35,11 @@ struct gateway_options {
     struct store *store;
     struct roster *roster;
     struct catalogs *catalogs;
+    struct doors *doors; // NULL: no registration windows
     struct keeper *keeper;
     struct ingest *ingest;
     struct bus *bus;
-    const char *cert_pem; // server certificate chain
+    const char *cert_pem; // server certificate, then its CA, which a new device pins by its hash
     const char *key_pem;
     const char *device_root_pem;
     int64_t cert_lifetime_s; // of what is issued; 0: the keeper's own
@@ -60,6 +62,7 @@ struct gateway_stats {
     int64_t connections; // sockets
     int64_t handshaking;
     int64_t sessions;
+    int64_t strangers;
     uint64_t accepted, refused, established, closed;
     uint64_t frames, bytes_in, bytes_out;
     uint64_t jobs_waiting;

@@ -119,17 +119,32 @@ static bool unix_time(const ASN1_TIME *t, int64_t *out)
     return true;
 }
 
+// Whom nobody has registered may come while a window is open.
+static enum rc look_for_stranger(const struct trust *t, struct identity *out, int *alert,
+                                 struct fault *f)
+{
+    if (!t->open || !t->open(t->ctx))
+        return refuse(alert, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, RC_DENIED, f,
+                      "this device is not registered here");
+    out->kind = IDENTITY_STRANGER;
+    return RC_OK;
+}
+
 static enum rc look_up(const struct trust *t, struct identity *out, struct roster_entry *e,
                        int *alert, struct fault *f)
 {
-    if (!roster_find(t->roster, out->device_id, e))
+    if (!roster_find(t->roster, out->device_id, e)) {
+        if (out->kind == IDENTITY_FACTORY)
+            return look_for_stranger(t, out, alert, f);
         return refuse(alert, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, RC_DENIED, f,
                       "this device is not registered here");
+    }
     if (!t->catalog_name(t->ctx, e->catalog, out->catalog_name))
         return refuse(alert, X509_V_ERR_APPLICATION_VERIFICATION, RC_DENIED, f,
                       "the device's catalog is not known");
     out->catalog = e->catalog;
     out->device = e->device;
+    out->lifecycle = e->lifecycle;
     return RC_OK;
 }
 
@@ -138,7 +153,7 @@ static enum rc look_up(const struct trust *t, struct identity *out, struct roste
 static enum rc check_factory(const struct trust *t, X509 *leaf, struct identity *out, int *alert,
                              struct fault *f)
 {
-    struct roster_entry e;
+    struct roster_entry e = { 0 };
     enum rc rc;
 
     out->kind = IDENTITY_FACTORY;
@@ -239,6 +254,36 @@ static enum rc verify_chain(const struct trust *t, enum identity_kind kind, X509
     return verify_up_to(t->roots, 3, leaf, chain, now, alert, f);
 }
 
+size_t identity_spki(X509 *leaf, uint8_t *out, size_t size)
+{
+    auto_with(string_freep) unsigned char *der = NULL;
+    int len = leaf ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf), &der) : 0;
+
+    if (len <= 0 || (size_t)len > size)
+        return 0;
+    memcpy(out, der, (size_t)len);
+    return (size_t)len;
+}
+
+// Nobody has looked at a stranger's key yet: it comes alone, in the one form that has one
+// fingerprint.
+static enum rc check_stranger(X509 *leaf, STACK_OF(X509) * chain, int *alert, struct fault *f)
+{
+    static const uint8_t usual[] = { 0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48,
+                                     0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
+                                     0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04 };
+    uint8_t spki[IDENTITY_SPKI_LEN];
+
+    if (sk_X509_num(chain) > 1)
+        return refuse(alert, X509_V_ERR_CERT_CHAIN_TOO_LONG, RC_DENIED, f,
+                      "a factory certificate comes alone");
+    if (identity_spki(leaf, spki, sizeof spki) != sizeof spki ||
+        memcmp(spki, usual, sizeof usual) != 0)
+        return refuse(alert, X509_V_ERR_UNSUPPORTED_SIGNATURE_ALGORITHM, RC_DENIED, f,
+                      "a factory key must name its curve and hold an uncompressed point");
+    return RC_OK;
+}
+
 enum rc identity_verify(const struct trust *t, X509 *leaf, STACK_OF(X509) * chain, int64_t now,
                         struct identity *out, int *alert, struct fault *f)
 {
@@ -248,7 +293,11 @@ enum rc identity_verify(const struct trust *t, X509 *leaf, STACK_OF(X509) * chai
 
     if (rc != RC_OK)
         return rc;
-    if (who.kind != IDENTITY_FACTORY)
+    if (who.kind == IDENTITY_STRANGER)
+        rc = check_stranger(leaf, chain, alert, f);
+    if (rc != RC_OK)
+        return rc;
+    if (who.kind == IDENTITY_OPERATIONAL || who.kind == IDENTITY_QUARANTINE)
         rc = verify_chain(t, who.kind, leaf, chain, now, alert, f);
     else if (X509_verify(leaf, X509_get0_pubkey(leaf)) != 1)
         rc = refuse(alert, X509_V_ERR_CERT_SIGNATURE_FAILURE, RC_DENIED, f,

@@ -13,6 +13,7 @@ void job_free(struct job *j)
     if (j->ingest)
         ingest_detach(j->ingest);
     attest_result_done(&j->result);
+    free(j->knock);
     free(j->eat);
     free(j->csr);
     free(j->time);

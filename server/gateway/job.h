@@ -16,6 +16,7 @@
 #include "attest/attest.h"
 #include "core/rc.h"
 #include "gateway/identity.h"
+#include "window/knock.h"
 
 struct clerks;
 struct ingest;
@@ -25,6 +26,7 @@ enum job_kind {
     JOB_CHALLENGE, // admit the device, draw a nonce, get the signed time
     JOB_ATTACH,    // load what is known of the device, attach it to ingest
     JOB_JUDGE,     // evidence to verdict and certificate
+    JOB_KNOCK,     // a stranger, or a device with a claim code
 };
 
 struct job {
@@ -35,6 +37,11 @@ struct job {
     struct identity who;
 
     int64_t boot; // JOB_ATTACH
+
+    uint8_t spki[128]; // of the factory key: JOB_CHALLENGE of a factory session, JOB_KNOCK
+    size_t spki_len;
+    struct knock *knock; // JOB_KNOCK; owned
+    struct knock_result answer;
 
     char *eat; // JOB_JUDGE; owned
     size_t eat_len;
@@ -59,6 +66,8 @@ void job_free(struct job *j);
 struct clerk_options {
     struct attest attest;
     struct ingest *ingest;
+    struct knock_env door;
+    bool (*catalog_name)(void *ctx, int32_t catalog, char out[KEEPER_CATALOG_MAX + 1]);
     bool (*clock_is_good)(void *ctx);
     void (*answer)(void *ctx, struct job *owned); // worker thread
     void *ctx;

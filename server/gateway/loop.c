@@ -17,6 +17,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "gateway/session.h"
+#include "net/peer.h"
 #include "protocol/protocol.h"
 
 #define RX_BUFFER      2048         // resident per connection
@@ -58,6 +59,7 @@ struct conn {
     bool established, claimed, closing, doomed, ping_due;
     bool paused, pause_due;
     struct conn *next_pausing;
+    bool stranger; // when it came
 };
 
 struct loop {
@@ -229,6 +231,7 @@ static void conn_free(struct conn *c)
     l->slots[c->number & ((1u << SLOT_BITS) - 1)] = NULL;
     l->used--;
     l->shared->connections--;
+    l->shared->strangers -= c->stranger;
     if (!c->established) {
         l->arrivals--;
         l->shared->arrivals--;
@@ -333,7 +336,8 @@ static void port_close(struct session *s, enum close_code code, const char *reas
     c->closing_at = clock_mono_ms();
     c->code = (uint16_t)code;
     c->reason = short_copy(reason);
-    if (code != CLOSE_NORMAL && code != CLOSE_DRAIN)
+    // Strangers may knock all day: they are counted, and told what they need to know.
+    if (code != CLOSE_NORMAL && code != CLOSE_DRAIN && code != CLOSE_UNCLAIMED)
         log_info(&ctx, "closing with %d: %s", code, reason);
     lws_callback_on_writable(c->wsi);
 }
@@ -369,6 +373,18 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *w, int events)
         if (c->paused && c->wsi)
             lws_rx_flow_control(c->wsi, 0);
     }
+}
+
+static size_t port_key(struct session *s, uint8_t *out, size_t size)
+{
+    SSL *ssl = lws_get_ssl(conn_of(s)->wsi);
+
+    return ssl ? identity_spki(SSL_get0_peer_certificate(ssl), out, size) : 0;
+}
+
+static void port_from(struct session *s, struct sockaddr_storage *out)
+{
+    peer_of(lws_get_socket_fd(conn_of(s)->wsi), out);
 }
 
 static bool port_exporter(struct session *s, uint8_t out[32])
@@ -424,6 +440,8 @@ static const struct session_port port = {
     .send = port_send,
     .close = port_close,
     .pause = port_pause,
+    .key = port_key,
+    .from = port_from,
     .exporter = port_exporter,
     .claim = port_claim,
 };
@@ -459,7 +477,9 @@ static void established(struct loop *l, struct conn *c)
 {
     struct identity who = c->session.who;
 
-    tls_keep(lws_get_ssl(c->wsi), &l->shared->tls);
+    c->stranger = who.kind == IDENTITY_STRANGER;
+    l->shared->strangers += c->stranger;
+    tls_keep(lws_get_ssl(c->wsi), &l->shared->tls, !c->stranger);
     c->established = true;
     l->arrivals--;
     l->shared->arrivals--;
@@ -760,13 +780,13 @@ static void on_acks(struct loop *l, const struct note *n)
     }
 }
 
-static void on_revoke(struct loop *l, const uint8_t device[16])
+static void on_revoke(struct loop *l, const struct note *n)
 {
     for (uint32_t i = 0; i < l->slot_count; i++) {
         struct conn *c = l->slots[i];
 
-        if (c && c->established && !memcmp(c->session.who.device_id, device, 16))
-            end_conn(c, CLOSE_REVOKED, "this device's certificates were revoked");
+        if (c && c->established && !memcmp(c->session.who.device_id, n->device, 16))
+            session_revoke(&c->session, n->why);
     }
 }
 
@@ -825,7 +845,7 @@ static void on_note(struct loop *l, struct note *n)
         on_drained(l);
         return;
     case NOTE_REVOKE:
-        on_revoke(l, n->device);
+        on_revoke(l, n);
         return;
     case NOTE_REPLACE:
         on_replace(l, n);

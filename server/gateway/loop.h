@@ -41,6 +41,7 @@ struct note {
     uint64_t session;
     struct place place;
     uint8_t device[16];
+    char why[20];      // of NOTE_REVOKE
     struct job *job;   // owned
     char *chain, *key; // owned
     size_t count;
@@ -58,7 +59,7 @@ struct loop_shared {
     // A note for another loop; owned.
     void (*post)(void *ctx, uint32_t loop, struct note *owned);
     void *ctx;
-    _Atomic int64_t connections, sessions, arrivals;
+    _Atomic int64_t connections, sessions, arrivals, strangers;
     _Atomic uint64_t accepted, refused, established, frames, received, sent, nacked, closed;
 };
 

@@ -101,6 +101,28 @@ void session_refuse(struct session *s, const char *code, enum close_code close, 
     end(s, close, text);
 }
 
+// After it, the device comes again with its factory key; what it meets then depends on what was
+// done.
+void session_revoke(struct session *s, const char *why)
+{
+    static const struct {
+        const char *why, *code, *text;
+    } kinds[] = {
+        { "unclaimed", "unclaimed",
+          "this device was unclaimed: it gets no certificate until somebody claims it again" },
+        { "retired", "retired", "this device was retired: it is not served any more" },
+        { "quarantined", "quarantined",
+          "this device was put in quarantine: attest again for a quarantine certificate" },
+    };
+
+    for (size_t i = 0; why && i < sizeof kinds / sizeof *kinds; i++)
+        if (!strcmp(why, kinds[i].why)) {
+            session_refuse(s, kinds[i].code, CLOSE_REVOKED, kinds[i].text);
+            return;
+        }
+    end(s, CLOSE_REVOKED, "this device's certificates were revoked");
+}
+
 // A message that is answered with a nack is settled: it must not be sent again.
 static void refuse_one(struct session *s, const struct number *n, const char *code,
                        const char *text)
@@ -110,6 +132,21 @@ static void refuse_one(struct session *s, const struct number *n, const char *co
         end(s, CLOSE_MALFORMED, text);
     else if (s->ingest)
         ingest_settle(s->ingest, n->boot ? n->boot : s->boot, n->seq);
+}
+
+static bool has_certificate(const struct session *s)
+{
+    return s->who.kind == IDENTITY_OPERATIONAL || s->who.kind == IDENTITY_QUARANTINE;
+}
+
+static const char *why_not_yet(const struct session *s)
+{
+    if (s->phase == SESSION_HELLO)
+        return "the first message must be hello";
+    if (s->who.kind == IDENTITY_STRANGER)
+        return "a device that nobody has claimed says hello and no more";
+    return s->who.kind == IDENTITY_FACTORY ? "a session with the factory key carries only evidence"
+                                           : "wait for settings after hello";
 }
 
 static json_t *limits(const struct session *s)
@@ -140,6 +177,8 @@ static struct job *job_new(struct session *s, enum job_kind kind)
     j->kind = kind;
     j->who = s->who;
     j->boot = s->boot;
+    if (s->who.kind == IDENTITY_FACTORY || s->who.kind == IDENTITY_STRANGER)
+        j->spki_len = s->port->key(s, j->spki, sizeof j->spki);
     return j;
 }
 
@@ -177,7 +216,7 @@ void session_attach(struct session *s)
 // ---------------------------------------------------------------- messages from the device
 
 struct hello {
-    const char *protocol, *agent, *attester;
+    const char *protocol, *agent, *attester, *claim;
     int64_t boot;
 };
 
@@ -186,7 +225,38 @@ static const struct field hello_fields[] = {
     { TEXT(struct hello, agent), OPTIONAL, 0, 80 },
     { TEXT(struct hello, attester), REQUIRED, 1, 20 },
     { INT(struct hello, boot), REQUIRED, 1, INTEGER_MAX },
+    { TEXT(struct hello, claim), OPTIONAL, 0, CODE_MAX },
 };
+
+// Only one who is not claimed has use for a code; to all others it says nothing.
+static bool must_knock(const struct session *s, const struct hello *h)
+{
+    return s->who.kind == IDENTITY_STRANGER ||
+           (s->who.kind == IDENTITY_FACTORY && s->who.lifecycle == DEVICE_REGISTERED && h->claim &&
+            *h->claim);
+}
+
+static void ask_knock(struct session *s, const struct hello *h)
+{
+    struct job *j = job_new(s, JOB_KNOCK);
+
+    if (!j)
+        return;
+    s->phase = SESSION_KNOCKING;
+    j->knock = calloc(1, sizeof *j->knock);
+    if (!j->knock) {
+        job_free(j);
+        end(s, CLOSE_RETRY, "the server is out of memory");
+        return;
+    }
+    s->port->from(s, &j->knock->from);
+    snprintf(j->knock->agent, sizeof j->knock->agent, "%s", h->agent ? h->agent : "");
+    for (char *c = j->knock->agent; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = ' ';
+    snprintf(j->knock->code, sizeof j->knock->code, "%s", h->claim ? h->claim : "");
+    ask(s, j);
+}
 
 static void on_hello(struct session *s, json_t *o, const struct number *n, int64_t now_ms)
 {
@@ -208,6 +278,10 @@ static void on_hello(struct session *s, json_t *o, const struct number *n, int64
         return;
     }
     s->boot = h.boot;
+    if (must_knock(s, &h)) {
+        ask_knock(s, &h);
+        return;
+    }
     if (s->who.kind == IDENTITY_FACTORY) {
         s->phase = SESSION_STEADY;
         ask_challenge(s, now_ms);
@@ -221,7 +295,11 @@ static void on_renew(struct session *s, json_t *o, const struct number *n, int64
 {
     (void)o;
     (void)n;
-    if (s->who.kind == IDENTITY_FACTORY || s->trial) {
+    if (!has_certificate(s)) {
+        session_refuse(s, "order", CLOSE_ORDER, why_not_yet(s));
+        return;
+    }
+    if (s->trial) {
         session_refuse(s, "order", CLOSE_ORDER, "an attestation is under way already");
         return;
     }
@@ -356,18 +434,10 @@ static bool take_entry(struct session *s, const struct entry *e, const struct nu
 
 // ---------------------------------------------------------------- limits on what is stored
 
-static const char *why_not_yet(const struct session *s)
-{
-    if (s->phase == SESSION_HELLO)
-        return "the first message must be hello";
-    return s->who.kind == IDENTITY_FACTORY ? "a session with the factory key carries only evidence"
-                                           : "wait for settings after hello";
-}
-
 // May this session store n now? Says why not.
 static bool may_store(struct session *s, const struct number *n)
 {
-    if (s->phase != SESSION_STEADY || s->who.kind == IDENTITY_FACTORY) {
+    if (s->phase != SESSION_STEADY || !has_certificate(s)) {
         session_refuse(s, "order", CLOSE_ORDER, why_not_yet(s));
         return false;
     }
@@ -683,6 +753,41 @@ static void refuse_answer(struct session *s, const struct job *j)
     }
 }
 
+static const char *code_of(enum knock_outcome outcome)
+{
+    switch (outcome) {
+    case KNOCK_BAD_CODE:
+        return "claim";
+    case KNOCK_TOO_FAST:
+        return "rate";
+    case KNOCK_CLAIMED:
+    case KNOCK_HELD:
+    case KNOCK_WAIT:
+        break;
+    }
+    return "unclaimed";
+}
+
+static void answer_knock(struct session *s, struct job *j)
+{
+    json_t *o;
+
+    if (s->phase != SESSION_KNOCKING)
+        return;
+    if (j->answer.outcome == KNOCK_CLAIMED) {
+        s->who = j->who;
+        s->phase = SESSION_STEADY;
+        ask_challenge(s, clock_mono_ms());
+        return;
+    }
+    o = message(MSG_NACK);
+    add_text(o, "code", code_of(j->answer.outcome));
+    add_text(o, "text", j->answer.text);
+    add_int(o, "retrySeconds", j->answer.retry_s);
+    send_json(s, o);
+    end(s, CLOSE_UNCLAIMED, j->answer.text);
+}
+
 static void answer_challenge(struct session *s, struct job *j)
 {
     char nonce[BASE64_SIZE(NONCE_LEN)], policy[KEEPER_CATALOG_MAX + 4];
@@ -798,6 +903,7 @@ void session_answer(struct session *s, struct job *j)
         [JOB_CHALLENGE] = answer_challenge,
         [JOB_ATTACH] = answer_attach,
         [JOB_JUDGE] = answer_verdict,
+        [JOB_KNOCK] = answer_knock,
     };
 
     if (s->phase == SESSION_ENDING)
@@ -863,11 +969,12 @@ void session_tick(struct session *s, int64_t now_ms, int64_t now_s)
 {
     if (s->phase == SESSION_HELLO && now_ms - s->opened_at > HELLO_MS)
         end(s, CLOSE_TIMEOUT, "no hello came");
-    else if (s->phase == SESSION_ATTACHING && now_ms - s->opened_at > HELLO_MS + JUDGE_MS)
+    else if ((s->phase == SESSION_ATTACHING || s->phase == SESSION_KNOCKING) &&
+             now_ms - s->opened_at > HELLO_MS + JUDGE_MS)
         end(s, CLOSE_RETRY, "the server took too long");
-    else if (s->who.kind != IDENTITY_FACTORY && now_s >= s->who.not_after)
+    else if (has_certificate(s) && now_s >= s->who.not_after)
         end(s, CLOSE_EXPIRED, "the certificate has expired");
-    else if (s->who.kind == IDENTITY_FACTORY && now_ms - s->opened_at > FACTORY_MS)
+    else if (!has_certificate(s) && now_ms - s->opened_at > FACTORY_MS)
         end(s, CLOSE_TIMEOUT, "a session with the factory key is short");
     else if (s->trial)
         tick_trial(s, now_ms);

@@ -4,6 +4,7 @@
 //
 //   operational, quarantine: hello --> settings --> telemetry log event reported | renew
 //   factory:                 hello --> challenge --> evidence --> verdict --> end
+//   stranger:                hello --claim code--> goes on as factory, or is told why not
 //
 // Lives in one loop's thread. What may block is asked of the workers through the
 // port; answers come back with session_answer(). Bad input gets a nack that
@@ -14,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "gateway/identity.h"
 #include "protocol/protocol.h"
@@ -30,13 +32,17 @@ struct session_port {
     void (*send)(struct session *s, const char *text, size_t len); // copies
     void (*close)(struct session *s, enum close_code code, const char *reason);
     void (*pause)(struct session *s, bool on);
-    bool (*exporter)(struct session *s, uint8_t out[32]); // TLS exporter, RFC 9266
+    // Public key of the certificate, DER; 0 if there is none.
+    size_t (*key)(struct session *s, uint8_t *out, size_t size);
+    void (*from)(struct session *s, struct sockaddr_storage *out); // the address it comes from
+    bool (*exporter)(struct session *s, uint8_t out[32]);          // TLS exporter, RFC 9266
     // This device has a session now: ends another one first. Calls session_attach() when clear.
     void (*claim)(struct session *s);
 };
 
 enum session_phase {
-    SESSION_HELLO, // nothing said yet
+    SESSION_HELLO,    // nothing said yet
+    SESSION_KNOCKING, // may it be a device here?
     SESSION_ATTACHING,
     SESSION_STEADY,
     SESSION_ENDING, // nothing more is read
@@ -74,6 +80,9 @@ void session_drained(struct session *s, int64_t now_ms);
 // Ends what has waited too long or outlived its certificate. now_s: Unix.
 void session_tick(struct session *s, int64_t now_ms, int64_t now_s);
 void session_end(struct session *s); // releases all; s itself is the caller's
+
+// The device's rights ended: it is told what happened to it. why: of the bus event, may be NULL.
+void session_revoke(struct session *s, const char *why);
 
 // For the loop: a frame that cannot be read at all.
 void session_refuse(struct session *s, const char *code, enum close_code close, const char *text);

@@ -21,6 +21,17 @@ DEFINE_AUTO(BIO *, bio_freep, BIO_free_all)
 DEFINE_AUTO(SSL *, ssl_freep, SSL_free)
 DEFINE_AUTO(SSL_CTX *, ssl_ctx_freep, SSL_CTX_free)
 
+// One who is told to come back later must not learn that as "unknown".
+static enum rc admit_stranger(struct tls *t, X509_STORE_CTX *ctx, int *error, struct fault *f)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
+
+    if (!t->knock || t->knock(t->ctx, ssl ? SSL_get_fd(ssl) : -1))
+        return RC_OK;
+    *error = X509_V_ERR_APPLICATION_VERIFICATION;
+    return fail(f, RC_LIMIT, "too many strangers knock");
+}
+
 // Instead of OpenSSL's own verification, so that nothing is accepted that is not accepted here.
 static int verify(X509_STORE_CTX *ctx, void *arg)
 {
@@ -33,6 +44,8 @@ static int verify(X509_STORE_CTX *ctx, void *arg)
                                         clock_now_ms() / 1000, &who, &error, &f)
                       : RC_DENIED;
 
+    if (rc == RC_OK && who.kind == IDENTITY_STRANGER)
+        rc = admit_stranger(t, ctx, &error, &f);
     X509_STORE_CTX_set_error(ctx, rc == RC_OK ? X509_V_OK : error);
     if (rc == RC_OK) {
         t->accepted++;
@@ -164,13 +177,13 @@ enum rc tls_identity(SSL *ssl, struct tls *t, struct identity *out, struct fault
 }
 
 // The leaf is all that a resumption asks for.
-void tls_keep(SSL *ssl, struct tls *t)
+void tls_keep(SSL *ssl, struct tls *t, bool resumable)
 {
     STACK_OF(X509) *chain = ssl ? SSL_get_peer_cert_chain(ssl) : NULL;
 
     while (chain && sk_X509_num(chain) > 0)
         X509_free(sk_X509_pop(chain));
-    if (ssl)
+    if (ssl && resumable)
         resume_keep(t->resume, ssl);
 }
 

@@ -20,6 +20,7 @@ struct tls {
     struct resume *resume;
     _Atomic uint64_t accepted, refused;
     void (*tell)(void *ctx, const char *why); // a handshake was refused; may be NULL
+    bool (*knock)(void *ctx, int fd);         // may a stranger come in there now? NULL: yes
     void *ctx;
 };
 
@@ -32,7 +33,7 @@ enum rc tls_certify(SSL_CTX *ctx, const char *chain_pem, const char *key_pem, st
 enum rc tls_selftest(SSL_CTX *ctx, struct tls *t, struct fault *f);
 // The client's identity now, on an established connection, resumed or not.
 enum rc tls_identity(SSL *ssl, struct tls *t, struct identity *out, struct fault *f);
-// After admission: the session may be resumed. Frees the CA certificates that the client sent: they
-// have done their work, and are some kilobytes a connection.
-void tls_keep(SSL *ssl, struct tls *t);
+// After admission: the session may be resumed, unless it is a stranger's. Frees the CA certificates
+// that the client sent: they have done their work, and are some kilobytes a connection.
+void tls_keep(SSL *ssl, struct tls *t, bool resumable);
 bool tls_exporter(SSL *ssl, uint8_t out[32]);

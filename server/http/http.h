@@ -32,6 +32,7 @@ struct tickets;
 struct ingest;
 struct roster;
 struct catalogs;
+struct doors;
 struct after;
 struct access;
 struct patterns;
@@ -48,10 +49,13 @@ struct services {
     struct roster *roster;
     struct catalogs *catalogs;
     struct patterns *patterns; // remembered; NULL: made at each request
+    struct doors *doors;
     const char *server_ca_pem; // borrowed for the life of the server
     // The parts of /readyz as JSON text; false when one of them cannot work. May be NULL.
     bool (*ready)(void *ctx, char *out, size_t size);
     void *ready_ctx;
+    // Where devices connect; NULL where there is no gateway. Gets ready_ctx.
+    int (*device_port)(void *ctx);
     int64_t started_at;    // Unix ms
     struct access *access; // http fills this in
 };

@@ -19,6 +19,8 @@
 #include "overview/overview_api.h"
 #include "pattern/pattern_api.h"
 #include "telemetry/telemetry_api.h"
+#include "window/arrival_api.h"
+#include "window/window_api.h"
 
 // clang-format off
 const struct route *const route_tables[] = {
@@ -32,6 +34,8 @@ const struct route *const route_tables[] = {
     catalog_routes,
     device_routes,
     enroll_routes,
+    window_routes,
+    arrival_routes,
     attest_routes,
     reference_routes,
     telemetry_routes,

@@ -59,6 +59,7 @@ enum close_code {
     CLOSE_MALFORMED = 4400,
     CLOSE_ORDER = 4401,    // a message that does not belong here
     CLOSE_IDENTITY = 4403, // proof of identity failed
+    CLOSE_UNCLAIMED = 4404, // no device of anybody's yet; the nack before says what to do
     CLOSE_TIMEOUT = 4408,
     CLOSE_REPLACED = 4409, // a newer session of the same device
     CLOSE_EXPIRED = 4410,  // the certificate of this session ended

@@ -10,6 +10,7 @@
 #include "http/http.h"
 #include "http/server.h"
 #include "scheduler/scheduler.h"
+#include "window/arrival.h"
 
 #define MINUTE_MS (60 * 1000LL)
 
@@ -30,8 +31,16 @@ static enum rc drop_expired(void *ctx, struct fault *f)
     return rc == RC_OK ? attest_upkeep(o->store, f) : rc;
 }
 
+static enum rc forget_arrivals(void *ctx, struct fault *f)
+{
+    const struct scheduler_options *o = ctx;
+
+    return arrival_expire(o->store, f);
+}
+
 const struct job scheduler_jobs[] = {
     { "seal the audit chains", 5 * MINUTE_MS, seal_audit },
     { "drop what has expired", 15 * MINUTE_MS, drop_expired },
+    { "forget arrivals", 15 * MINUTE_MS, forget_arrivals },
 };
 const size_t scheduler_job_count = sizeof scheduler_jobs / sizeof *scheduler_jobs;

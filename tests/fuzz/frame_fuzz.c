@@ -106,11 +106,26 @@ static bool exporter(struct session *s, uint8_t out[32])
     return true;
 }
 
+static size_t key_of(struct session *s, uint8_t *out, size_t size)
+{
+    (void)s;
+    memset(out, 4, size);
+    return size;
+}
+
+static void comes_from(struct session *s, struct sockaddr_storage *out)
+{
+    (void)s;
+    memset(out, 0, sizeof *out);
+}
+
 static const struct session_port port = {
     .ask = ask,
     .send = say,
     .close = hang_up,
     .pause = hold,
+    .key = key_of,
+    .from = comes_from,
     .exporter = exporter,
     .claim = session_attach,
 };
@@ -124,6 +139,10 @@ static void answer(struct session *s)
         return;
     if (j->kind == JOB_ATTACH && !attached && s->phase == SESSION_ATTACHING)
         j->ingest = calloc(1, sizeof *j->ingest);
+    if (j->kind == JOB_KNOCK) {
+        j->answer.outcome = (enum knock_outcome)(strlen(j->knock->code) % 5);
+        j->who.kind = IDENTITY_FACTORY;
+    }
     if (j->kind == JOB_JUDGE)
         j->result.findings = json_array();
     session_answer(s, j);
@@ -165,7 +184,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size == 0)
         return 0;
-    who.kind = (enum identity_kind)(data[0] % 3);
+    who.kind = (enum identity_kind)(data[0] % 4);
     next = INGEST_TAKEN;
     closed = 0;
     session_open(&s, &port, NULL, &who, now_ms);

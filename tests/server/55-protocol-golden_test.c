@@ -41,6 +41,8 @@ struct play {
     struct gate_device *d;
     struct wire *w;
     char nonce[80]; // of the last challenge
+    char code[CODE_LEN + 1];
+    int64_t window; // 0: none was opened
 };
 
 static void stop(const struct play *p, const char *why, const char *got)
@@ -52,12 +54,17 @@ static void stop(const struct play *p, const char *why, const char *got)
 
 static void connect_as(struct play *p, const char *who)
 {
+    bool stranger = !strcmp(who, "stranger");
     char good;
 
-    p->d = gate_device(gate, gate->demo, true);
+    p->d = stranger ? gate_stranger(gate) : gate_device(gate, gate->demo, true);
     good = p->d->sha256[0];
     p->d->boot = 2;
-    if (!strcmp(who, "factory")) {
+    if (stranger && !*p->code) {
+        p->window = gate_window(gate, gate->demo, 5, p->code);
+        gate_accept(gate, gate->demo, "app.pump", "1.0", p->d->sha256, 0);
+    }
+    if (!strcmp(who, "factory") || stranger) {
         struct wire_options o = gate_as_factory(gate, p->d);
 
         p->w = wire_connect(&o);
@@ -115,6 +122,7 @@ static void say(struct play *p, const char *template)
     replace_number(line, sizeof line, "$now", clock_now_ms());
     replace_number(line, sizeof line, "$old", clock_now_ms() - 40 * DAY_MS);
     replace_number(line, sizeof line, "$boot", p->d->boot);
+    replace(line, sizeof line, "$code", p->code);
     replace_evidence(p, line, sizeof line, "$eat", false);
     replace_evidence(p, line, sizeof line, "$stale", true);
     if (!wire_say(p->w, line))
@@ -191,6 +199,8 @@ static void play_line(struct play *p, char *line)
     } else if (!strncmp(line, "= ", 2)) {
         if (wire_close_code(p->w) != (int)strtol(line + 2, NULL, 10))
             stop(p, "it closed with another code", NULL);
+    } else if (!strcmp(line, "! unclaim")) {
+        gate_unclaim(gate, p->d);
     } else if (line[0] != '#' && line[0] != '\0') {
         stop(p, "what is this", line);
     }
@@ -212,6 +222,8 @@ static void play(const char *file)
         play_line(&p, line);
     }
     fclose(f);
+    if (p.window)
+        gate_window_close(gate, gate->demo, p.window);
     wire_free(p.w);
     gate_device_free(p.d);
 }

@@ -23,6 +23,7 @@
 #include "support/forge.h"
 #include "support/model.h"
 #include "support/pg.h"
+#include "window/window.h"
 
 #define CHECK(what, f)                                                                             \
     do {                                                                                           \
@@ -86,8 +87,9 @@ static size_t make_csr(EVP_PKEY *key, unsigned char **der)
 
 static void start_gateway(struct gate *g, const struct gate_options *o)
 {
-    static const char *const names[] = { "localhost", "127.0.0.1" };
-    auto_free char *root = NULL, *chain = NULL, *key_pem = NULL;
+    const char *host = o->host ? o->host : "127.0.0.1", *const names[] = { "localhost", host };
+    auto_free char *root = NULL, *leaf = NULL, *ca = NULL, *chain = NULL, *key_pem = NULL;
+    char listen[80];
     EVP_PKEY *key = forge_key();
     unsigned char *csr = NULL;
     struct fault f = { 0 };
@@ -95,15 +97,19 @@ static void start_gateway(struct gate *g, const struct gate_options *o)
 
     key_pem = forge_key_pem(key);
     CHECK(keeper_ca(g->keeper, CA_DEVICE_ROOT, NULL, &root, &f) == RC_OK, f);
-    CHECK(keeper_server_cert(g->keeper, csr, len, names, 2, &chain, &f) == RC_OK, f);
+    CHECK(keeper_server_cert(g->keeper, csr, len, names, 2, &leaf, &f) == RC_OK, f);
+    CHECK(keeper_ca(g->keeper, CA_SERVER_ROOT, NULL, &ca, &f) == RC_OK, f);
+    CHECK(asprintf(&chain, "%s%s", leaf, ca) > 0, f);
+    snprintf(listen, sizeof listen, "%s:0", host);
     struct gateway_options options = {
-        .listen = "127.0.0.1:0",
+        .listen = listen,
         .loops = o->loops ? o->loops : 1,
         .per_address = o->per_address ? o->per_address : 10000,
         .idle_s = o->idle_s,
         .store = g->store,
         .roster = g->roster,
         .catalogs = g->catalogs,
+        .doors = g->doors,
         .keeper = g->keeper,
         .ingest = g->ingest,
         .bus = g->bus,
@@ -135,6 +141,7 @@ struct gate *gate_up(const struct gate_options *o)
     g->bus = bus_new();
     CHECK(catalogs_load(g->store, &g->catalogs, &f) == RC_OK, f);
     CHECK(roster_load(g->store, &g->roster, &f) == RC_OK, f);
+    CHECK(doors_load(g->store, &g->doors, &f) == RC_OK, f);
     CHECK(ingest_start(config, pg_conninfo(), g->bus, &g->ingest, &f) == RC_OK, f);
     start_gateway(g, o);
     return g;
@@ -154,6 +161,7 @@ void gate_down(struct gate *g)
     keeper_stop(g->keeper);
     catalogs_free(g->catalogs);
     roster_free(g->roster);
+    doors_free(g->doors);
     bus_free(g->bus);
     store_close(g->store);
     config_free(config);
@@ -204,11 +212,12 @@ void gate_accept(struct gate *g, int32_t catalog, const char *component, const c
               catalog, component, version, sha256, svn);
 }
 
-struct gate_device *gate_device(struct gate *g, int32_t catalog, bool claim)
+struct gate_device *gate_stranger(struct gate *g)
 {
     struct gate_device *d = calloc(1, sizeof *d);
     uint8_t digest[32];
 
+    (void)g;
     d->factory = forge_key();
     d->factory_cert = forge_factory(d->factory);
     d->key = forge_key();
@@ -216,9 +225,42 @@ struct gate_device *gate_device(struct gate *g, int32_t catalog, bool claim)
     d->dbgstat = 2;
     RAND_bytes(digest, sizeof digest);
     hex_encode(digest, sizeof digest, d->sha256);
+    forge_fingerprint(d->factory, digest);
+    hex_encode(digest, sizeof digest / 2, d->id);
+    return d;
+}
+
+struct gate_device *gate_device(struct gate *g, int32_t catalog, bool claim)
+{
+    struct gate_device *d = gate_stranger(g);
+
     enroll(g, d, catalog, claim);
     gate_accept(g, catalog, "app.pump", "1.0", d->sha256, 0);
     return d;
+}
+
+int64_t gate_window(struct gate *g, int32_t catalog, int64_t most, char code[CODE_LEN + 1])
+{
+    const struct window_request what = {
+        .actor = "test", .code = code != NULL, .minutes = 10, .most = most
+    };
+    char made[CODE_LEN + 1];
+    struct fault f = { 0 };
+    int64_t id;
+
+    CHECK(window_add(g->store, catalog, &what, &id, made, &f) == RC_OK, f);
+    if (code)
+        memcpy(code, made, sizeof made);
+    doors_put(g->doors, &(struct door){ catalog, id, clock_now_ms() + 600000 });
+    return id;
+}
+
+void gate_window_close(struct gate *g, int32_t catalog, int64_t window)
+{
+    struct fault f = { 0 };
+
+    CHECK(window_close(g->store, catalog, window, &f) == RC_OK, f);
+    doors_put(g->doors, &(struct door){ catalog, window, 0 });
 }
 
 static void forget(struct gate_device *d)

@@ -22,11 +22,14 @@
 #include "keeper/keeper.h"
 #include "store/store.h"
 #include "support/wire.h"
+#include "window/code.h"
+#include "window/doors.h"
 
 struct gate {
     struct store *store;
     struct catalogs *catalogs;
     struct roster *roster;
+    struct doors *doors;
     struct keeper *keeper;
     struct bus *bus;
     struct ingest *ingest;
@@ -36,6 +39,7 @@ struct gate {
 };
 
 struct gate_options {
+    const char *host; // to listen at, in the certificate; NULL: 127.0.0.1
     int loops;
     int64_t lifetime_s, quarantine_s; // of certificates; 0: as they are
     int64_t per_address;              // 0: many
@@ -69,6 +73,12 @@ void gate_unclaim(struct gate *g, struct gate_device *d);
 void gate_claim(struct gate *g, struct gate_device *d);
 void gate_accept(struct gate *g, int32_t catalog, const char *component, const char *version,
                  const char *sha256, int svn);
+
+// A key that nobody has registered.
+struct gate_device *gate_stranger(struct gate *g);
+// Opens a registration window in catalog, with a code that is written to code unless it is NULL.
+int64_t gate_window(struct gate *g, int32_t catalog, int64_t most, char code[CODE_LEN + 1]);
+void gate_window_close(struct gate *g, int32_t catalog, int64_t window);
 
 struct wire_options gate_as_factory(const struct gate *g, const struct gate_device *d);
 struct wire_options gate_as_certified(const struct gate *g, const struct gate_device *d);

@@ -105,11 +105,26 @@ static bool exporter(struct session *s, uint8_t out[32])
     return true;
 }
 
+static size_t key_of(struct session *s, uint8_t *out, size_t size)
+{
+    (void)s;
+    memset(out, 4, size);
+    return size;
+}
+
+static void comes_from(struct session *s, struct sockaddr_storage *out)
+{
+    (void)s;
+    memset(out, 0, sizeof *out);
+}
+
 static const struct session_port port = {
     .ask = ask,
     .send = hear,
     .close = hang_up,
     .pause = hold_on,
+    .key = key_of,
+    .from = comes_from,
     .exporter = exporter,
     .claim = session_attach,
 };
@@ -133,6 +148,12 @@ static int open_operational(void **state)
 {
     (void)state;
     return open_as(IDENTITY_OPERATIONAL);
+}
+
+static int open_stranger(void **state)
+{
+    (void)state;
+    return open_as(IDENTITY_STRANGER);
 }
 
 static int open_factory(void **state)
@@ -361,9 +382,87 @@ static void the_flight_limit_counts_from_the_first_number(void **state)
 #define AS_DEVICE(name)  cmocka_unit_test_setup_teardown(name, open_operational, end)
 #define AS_FACTORY(name) cmocka_unit_test_setup_teardown(name, open_factory, end)
 
+#define HELLO                                                                                      \
+    "{\"type\":\"hello\",\"protocol\":\"orrery.device.v1\",\"attester\":\"soft\",\"boot\":3"
+
+static void a_stranger_knocks_with_its_key_and_code(void **state)
+{
+    (void)state;
+    say(HELLO ",\"agent\":\"a\\u0007b\",\"claim\":\"7K2M-9QXT-C4VN-8HRD\"}");
+    assert_non_null(asked);
+    assert_int_equal(asked->kind, JOB_KNOCK);
+    assert_string_equal(asked->knock->code, "7K2M-9QXT-C4VN-8HRD");
+    assert_string_equal(asked->knock->agent, "a b"); // nothing that a terminal acts on
+    assert_true(asked->spki_len > 0);
+}
+
+static void a_stranger_outlives_no_certificate(void **state)
+{
+    (void)state;
+    session_tick(&s, 2000, clock_now_ms() / 1000);
+    assert_int_equal(closed, 0);
+    session_tick(&s, 20000, clock_now_ms() / 1000);
+    assert_int_equal(closed, CLOSE_TIMEOUT);
+}
+
+static void a_stranger_that_waits_for_its_answer_may_not_go_on(void **state)
+{
+    (void)state;
+    say(HELLO "}");
+    say("{\"type\":\"renew\"}");
+    assert_int_equal(closed, CLOSE_ORDER);
+}
+
+static void an_answer_that_claims_makes_it_a_device(void **state)
+{
+    struct job answer = { .kind = JOB_KNOCK };
+
+    (void)state;
+    say(HELLO "}");
+    answer.who = asked->who;
+    answer.who.kind = IDENTITY_FACTORY;
+    answer.who.device = 77;
+    session_answer(&s, &answer);
+    assert_int_equal(asked->kind, JOB_CHALLENGE);
+    assert_int_equal(asked->who.device, 77);
+    assert_int_equal(closed, 0);
+}
+
+static void an_answer_that_refuses_says_when_to_come_again(void **state)
+{
+    struct job answer = { .kind = JOB_KNOCK,
+                          .answer = { .outcome = KNOCK_HELD, .retry_s = 15, .text = "wait" } };
+
+    (void)state;
+    say(HELLO "}");
+    session_answer(&s, &answer);
+    assert_string_equal(
+        said, "{\"type\":\"nack\",\"code\":\"unclaimed\",\"text\":\"wait\",\"retrySeconds\":15}\n");
+    assert_int_equal(closed, CLOSE_UNCLAIMED);
+}
+
+static void a_code_says_nothing_to_a_device_that_is_claimed(void **state)
+{
+    (void)state;
+    s.who.lifecycle = DEVICE_CLAIMED;
+    say(HELLO ",\"claim\":\"7K2M-9QXT-C4VN-8HRD\"}");
+    assert_int_equal(asked->kind, JOB_CHALLENGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_stranger_knocks_with_its_key_and_code, open_stranger,
+                                        end),
+        cmocka_unit_test_setup_teardown(a_stranger_outlives_no_certificate, open_stranger, end),
+        cmocka_unit_test_setup_teardown(a_stranger_that_waits_for_its_answer_may_not_go_on,
+                                        open_stranger, end),
+        cmocka_unit_test_setup_teardown(an_answer_that_claims_makes_it_a_device, open_stranger,
+                                        end),
+        cmocka_unit_test_setup_teardown(an_answer_that_refuses_says_when_to_come_again,
+                                        open_stranger, end),
+        cmocka_unit_test_setup_teardown(a_code_says_nothing_to_a_device_that_is_claimed,
+                                        open_factory, end),
         AS_DEVICE(a_reading_goes_to_ingest),
         AS_DEVICE(acks_are_one_frame_for_all),
         AS_DEVICE(an_ack_of_an_older_boot_says_so_and_comes_first),

@@ -425,7 +425,7 @@ static void a_resumed_session_is_asked_again(int version)
     struct identity who;
     struct fault f = { 0 };
 
-    tls_keep(first.server, &tls);
+    tls_keep(first.server, &tls, true);
     second = meet(ctx, session);
     assert_true(first.let_in && second.let_in);
     assert_true(SSL_session_reused(second.server));
@@ -462,7 +462,7 @@ static void a_session_resumes_once_even_after_its_connection_broke_off(void **st
     SSL_SESSION *session = SSL_SESSION_dup(SSL_get_session(first.client));
 
     (void)state;
-    tls_keep(first.server, &tls);
+    tls_keep(first.server, &tls, true);
     part(&first); // without a farewell
     second = meet(ctx, session);
     assert_true(second.let_in && SSL_session_reused(second.server));
@@ -554,9 +554,130 @@ static int know_catalogs(void **state)
     return rc;
 }
 
+// ---------------------------------------------------------------- strangers
+
+static bool open_now, may_knock;
+static int knocked;
+
+static bool is_open(void *ctx)
+{
+    (void)ctx;
+    return open_now;
+}
+
+static bool knock(void *ctx, int fd)
+{
+    (void)ctx;
+    (void)fd;
+    knocked++;
+    return may_knock;
+}
+
+static int nobody_known(void **state)
+{
+    (void)state;
+    on_roster = false;
+    open_now = may_knock = true;
+    knocked = 0;
+    tls.trust.open = is_open;
+    tls.knock = knock;
+    return 0;
+}
+
+static int shut(void **state)
+{
+    (void)state;
+    tls.trust.open = NULL;
+    tls.knock = NULL;
+    return 0;
+}
+
+static void a_stranger_comes_in_only_while_a_door_is_open(void **state)
+{
+    EVP_PKEY *key = forge_key();
+    X509 *cert = forge_factory(key);
+    struct identity who = { 0 };
+    int alert;
+
+    (void)state;
+    assert_true(try_once(key, cert, NULL, &who, NULL));
+    assert_int_equal(who.kind, IDENTITY_STRANGER);
+    assert_int_equal(who.catalog, 0);
+    assert_int_equal(who.device, 0);
+    assert_int_equal(knocked, 1);
+    open_now = false;
+    assert_false(try_once(key, cert, NULL, NULL, &alert));
+    assert_int_equal(alert, 48);
+    assert_int_equal(knocked, 1); // not even counted
+    X509_free(cert);
+    EVP_PKEY_free(key);
+}
+
+static void one_stranger_too_many_is_told_apart_from_an_unknown_one(void **state)
+{
+    EVP_PKEY *key = forge_key();
+    X509 *cert = forge_factory(key);
+    int alert;
+
+    (void)state;
+    may_knock = false;
+    assert_false(try_once(key, cert, NULL, NULL, &alert));
+    assert_int_equal(alert, 40);
+    X509_free(cert);
+    EVP_PKEY_free(key);
+}
+
+// The door may have been closed between the handshake and the upgrade.
+static void a_stranger_is_asked_again_after_the_handshake(void **state)
+{
+    EVP_PKEY *key = forge_key();
+    X509 *cert = forge_factory(key);
+    SSL_CTX *ctx = client_of(key, cert, NULL, 0);
+    struct meeting m = meet(ctx, NULL);
+    struct identity who;
+    struct fault f = { 0 };
+
+    (void)state;
+    assert_true(m.let_in);
+    open_now = false;
+    assert_int_equal(tls_identity(m.server, &tls, &who, &f), RC_DENIED);
+    part(&m);
+    SSL_CTX_free(ctx);
+    X509_free(cert);
+    EVP_PKEY_free(key);
+}
+
+static void an_open_door_lets_in_no_issued_certificate_of_an_unknown_device(void **state)
+{
+    struct forge_leaf good = good_leaf();
+
+    (void)state;
+    assert_false(try_leaf(&good, &demo, NULL, NULL));
+    assert_false(try_leaf(&good, &foreign, NULL, NULL));
+    assert_int_equal(knocked, 0);
+}
+
+static void the_self_test_fails_where_strangers_are_let_in(void **state)
+{
+    struct fault f = { 0 };
+
+    (void)state;
+    assert_int_equal(tls_selftest(server_ctx, &tls, &f), RC_INTERNAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_stranger_comes_in_only_while_a_door_is_open, nobody_known,
+                                        shut),
+        cmocka_unit_test_setup_teardown(one_stranger_too_many_is_told_apart_from_an_unknown_one,
+                                        nobody_known, shut),
+        cmocka_unit_test_setup_teardown(a_stranger_is_asked_again_after_the_handshake, nobody_known,
+                                        shut),
+        cmocka_unit_test_setup_teardown(
+            an_open_door_lets_in_no_issued_certificate_of_an_unknown_device, nobody_known, shut),
+        cmocka_unit_test_setup_teardown(the_self_test_fails_where_strangers_are_let_in,
+                                        nobody_known, shut),
         cmocka_unit_test_setup(a_good_certificate_comes_in_with_its_identity, claimed),
         cmocka_unit_test_setup(a_quarantine_certificate_is_known_by_its_usage, claimed),
         cmocka_unit_test_setup(neither_ca_issues_for_the_other_kind, claimed),
