@@ -13,6 +13,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "agent/enroll.h"
 #include "agent/identity.h"
 #include "agent/measure.h"
 #include "agent/vitals.h"
@@ -42,6 +43,7 @@ struct agent {
     struct fault fatal;
     int64_t disk_warned_ms;
     int epoll, signals;
+    char ca_file[PATH_SIZE]; // when it was fetched
     bool stopping;
 };
 
@@ -216,11 +218,44 @@ static void rewind_spool(void *owner)
     spool_rewind(a->spool);
 }
 
+// While somebody stands before the machine and waits, a refusal is an answer, not a try.
+static void give_up(struct agent *a, const char *text)
+{
+    fail(&a->fatal, RC_DENIED, "%.180s", text);
+    a->stopping = true;
+}
+
+// seq 0: of the whole session.
+static void session_refused(struct agent *a, const char *code, const char *text)
+{
+    bool of_claim = !strcmp(code, "claim") || (a->env->claim && !strcmp(code, "rate"));
+
+    if (of_claim && a->o->ca_sha256)
+        give_up(a, text);
+    else
+        log_warn(&a->ctx, "the server says: %.200s (%.32s)", text, code);
+}
+
 static void nacked(void *owner, int64_t seq, const char *code, const char *text)
 {
     struct agent *a = owner;
 
+    if (seq == 0) {
+        session_refused(a, code, text);
+        return;
+    }
     log_warn(&a->ctx, "the server refused message %" PRId64 " (%.32s): %.200s", seq, code, text);
+}
+
+// Whoever unclaims it later shall not find it claimed again by its own code.
+static void enrolled(struct agent *a)
+{
+    if (!a->o->ca_sha256)
+        return;
+    if (a->env->claim)
+        log_info(&a->ctx, "this machine is now device %s; from now on: orrery-device run --dir %s",
+                 a->id, a->o->dir);
+    a->env->claim = NULL;
 }
 
 static void came_up(struct agent *a)
@@ -241,6 +276,7 @@ static void changed(void *owner, enum link_event e, const char *text)
 
     switch (e) {
     case LINK_UP:
+        enrolled(a);
         came_up(a);
         break;
     case LINK_SETTINGS:
@@ -259,6 +295,13 @@ static void changed(void *owner, enum link_event e, const char *text)
         log_info(&a->ctx, "%s, connecting again in %.1f s", line,
                  (double)(a->link.wake_ms - a->env->now_ms) / 1000);
         put_log(a, "info", line);
+        break;
+    case LINK_UNKNOWN:
+        log_info(&a->ctx, "%s, connecting again in %.1f s", text,
+                 (double)(a->link.wake_ms - a->env->now_ms) / 1000);
+        if (a->o->ca_sha256 && a->env->claim)
+            give_up(a, "the server lets no new device in: the claim code has expired or its "
+                       "registration window was closed; open a new one and take its command");
         break;
     case LINK_WRONG_SERVER:
         fail(&a->fatal, RC_DENIED, "%s; give the name in it with --server", text);
@@ -305,8 +348,9 @@ static enum rc open_link(struct agent *a, struct fault *f)
     int64_t floor_ms = 0;
     struct link_options o = {
         .server = a->o->server,
-        .ca_file = a->o->ca_file,
+        .ca_file = a->o->ca_file ? a->o->ca_file : a->ca_file,
         .agent = AGENT_NAME,
+        .claim = a->o->claim,
         .epoll = a->epoll,
         .backoff_min_ms = 1000,
         .backoff_max_ms = 60000,
@@ -351,6 +395,9 @@ static enum rc start(struct agent *a, struct fault *f)
         rc = open_folder(a, f);
     if (rc == RC_OK)
         rc = measure_machine(&a->measured, f);
+    identity_path(a->o->dir, "server-ca.pem", a->ca_file);
+    if (rc == RC_OK && a->o->ca_sha256)
+        rc = enroll_pin(a->o->dir, a->o->server, a->o->ca_sha256, f);
     if (rc == RC_OK)
         rc = open_link(a, f);
     if (rc != RC_OK)

@@ -7,6 +7,7 @@
 #include <openssl/bio.h>
 #include <openssl/pem.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -22,10 +23,39 @@ void identity_path(const char *dir, const char *name, char out[PATH_SIZE])
     snprintf(out, PATH_SIZE, "%s/%s", dir, name);
 }
 
+void identity_standard_folder(char out[PATH_SIZE])
+{
+    const char *given = getenv("STATE_DIRECTORY"), *state = getenv("XDG_STATE_HOME");
+    const char *home = getenv("HOME");
+
+    if (given && *given)
+        snprintf(out, PATH_SIZE, "%s", given);
+    else if (geteuid() == 0 || !home)
+        snprintf(out, PATH_SIZE, "/var/lib/orrery-device");
+    else if (state && *state)
+        snprintf(out, PATH_SIZE, "%s/orrery-device", state);
+    else
+        snprintf(out, PATH_SIZE, "%s/.local/state/orrery-device", home);
+}
+
+// What goes wrong here goes wrong again for the folder itself, and is told there.
+static void make_parents(const char *dir)
+{
+    char path[PATH_SIZE];
+
+    snprintf(path, sizeof path, "%s", dir);
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        (void)mkdir(path, 0755);
+        *slash = '/';
+    }
+}
+
 enum rc identity_folder(const char *dir, struct fault *f)
 {
     if (strlen(dir) > PATH_SIZE - 32)
         return fail(f, RC_INVALID, "the path of --dir is longer than %d bytes", PATH_SIZE - 32);
+    make_parents(dir);
     if (mkdir(dir, 0700) && errno != EEXIST)
         return fail(f, RC_UNAVAILABLE, "cannot make the folder '%.120s': %s", dir, strerror(errno));
     if (access(dir, R_OK | W_OK | X_OK))

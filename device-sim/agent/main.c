@@ -15,12 +15,21 @@
 #include "core/auto.h"
 #include "core/json_out.h"
 #include "sdk/args.h"
+#include "sdk/file.h"
+
+#define SERVER_MAX 300
 
 static const char usage[] =
     "usage: orrery-device COMMAND [options]\n"
     "\n"
-    "  run --dir DIR --server HOST:PORT --ca FILE\n"
-    "      be a device until SIGTERM\n"
+    "  enroll --server HOST:PORT --ca-sha256 HEX [--claim CODE] [--dir DIR]\n"
+    "      become a device of a server seen for the first time, then be one until SIGTERM;\n"
+    "      the dashboard's claim page shows this command\n"
+    "        --ca-sha256 HEX   SHA-256 of the server's CA; nothing else is trusted\n"
+    "        --claim CODE      of a registration window; without, a person claims it there\n"
+    "        --dir DIR         state folder (/var/lib/orrery-device; without root, below ~)\n"
+    "  run --dir DIR [--server HOST:PORT] [--ca FILE]\n"
+    "      be a device until SIGTERM; where it enrolled, the folder knows server and CA\n"
     "        --interval TIME   between two readings (1s)\n"
     "        --buffer BYTES    disk space for what the server does not have yet (16M)\n"
     "  identity --dir DIR [--claims]\n"
@@ -31,20 +40,45 @@ static const char usage[] =
     "  manifest\n"
     "      the same of this program alone, for whoever built it\n";
 
-static enum rc run(const struct args *a, struct fault *f)
+static enum rc run_with(const struct args *a, struct agent_options *o, struct fault *f)
 {
-    struct agent_options o = { 0 };
-    enum rc rc = args_need(a, "dir", &o.dir, f);
+    enum rc rc = args_time(a, "interval", 1000, 100, 3600000, &o->interval_ms, f);
 
     if (rc == RC_OK)
+        rc = args_size(a, "buffer", 16 << 20, 128 << 10, 1LL << 40, &o->buffer_bytes, f);
+    return rc == RC_OK ? agent_run(o, f) : rc;
+}
+
+static enum rc run(const struct args *a, struct fault *f)
+{
+    struct agent_options o = { .ca_file = args_get(a, "ca", NULL) };
+    auto_free char *known = NULL;
+    char path[PATH_SIZE];
+    enum rc rc = args_need(a, "dir", &o.dir, f);
+
+    if (rc != RC_OK)
+        return rc;
+    identity_path(o.dir, "server", path);
+    if (!args_has(a, "server") && file_read(path, SERVER_MAX, &known, NULL, NULL) == RC_OK)
+        o.server = known; // it has enrolled there
+    else
         rc = args_need(a, "server", &o.server, f);
-    if (rc == RC_OK)
+    if (rc == RC_OK && !o.ca_file && !known)
         rc = args_need(a, "ca", &o.ca_file, f);
+    return rc == RC_OK ? run_with(a, &o, f) : rc;
+}
+
+static enum rc enroll(const struct args *a, struct fault *f)
+{
+    char standard[PATH_SIZE] = "";
+    struct agent_options o = { .dir = args_get(a, "dir", standard),
+                               .claim = args_get(a, "claim", NULL) };
+    enum rc rc = args_need(a, "server", &o.server, f);
+
     if (rc == RC_OK)
-        rc = args_time(a, "interval", 1000, 100, 3600000, &o.interval_ms, f);
-    if (rc == RC_OK)
-        rc = args_size(a, "buffer", 16 << 20, 128 << 10, 1LL << 40, &o.buffer_bytes, f);
-    return rc == RC_OK ? agent_run(&o, f) : rc;
+        rc = args_need(a, "ca-sha256", &o.ca_sha256, f);
+    identity_standard_folder(standard);
+    return rc == RC_OK ? run_with(a, &o, f) : rc;
 }
 
 static void print_claims(const char *pem)
@@ -112,15 +146,15 @@ static enum rc manifest(const struct args *a, struct fault *f)
 }
 
 static const char *const run_options[] = { "dir=", "server=", "ca=", "interval=", "buffer=", NULL };
+static const char *const enroll_options[] = { "dir=",      "server=", "ca-sha256=", "claim=",
+                                              "interval=", "buffer=", NULL };
 static const char *const identity_options[] = { "dir=", "claims", NULL };
 static const char *const no_options[] = { NULL };
 
 static const struct command commands[] = {
-    { "run", run_options, run },
-    { "identity", identity_options, identity },
-    { "measure", no_options, measure },
-    { "manifest", no_options, manifest },
-    { 0 },
+    { "enroll", enroll_options, enroll },       { "run", run_options, run },
+    { "identity", identity_options, identity }, { "measure", no_options, measure },
+    { "manifest", no_options, manifest },       { 0 },
 };
 
 int main(int argc, char **argv)

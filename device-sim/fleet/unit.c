@@ -208,6 +208,7 @@ static void changed(void *owner, enum link_event e, const char *text)
     case LINK_TROUBLE:
         break;
     case LINK_DOWN:
+    case LINK_UNKNOWN:
     case LINK_WRONG_SERVER:
         went_down(u);
         f->downs++;

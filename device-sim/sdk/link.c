@@ -37,6 +37,7 @@ static const struct {
     { CLOSE_MALFORMED, 10000, false, "the server could not read what was sent" },
     { CLOSE_ORDER, 10000, false, "the server did not expect that message" },
     { CLOSE_IDENTITY, 60000, true, "the server does not accept this identity" },
+    { CLOSE_UNCLAIMED, 15000, false, "this device is not claimed" },
     { CLOSE_TIMEOUT, 0, false, "the server waited too long" },
     { CLOSE_REPLACED, 30000, false, "another connection of this device replaced this one" },
     { CLOSE_EXPIRED, 0, false, "the certificate of this session ended" },
@@ -155,13 +156,32 @@ static void watch(struct link *l, uint32_t events)
 
 // ---------------------------------------------------------------- TLS failures
 
+static int alert_of(unsigned long err)
+{
+    return ERR_GET_REASON(err) - SSL_AD_REASON_OFFSET;
+}
+
 // A certificate alert is the server's word on our certificate, not on the network.
 static bool certificate_refused(unsigned long err)
 {
-    int alert = ERR_GET_REASON(err) - SSL_AD_REASON_OFFSET;
+    int alert = alert_of(err);
 
     return (alert >= SSL_AD_BAD_CERTIFICATE && alert <= SSL_AD_UNKNOWN_CA) ||
            alert == SSL_AD_ACCESS_DENIED || alert == SSL_AD_CERTIFICATE_REQUIRED;
+}
+
+// With the factory key, an alert says what has become of the device.
+static void factory_refused(struct link *l, int alert)
+{
+    if (alert == SSL_AD_UNKNOWN_CA)
+        end(l, backoff(l, 0), LINK_UNKNOWN,
+            "the server does not know this device, and no registration window is open");
+    else if (alert == SSL_AD_CERTIFICATE_REVOKED)
+        link_fail(l, 60000, "the server has retired this device");
+    else if (alert == SSL_AD_HANDSHAKE_FAILURE)
+        link_fail(l, 10000, "the server is busy with other new devices");
+    else
+        link_fail(l, 0, "the server refused the factory key: alert %d", alert);
 }
 
 static void tls_failed(struct link *l, int why)
@@ -178,6 +198,9 @@ static void tls_failed(struct link *l, int why)
     } else if (verify != X509_V_OK) {
         link_fail(l, 0, "the server's certificate is not trusted: %s",
                   X509_verify_cert_error_string(verify));
+    } else if (l->kind == CREDENTIAL_NONE &&
+               (certificate_refused(err) || alert_of(err) == SSL_AD_HANDSHAKE_FAILURE)) {
+        factory_refused(l, alert_of(err));
     } else if (certificate_refused(err)) {
         if (l->state != LINK_READY && l->kind != CREDENTIAL_NONE)
             link_forget(l);
@@ -357,7 +380,12 @@ static void closed_by_server(struct link *l, const struct ws_frame *m)
         // What this session brought is another certificate than the one that is refused.
         if (closes[i].forget && l->kind != CREDENTIAL_NONE && !renewed)
             link_forget(l);
-        link_fail(l, renewed ? 0 : closes[i].at_least_ms, "%s (%d)", closes[i].text, code);
+        int64_t asked_ms = l->retry_s * 1000LL;
+        link_fail(l,
+                  renewed                            ? 0
+                  : asked_ms > closes[i].at_least_ms ? asked_ms
+                                                     : closes[i].at_least_ms,
+                  "%s (%d)", closes[i].text, code);
         return;
     }
     link_fail(l, 0, "the server closed the connection (%d)", code);

@@ -44,6 +44,7 @@ enum link_event {
     LINK_ATTESTED,     // a verdict: text is its status
     LINK_TROUBLE,      // text tells something worth a log line; the link goes on
     LINK_DOWN,         // text tells why; the link comes back by itself
+    LINK_UNKNOWN,      // as LINK_DOWN, but the server neither knows this device nor lets it knock
     LINK_WRONG_SERVER, // as LINK_DOWN, but the certificate names another host
 };
 
@@ -71,6 +72,7 @@ struct link_options {
     const char *server;  // host:port
     const char *ca_file; // PEM, the CA of the server's certificate
     const char *agent;   // "orrery-device/0.1"
+    const char *claim;   // code to say with the factory key; NULL: none
     int epoll;
     int64_t backoff_min_ms, backoff_max_ms;
     int64_t floor_ms;        // newest signed time of an earlier run; 0 if none
@@ -88,6 +90,7 @@ struct link_env {
     char host[256];
     char port[8];
     const char *agent;
+    const char *claim; // borrowed; the owner may set it to NULL
     struct sockaddr_storage to;
     socklen_t to_len; // 0: not looked up
     int epoll;
@@ -127,6 +130,7 @@ struct link {
     enum link_state state;
     enum credential_kind kind; // opened the session; NONE: the factory key
     uint8_t attempt;
+    uint16_t retry_s; // that the server asked for in its last nack
     bool quarantined, pinged, renewing, counted, has_slot;
     bool renewed; // this session brought a certificate newer than the one that opened it
     char id[P256_ID_LEN + 1];

@@ -82,6 +82,7 @@ enum rc link_env_open(const struct link_options *o, struct link_env **out, struc
         return fail(f, RC_INTERNAL, "out of memory");
     e->epoll = o->epoll;
     e->agent = o->agent;
+    e->claim = o->claim;
     e->backoff_min_ms = o->backoff_min_ms;
     e->backoff_max_ms = o->backoff_max_ms;
     e->frame_messages = o->frame_messages ? o->frame_messages : 1;

@@ -26,15 +26,18 @@ static bool send_json(struct link *l, json_t *owned)
 
 void talk_hello(struct link *l)
 {
-    char text[200];
-    int n =
-        snprintf(text, sizeof text,
-                 "{\"type\":\"hello\",\"protocol\":\"" PROTOCOL_NAME
-                 "\",\"agent\":\"%.60s\",\"attester\":\"" ATTESTER_SOFT "\",\"boot\":%" PRId64 "}",
-                 l->env->agent, l->boot);
+    json_t *o = json_object();
 
+    add_text(o, "type", MSG_HELLO);
+    add_text(o, "protocol", PROTOCOL_NAME);
+    add_text(o, "agent", l->env->agent);
+    add_text(o, "attester", ATTESTER_SOFT);
+    add_int(o, "boot", l->boot);
+    if (l->env->claim && l->kind == CREDENTIAL_NONE)
+        add_text(o, "claim", l->env->claim);
+    l->retry_s = 0;
     link_set_state(l, LINK_HELLO, STEP_MS);
-    link_send_text(l, text, (size_t)n);
+    send_json(l, o);
 }
 
 void talk_renew(struct link *l)
@@ -262,6 +265,8 @@ static void on_ack(struct link *l, json_t *o)
 
 static void on_nack(struct link *l, json_t *o)
 {
+    if (int_of(o, "seq", 0) == 0) // of the session: a close follows
+        l->retry_s = (uint16_t)within(int_of(o, "retrySeconds", 0), 0, 3600);
     l->ops->nacked(l->owner, int_of(o, "seq", 0), text_of(o, "code"), text_of(o, "text"));
 }
 

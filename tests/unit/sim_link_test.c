@@ -145,7 +145,7 @@ static void changed(void *owner, enum link_event e, const char *text)
     d->ups += e == LINK_UP;
     d->attested += e == LINK_ATTESTED;
     d->wrong_server += e == LINK_WRONG_SERVER;
-    if (e == LINK_DOWN || e == LINK_WRONG_SERVER) {
+    if (e == LINK_DOWN || e == LINK_UNKNOWN || e == LINK_WRONG_SERVER) {
         d->downs++;
         snprintf(d->last_down, sizeof d->last_down, "%s", text);
     }
