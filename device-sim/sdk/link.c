@@ -37,7 +37,7 @@ static const struct {
     { CLOSE_MALFORMED, 10000, false, "the server could not read what was sent" },
     { CLOSE_ORDER, 10000, false, "the server did not expect that message" },
     { CLOSE_IDENTITY, 60000, true, "the server does not accept this identity" },
-    { CLOSE_UNCLAIMED, 15000, false, "this device is not claimed" },
+    { CLOSE_UNCLAIMED, 5000, false, "this device is not claimed" },
     { CLOSE_TIMEOUT, 0, false, "the server waited too long" },
     { CLOSE_REPLACED, 30000, false, "another connection of this device replaced this one" },
     { CLOSE_EXPIRED, 0, false, "the certificate of this session ended" },
@@ -363,6 +363,15 @@ static void judged(struct link *l)
         l->renewed ? "attestation is done" : "attestation brought no certificate");
 }
 
+static int64_t wait_ms(struct link *l, int64_t at_least_ms)
+{
+    int64_t asked_ms = l->retry_s * 1000LL;
+
+    if (asked_ms) // it waits for a person, not for a server to recover
+        l->attempt = 0;
+    return asked_ms > at_least_ms ? asked_ms : at_least_ms;
+}
+
 static void closed_by_server(struct link *l, const struct ws_frame *m)
 {
     int code = m->len >= 2 ? m->data[0] << 8 | m->data[1] : 1005;
@@ -380,12 +389,8 @@ static void closed_by_server(struct link *l, const struct ws_frame *m)
         // What this session brought is another certificate than the one that is refused.
         if (closes[i].forget && l->kind != CREDENTIAL_NONE && !renewed)
             link_forget(l);
-        int64_t asked_ms = l->retry_s * 1000LL;
-        link_fail(l,
-                  renewed                            ? 0
-                  : asked_ms > closes[i].at_least_ms ? asked_ms
-                                                     : closes[i].at_least_ms,
-                  "%s (%d)", closes[i].text, code);
+        link_fail(l, renewed ? 0 : wait_ms(l, closes[i].at_least_ms), "%s (%d)", closes[i].text,
+                  code);
         return;
     }
     link_fail(l, 0, "the server closed the connection (%d)", code);

@@ -94,8 +94,7 @@ enum rc arrival_expire(struct store *s, struct fault *f)
 }
 
 enum rc arrival_hold(struct store *s, int32_t catalog, int64_t window,
-                     const struct arrival_news *who, bool *open, bool *held, bool *fresh,
-                     struct fault *f)
+                     const struct arrival_news *who, struct arrival_held *out, struct fault *f)
 {
     auto_with(rows_freep) struct rows *rows = NULL;
     char key[2 * sizeof who->key->spki + 1];
@@ -107,8 +106,11 @@ enum rc arrival_hold(struct store *s, int32_t catalog, int64_t window,
     rc = store_run(s, &Q_WINDOW_HOLD, args, &rows, f);
     if (rc != RC_OK)
         return rc;
-    *open = rows_count(rows) > 0;
-    *held = *open && rows_bool(rows, 0, "held");
-    *fresh = *open && rows_bool(rows, 0, "fresh");
+    *out = (struct arrival_held){ .open = rows_count(rows) > 0 };
+    if (!out->open)
+        return RC_OK;
+    out->held = rows_bool(rows, 0, "held");
+    out->fresh = rows_bool(rows, 0, "fresh");
+    out->arrived = rows_int(rows, 0, "arrived");
     return RC_OK;
 }

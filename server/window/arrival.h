@@ -44,7 +44,10 @@ struct arrival_news {
     const struct device_key *key;
     const char *remote, *agent;
 };
-// *held false: the window is full (*open) or closed; *fresh: it was not held before.
+struct arrival_held {
+    bool open, held, fresh; // not held: the window is full, or not open; fresh: not held before
+    int64_t arrived;        // so many had come before
+};
+
 enum rc arrival_hold(struct store *s, int32_t catalog, int64_t window,
-                     const struct arrival_news *who, bool *open, bool *held, bool *fresh,
-                     struct fault *f);
+                     const struct arrival_news *who, struct arrival_held *out, struct fault *f);

@@ -20,7 +20,8 @@
 #include "window/window.h"
 #include "window_sql.h"
 
-#define HELD_S     15 // how soon somebody may have claimed it
+#define HELD_S     5 // how soon somebody may have claimed it
+#define HELD_MAX_S 300
 #define WAIT_S     60
 #define BAD_CODE_S 60
 
@@ -58,10 +59,16 @@ static void tell_arrival(const struct knock_env *e, int32_t catalog, const struc
     bus_publish(e->bus, &event);
 }
 
+// The more there are, the less often each may ask.
+static int retry_of(int64_t arrived)
+{
+    return arrived < 50 * (HELD_MAX_S - HELD_S) ? HELD_S + (int)(arrived / 50) : HELD_MAX_S;
+}
+
 static enum rc hold(const struct knock_env *e, const struct knock *k, const struct door *door,
                     struct knock_result *out, struct fault *f)
 {
-    bool open = false, held = false, fresh = false;
+    struct arrival_held held = { 0 };
     char remote[PEER_TEXT_MAX];
     struct device_key key;
     enum rc rc = enroll_key_from(k->spki, k->spki_len, &key, f);
@@ -69,18 +76,18 @@ static enum rc hold(const struct knock_env *e, const struct knock *k, const stru
     peer_text(&k->from, remote);
     const struct arrival_news news = { .key = &key, .remote = remote, .agent = k->agent };
     if (rc == RC_OK)
-        rc = arrival_hold(e->store, door->catalog, door->window, &news, &open, &held, &fresh, f);
+        rc = arrival_hold(e->store, door->catalog, door->window, &news, &held, f);
     if (rc != RC_OK)
         return rc;
-    if (!open)
+    if (!held.open)
         return turn_away(out, KNOCK_WAIT, WAIT_S, "the registration window has just been closed");
-    if (!held)
+    if (!held.held)
         return turn_away(out, KNOCK_WAIT, WAIT_S, "the registration window is full");
-    if (fresh) {
+    if (held.fresh) {
         doors_add(e->doors, DOORS_HELD);
         tell_arrival(e, door->catalog, &key, remote);
     }
-    return turn_away(out, KNOCK_HELD, HELD_S,
+    return turn_away(out, KNOCK_HELD, retry_of(held.arrived),
                      "nobody has claimed this device yet: it is shown to those who can");
 }
 

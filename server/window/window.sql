@@ -62,7 +62,8 @@ WITH w AS (
       FROM w, a
      WHERE a.fresh AND r.catalog = w.catalog AND r.id = w.id
 )
-SELECT EXISTS (SELECT 1 FROM a) AS held, EXISTS (SELECT 1 FROM a WHERE fresh) AS fresh FROM w;
+SELECT EXISTS (SELECT 1 FROM a) AS held, EXISTS (SELECT 1 FROM a WHERE fresh) AS fresh, w.arrived
+  FROM w;
 
 -- name: arrival_page (catalog, before, before_fingerprint, limit)
 -- Without those that somebody has registered since; before is in microseconds.

@@ -100,7 +100,7 @@ static void start_gateway(struct gate *g, const struct gate_options *o)
     CHECK(keeper_server_cert(g->keeper, csr, len, names, 2, &leaf, &f) == RC_OK, f);
     CHECK(keeper_ca(g->keeper, CA_SERVER_ROOT, NULL, &ca, &f) == RC_OK, f);
     CHECK(asprintf(&chain, "%s%s", leaf, ca) > 0, f);
-    snprintf(listen, sizeof listen, "%s:0", host);
+    snprintf(listen, sizeof listen, "%s:0", o->host ? "0.0.0.0" : host);
     struct gateway_options options = {
         .listen = listen,
         .loops = o->loops ? o->loops : 1,

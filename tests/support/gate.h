@@ -39,7 +39,7 @@ struct gate {
 };
 
 struct gate_options {
-    const char *host; // to listen at, in the certificate; NULL: 127.0.0.1
+    const char *host; // in the certificate, and it listens everywhere; NULL: 127.0.0.1 alone
     int loops;
     int64_t lifetime_s, quarantine_s; // of certificates; 0: as they are
     int64_t per_address;              // 0: many
