@@ -556,8 +556,8 @@ int main(int argc, char **argv)
         STORY(a_full_window_holds_no_more),
         STORY(a_server_that_starts_again_knows_its_open_windows),
         STORY(ten_thousand_strangers_are_counted_and_a_window_holds_its_most),
-        STORY(strangers_that_stay_leave_room_for_devices),
         STORY(guessing_is_slowed_and_not_answered),
+        STORY(strangers_that_stay_leave_room_for_devices),
     };
 
     if (gate_is_keeper(argc, argv))

@@ -262,6 +262,88 @@ export type ClaimsResult = {
   problems: ClaimProblem[];
 };
 
+export type WindowGroup = {
+  id: string;
+  name: string;
+  label: string;
+};
+
+export type WindowGroupOrNull = WindowGroup | null;
+
+export type RegistrationWindow = {
+  id: string;
+  label: string;
+  codeHint: string | null;
+  group: WindowGroupOrNull;
+  tags: Record<string, string>;
+  most: number;
+  arrived: number;
+  claimed: number;
+  opensAt: Time;
+  closesAt: Time;
+  open: boolean;
+  actor: string;
+};
+
+export type RegistrationWindowOpened = {
+  id: string;
+  label: string;
+  codeHint: string | null;
+  group: WindowGroupOrNull;
+  tags: Record<string, string>;
+  most: number;
+  arrived: number;
+  claimed: number;
+  opensAt: Time;
+  closesAt: Time;
+  open: boolean;
+  actor: string;
+  code: string | null;
+  command: string;
+  notice: string | null;
+};
+
+export type RegistrationWindowPage = {
+  items: RegistrationWindow[];
+  next: Next;
+};
+
+export type RegistrationWindowNew = {
+  minutes: number;
+  most: number;
+  label?: string;
+  code?: boolean;
+  group?: string | null;
+  tags?: Record<string, string>;
+};
+
+export type Enrolment = {
+  server: string;
+  caSha256: string;
+  notice: string | null;
+};
+
+export type Arrival = {
+  fingerprint: string;
+  id: string;
+  remote: string;
+  agent: string | null;
+  knocks: number;
+  firstAt: Time;
+  lastAt: Time;
+  window: string;
+};
+
+export type ArrivalPage = {
+  items: Arrival[];
+  next: Next;
+};
+
+export type ArrivalClaim = {
+  name?: string;
+  group?: string | null;
+};
+
 export type Finding = {
   component: string;
   expected: TextOrNull;
@@ -461,6 +543,13 @@ export interface Routes {
   'POST /catalogs/{catalog}/devices/{id}/claim': { path: { catalog: string; id: string }; query: {}; body: Claim; answer: Device };
   'POST /catalogs/{catalog}/devices/{id}/unclaim': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Device };
   'POST /catalogs/{catalog}/claims': { path: { catalog: string }; query: {}; body: Claims; answer: ClaimsResult };
+  'GET /catalogs/{catalog}/registration-windows': { path: { catalog: string }; query: { limit?: number; cursor?: string }; body: undefined; answer: RegistrationWindowPage };
+  'POST /catalogs/{catalog}/registration-windows': { path: { catalog: string }; query: {}; body: RegistrationWindowNew; answer: RegistrationWindowOpened };
+  'POST /catalogs/{catalog}/registration-windows/{id}/close': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: RegistrationWindow };
+  'GET /catalogs/{catalog}/enrolment': { path: { catalog: string }; query: {}; body: undefined; answer: Enrolment };
+  'GET /catalogs/{catalog}/arrivals': { path: { catalog: string }; query: { limit?: number; cursor?: string }; body: undefined; answer: ArrivalPage };
+  'DELETE /catalogs/{catalog}/arrivals/{fingerprint}': { path: { catalog: string; fingerprint: string }; query: {}; body: undefined; answer: undefined };
+  'POST /catalogs/{catalog}/arrivals/{fingerprint}/claim': { path: { catalog: string; fingerprint: string }; query: {}; body: ArrivalClaim; answer: Device };
   'GET /catalogs/{catalog}/devices/{id}/evidence': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Evidence };
   'GET /catalogs/{catalog}/reference-values': { path: { catalog: string }; query: { limit?: number; cursor?: string }; body: undefined; answer: ReferenceValuePage };
   'POST /catalogs/{catalog}/reference-values': { path: { catalog: string }; query: {}; body: ReferenceValueNew | ReferenceValues; answer: ReferenceValuesResult };
