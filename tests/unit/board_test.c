@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "live/board_own.h"
+#include "live/hub.h"
+#include "live/sse.h"
+#include "test.h"
+
+#define DEVICES 1000
+#define BASE    1790000000000
+
+static struct boards *boards;
+static struct board *board;
+static int64_t now = 100000;
+
+static void tick(int64_t ms)
+{
+    now += ms;
+    boards_tick(boards, now);
+}
+
+// What the loader does.
+static void load(int lifecycle)
+{
+    board->seats = board->seats ? board->seats : seats_new();
+    seats_load_begin(board->seats);
+    for (int i = 0; i < DEVICES; i++) {
+        const struct seat_row row = {
+            .device = BASE + i, .seat = (uint32_t)i, .lifecycle = lifecycle, .state = STATE_HEALTHY
+        };
+        assert_true(seats_load(board->seats, &row, 0));
+    }
+    seats_load_end(board->seats);
+    board->loaded = true;
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    boards = boards_new();
+    board = board_join(boards, 1);
+    return 0;
+}
+
+static int finish(void **state)
+{
+    (void)state;
+    board_leave(board, now);
+    boards_free(boards);
+    return 0;
+}
+
+static void change(int device, int to)
+{
+    boards_take(boards, &(struct bus_event){ .kind = BUS_STATE,
+                                             .catalog = 1,
+                                             .device = BASE + device,
+                                             .id = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                                             .at = now,
+                                             .state = to,
+                                             .text = "why" });
+}
+
+static struct frame *next(enum board_topic t, struct reader *r)
+{
+    bool whole;
+
+    return board_next(board, t, r, &whole);
+}
+
+static json_t *parsed(enum board_topic t, struct reader *r)
+{
+    struct frame *f = next(t, r);
+    json_t *o = f && !f->binary ? json_loadb(f->bytes, f->len, JSON_REJECT_DUPLICATES, NULL) : NULL;
+
+    frame_drop(f);
+    return o;
+}
+
+static uint32_t u32(const struct frame *f, size_t at)
+{
+    const unsigned char *b = (const unsigned char *)f->bytes + at;
+
+    return b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+}
+
+static int64_t seq_of(json_t *o)
+{
+    return json_integer_value(json_object_get(o, "seq"));
+}
+
+static void nothing_is_shown_before_it_was_read(void **state)
+{
+    (void)state;
+    struct reader r = { 0 };
+
+    tick(50);
+    assert_false(board_has(board, BOARD_FLEET, &r));
+    assert_null(next(BOARD_FLEET, &r));
+}
+
+static void the_fleet_starts_with_a_picture_and_counts_on(void **state)
+{
+    (void)state;
+    struct reader r = { 0 };
+
+    load(DEVICE_CLAIMED);
+    tick(50);
+    struct frame *f = next(BOARD_FLEET, &r);
+    assert_true(f->binary);
+    assert_int_equal(f->len, 8 + DEVICES);
+    assert_int_equal(u32(f, 4), DEVICES);
+    uint32_t seq = u32(f, 0);
+    frame_drop(f);
+    assert_false(board_has(board, BOARD_FLEET, &r));
+    change(5, STATE_OFFLINE);
+    change(7, STATE_AT_RISK);
+    change(5, STATE_UNKNOWN);
+    tick(50);
+    json_auto_t *o = parsed(BOARD_FLEET, &r);
+    json_t *list = json_object_get(o, "changes");
+    assert_int_equal(seq_of(o), seq + 1);
+    assert_int_equal(json_array_size(list), 2);
+    assert_int_equal(json_integer_value(json_array_get(json_array_get(list, 0), 0)), 5);
+    assert_int_equal(json_integer_value(json_array_get(json_array_get(list, 0), 1)), STATE_UNKNOWN);
+}
+
+static void a_frame_is_made_once_for_all_readers(void **state)
+{
+    (void)state;
+    struct reader a = { 0 }, b = { 0 };
+
+    load(DEVICE_CLAIMED);
+    tick(50);
+    frame_drop(next(BOARD_FLEET, &a));
+    frame_drop(next(BOARD_FLEET, &b));
+    change(5, STATE_OFFLINE);
+    tick(50);
+    struct frame *one = next(BOARD_FLEET, &a), *other = next(BOARD_FLEET, &b);
+    assert_non_null(one);
+    assert_ptr_equal(one, other);
+    frame_drop(one);
+    frame_drop(other);
+}
+
+static void no_more_than_twenty_frames_a_second(void **state)
+{
+    (void)state;
+    struct reader r = { 0 };
+    int frames = 0;
+
+    load(DEVICE_CLAIMED);
+    tick(50);
+    frame_drop(next(BOARD_FLEET, &r));
+    for (int ms = 0; ms < 1000; ms += 5) {
+        change(ms % DEVICES, STATE_OFFLINE);
+        tick(5);
+        for (struct frame *f; (f = next(BOARD_FLEET, &r)); frames++)
+            frame_drop(f);
+    }
+    assert_in_range(frames, 19, 20);
+}
+
+static void who_fell_behind_gets_a_picture(void **state)
+{
+    (void)state;
+    struct reader slow = { 0 };
+    bool whole;
+
+    load(DEVICE_CLAIMED);
+    tick(50);
+    frame_drop(next(BOARD_FLEET, &slow));
+    for (int i = 0; i < BOARD_LAG + 1; i++) {
+        change(i, STATE_OFFLINE);
+        tick(50);
+    }
+    struct frame *f = board_next(board, BOARD_FLEET, &slow, &whole);
+    assert_true(whole);
+    assert_true(f->binary);
+    assert_int_equal((unsigned char)f->bytes[8 + BOARD_LAG], STATE_OFFLINE);
+    frame_drop(f);
+    assert_false(board_has(board, BOARD_FLEET, &slow));
+}
+
+static void who_comes_back_gets_all_that_the_ring_has(void **state)
+{
+    (void)state;
+    struct reader r = { 0 };
+    int frames = 0;
+
+    load(DEVICE_CLAIMED);
+    tick(50);
+    frame_drop(next(BOARD_FLEET, &r));
+    for (int i = 0; i < 100; i++) {
+        change(i, STATE_OFFLINE);
+        tick(50);
+    }
+    r.patient = true;
+    for (struct frame *f; (f = next(BOARD_FLEET, &r)); frames++) {
+        assert_false(f->binary);
+        frame_drop(f);
+    }
+    assert_int_equal(frames, 100);
+}
+
+static void where_many_change_at_once_the_picture_goes_out(void **state)
+{
+    (void)state;
+    struct reader r = { 0 };
+
+    load(DEVICE_CLAIMED);
+    tick(50);
+    frame_drop(next(BOARD_FLEET, &r));
+    for (int i = 0; i < DEVICES; i++)
+        change(i, STATE_OFFLINE);
+    tick(50);
+    struct frame *f = next(BOARD_FLEET, &r);
+    assert_true(f->binary);
+    const struct frame *text = board_text(f);
+    assert_false(text->binary);
+    assert_ptr_equal(board_text(f), text);
+    json_auto_t *o = json_loadb(text->bytes, text->len, 0, NULL);
+    assert_int_equal(json_integer_value(json_object_get(o, "count")), DEVICES);
+    frame_drop(f);
+}
+
+static void the_census_is_whole_and_told_when_it_changes(void **state)
+{
+    (void)state;
+    struct reader r = { 0 };
+
+    load(DEVICE_CLAIMED);
+    tick(50);
+    json_auto_t *first = parsed(BOARD_CENSUS, &r);
+    assert_int_equal(json_integer_value(json_object_get(first, "total")), DEVICES);
+    tick(1000);
+    assert_false(board_has(board, BOARD_CENSUS, &r));
+    change(1, STATE_OFFLINE);
+    tick(BOARD_CENSUS_MS);
+    json_auto_t *o = parsed(BOARD_CENSUS, &r);
+    json_t *counts = json_object_get(o, "counts");
+    assert_int_equal(json_integer_value(json_object_get(counts, "offline")), 1);
+    assert_int_equal(json_integer_value(json_object_get(counts, "healthy")), DEVICES - 1);
+}
+
+static void devices_that_come_or_move_ask_for_a_new_layout(void **state)
+{
+    (void)state;
+    struct reader r = { 0 };
+
+    load(DEVICE_CLAIMED);
+    tick(50);
+    frame_drop(next(BOARD_FLEET, &r));
+    boards_take(boards, &(struct bus_event){ .kind = BUS_DEVICE,
+                                             .catalog = 1,
+                                             .device = BASE + DEVICES,
+                                             .id = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+                                             .lifecycle = DEVICE_CLAIMED });
+    assert_int_equal(board->soon.count, 1); // it is looked up
+    tick(BOARD_LAYOUT_MS);
+    json_auto_t *o = parsed(BOARD_FLEET, &r);
+    assert_true(json_is_true(json_object_get(o, "layout")));
+}
+
+static void events_of_another_catalog_are_not_heard(void **state)
+{
+    (void)state;
+    struct reader r = { 0 };
+
+    load(DEVICE_CLAIMED);
+    tick(50);
+    frame_drop(next(BOARD_FLEET, &r));
+    boards_take(boards,
+                &(struct bus_event){
+                    .kind = BUS_STATE, .catalog = 2, .device = BASE + 1, .state = STATE_OFFLINE });
+    tick(50);
+    assert_false(board_has(board, BOARD_FLEET, &r));
+}
+
+static void intake_is_per_second(void **state)
+{
+    (void)state;
+    struct reader r = { 0 };
+
+    load(DEVICE_CLAIMED);
+    tick(50);
+    json_decref(parsed(BOARD_INTAKE, &r));
+    for (int i = 0; i < 10; i++)
+        boards_take(boards, &(struct bus_event){
+                                .kind = BUS_INTAKE, .catalog = 1, .messages = 200, .refused = 1 });
+    tick(1000);
+    json_auto_t *o = parsed(BOARD_INTAKE, &r);
+    assert_int_equal(json_integer_value(json_object_get(o, "messages")), 2000);
+    assert_int_equal(json_integer_value(json_object_get(o, "refused")), 10);
+}
+
+static void journals_are_for_those_who_may_read_them(void **state)
+{
+    (void)state;
+    struct reader all = { 0 }, plain = { 0 };
+
+    load(DEVICE_CLAIMED);
+    tick(50);
+    frame_drop(next(BOARD_NEWS, &all));
+    frame_drop(next(BOARD_PLAIN, &plain));
+    board->told[board->told_count++] = (struct board_text){ strdup("{\"n\":1}"), true };
+    tick(BOARD_CENSUS_MS);
+    json_auto_t *o = parsed(BOARD_NEWS, &all);
+    assert_int_equal(json_array_size(json_object_get(o, "items")), 1);
+    assert_false(board_has(board, BOARD_PLAIN, &plain));
+    plain = (struct reader){ 0 };
+    json_auto_t *p = parsed(BOARD_PLAIN, &plain);
+    assert_int_equal(json_array_size(json_object_get(p, "snapshot")), 0);
+    assert_int_equal(board_topic_find("events", false), BOARD_PLAIN);
+    assert_int_equal(board_topic_find("events", true), BOARD_NEWS);
+}
+
+static void a_board_nobody_reads_rests_and_begins_anew(void **state)
+{
+    (void)state;
+    struct reader r = { 0 };
+
+    load(DEVICE_CLAIMED);
+    tick(50);
+    frame_drop(next(BOARD_FLEET, &r));
+    board_leave(board, now);
+    tick(BOARD_LINGER_MS + 1000);
+    assert_null(board->seats);
+    change(1, STATE_OFFLINE); // costs nothing and breaks nothing
+    assert_ptr_equal(board_join(boards, 1), board);
+    assert_false(board_has(board, BOARD_FLEET, &r));
+    load(DEVICE_CLAIMED);
+    tick(50);
+    struct frame *f = next(BOARD_FLEET, &r);
+    assert_true(f->binary);
+    frame_drop(f);
+}
+
+static void an_id_of_a_stream_is_read_strictly(void **state)
+{
+    (void)state;
+    static const char *const bad[] = { "",
+                                       "0000002a",
+                                       "0000002a-1-2-3-4-5",
+                                       "0000002a-1-2-3-4-5-6-7",
+                                       "0000002b-1-2-3-4-5-6",
+                                       "0000002a-1-2-3-4-5-",
+                                       "0000002a-1-2-3-4-5--6",
+                                       "0000002a-1-2-3-4-5-+6",
+                                       "0000002a-1-2-3-4-5-6 ",
+                                       "0000002a-1-2-3-4-5-99999999999999999999" };
+    uint64_t at[BOARD_TOPICS] = { 0 };
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_false(sse_id_read(bad[i], 42, at));
+        assert_int_equal(at[0], 0);
+    }
+    assert_true(sse_id_read("0000002a-1-2-3-4-5-6", 42, at));
+    assert_int_equal(at[0], 1);
+    assert_int_equal(at[5], 6);
+}
+
+#define BOARD_TEST(t) cmocka_unit_test_setup_teardown(t, begin, finish)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOARD_TEST(nothing_is_shown_before_it_was_read),
+        BOARD_TEST(the_fleet_starts_with_a_picture_and_counts_on),
+        BOARD_TEST(a_frame_is_made_once_for_all_readers),
+        BOARD_TEST(no_more_than_twenty_frames_a_second),
+        BOARD_TEST(who_fell_behind_gets_a_picture),
+        BOARD_TEST(who_comes_back_gets_all_that_the_ring_has),
+        BOARD_TEST(where_many_change_at_once_the_picture_goes_out),
+        BOARD_TEST(the_census_is_whole_and_told_when_it_changes),
+        BOARD_TEST(devices_that_come_or_move_ask_for_a_new_layout),
+        BOARD_TEST(events_of_another_catalog_are_not_heard),
+        BOARD_TEST(intake_is_per_second),
+        BOARD_TEST(journals_are_for_those_who_may_read_them),
+        BOARD_TEST(a_board_nobody_reads_rests_and_begins_anew),
+        cmocka_unit_test(an_id_of_a_stream_is_read_strictly),
+    };
+    return cmocka_run_group_tests_name("board", tests, NULL, NULL);
+}
