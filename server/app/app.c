@@ -257,6 +257,7 @@ static enum rc start_http(struct app *a, struct fault *f)
                                  .keeper = a->keeper,
                                  .tickets = a->tickets,
                                  .streams = a->streams,
+                                 .exports = a->exports,
                                  .ingest = a->ingest,
                                  .roster = a->roster,
                                  .catalogs = a->catalogs,
@@ -270,6 +271,11 @@ static enum rc start_http(struct app *a, struct fault *f)
 
     return http_start(&(struct http_options){ .store = a->store, .services = &services }, &a->http,
                       f);
+}
+
+static enum rc start_exports(struct app *a, struct fault *f)
+{
+    return exports_start(a->conninfo, a->streams, &a->exports, f);
 }
 
 static enum rc start_live(struct app *a, struct fault *f)
@@ -415,8 +421,9 @@ static enum rc start_scheduler(struct app *a, struct fault *f)
 
 // In the order of need.
 static enum rc (*const steps[])(struct app *a, struct fault *f) = {
-    open_folder, start_database, start_keeper, open_catalogs, load_tls,      load_roster,
-    load_doors,  start_ingest,   start_http,   start_live,    start_gateway, start_scheduler,
+    open_folder, start_database, start_keeper,    open_catalogs, load_tls,
+    load_roster, load_doors,     start_ingest,    start_exports, start_http,
+    start_live,  start_gateway,  start_scheduler,
 };
 
 enum rc app_start(const struct config *c, struct app **out, struct app_welcome *welcome,
@@ -465,6 +472,7 @@ void app_stop(struct app *a)
     edge_stop(a->edge);
     if (a->gateway)
         gateway_stop(a->gateway);
+    exports_stop(a->exports);
     http_stop(a->http);
     ingest_stop(a->ingest);
     gateway_free(a->gateway);

@@ -14,6 +14,7 @@
 #include "app/server_tls.h"
 #include "catalog/catalog.h"
 #include "core/hex.h"
+#include "device/export.h"
 #include "device/roster.h"
 #include "edge/edge.h"
 #include "gateway/gateway.h"
@@ -46,6 +47,7 @@ struct app {
     struct tickets *tickets;
     struct patterns *patterns;
     struct streams *streams;
+    struct exports *exports;
     struct ingest *ingest;
     struct http *http;
     struct live *live;

@@ -37,6 +37,7 @@ struct after;
 struct access;
 struct patterns;
 struct streams;
+struct exports;
 
 // What handlers may use beside the database. Made once by main.
 struct services {
@@ -45,6 +46,7 @@ struct services {
     struct keeper *keeper;
     struct tickets *tickets; // live tickets
     struct streams *streams; // answers that outlive their request; may be NULL
+    struct exports *exports; // may be NULL
     struct ingest *ingest;
     struct roster *roster;
     struct catalogs *catalogs;

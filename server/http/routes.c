@@ -10,6 +10,7 @@
 #include "audit/audit_api.h"
 #include "catalog/catalog_api.h"
 #include "device/device_api.h"
+#include "device/export_api.h"
 #include "enroll/enroll_api.h"
 #include "http/route.h"
 #include "http/system_api.h"
@@ -33,6 +34,7 @@ const struct route *const route_tables[] = {
     event_routes,
     catalog_routes,
     device_routes,
+    export_routes,
     enroll_routes,
     window_routes,
     arrival_routes,

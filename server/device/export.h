@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// device/export: all devices of a filter as CSV (RFC 4180) or NDJSON, in a stream.
+//
+//   cursor on a connection of its own --1,000 rows--> text --blocking write--> edge --> reader
+//
+// A thread an export, at most EXPORTS_MAX: it writes no faster than its reader reads, holds one
+// page, and takes nothing from anybody else. The body ends with its last chunk only if every row
+// was written, so a cut file cannot be taken for a whole one. A cell that a spreadsheet would take
+// for a formula gets an apostrophe in front.
+
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "core/rc.h"
+#include "store/store.h"
+
+#define EXPORTS_MAX        4
+#define EXPORT_COLUMNS_MAX 40
+
+enum export_format {
+    EXPORT_CSV,
+    EXPORT_NDJSON,
+};
+
+struct export_ask {
+    enum export_format format;
+    int columns[EXPORT_COLUMNS_MAX]; // their numbers, in order
+    size_t column_count;
+    char *filter; // owned; the argument of device_found()
+    char request[33];
+};
+
+void export_ask_free(struct export_ask *a); // NULL is fine
+
+struct exports;
+struct streams;
+
+// Provides STREAM_EXPORT.
+enum rc exports_start(const char *conninfo, struct streams *streams, struct exports **out,
+                      struct fault *f);
+void exports_stop(struct exports *e); // cuts what runs; NULL is fine
+// Whether EXPORTS_MAX run.
+bool exports_are_full(struct exports *e);
+
+// Names by commas into numbers; "" for all. RC_INVALID names what is no column, or twice there.
+enum rc export_columns(const char *names, struct export_ask *out, struct fault *f);
+void export_head(const struct export_ask *a, FILE *to);
+void export_row(const struct export_ask *a, const struct rows *r, int row, FILE *to);
+// A field of CSV.
+void export_cell(const char *text, FILE *to);

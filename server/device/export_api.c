@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "device/export_api.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "audit/audit.h"
+#include "core/auto.h"
+#include "device/export.h"
+#include "device/filter.h"
+#include "http/stream.h"
+#include "store/store.h"
+
+#define ACTION "GET /api/v1/catalogs/{catalog}/devices/export"
+
+static handler export_devices;
+
+const struct route export_routes[] = {
+    { "GET", "/api/v1/catalogs/{catalog}/devices/export", MAY_SEE_DEVICES, export_devices,
+      ROUTE_REPEATS },
+    { 0 },
+};
+
+DEFINE_AUTO(struct export_ask *, export_ask_freep, export_ask_free)
+DEFINE_AUTO(struct store *, store_rollbackp, store_rollback)
+
+static enum rc read_format(const struct req *q, struct export_ask *a, struct fault *f)
+{
+    char format[16] = "csv";
+
+    req_query(q, "format", format, sizeof format);
+    if (strcmp(format, "csv") != 0 && strcmp(format, "ndjson") != 0)
+        return fail(f, RC_INVALID, "format must be csv or ndjson");
+    a->format = *format == 'c' ? EXPORT_CSV : EXPORT_NDJSON;
+    return RC_OK;
+}
+
+static enum rc read_filter(const struct req *q, struct export_ask *a, char *said, size_t size,
+                           struct fault *f)
+{
+    static const char *const also[] = { "format", "columns", NULL };
+    struct device_filter x = { 0 };
+    enum rc rc = device_filter_read(q->query, also, q->catalog, &x, f);
+
+    if (rc == RC_OK) {
+        auto_free char *params = json_dumps(x.params, JSON_COMPACT | JSON_SORT_KEYS);
+
+        snprintf(said, size, "%s %s", a->format == EXPORT_CSV ? "csv" : "ndjson",
+                 params ? params : "");
+        a->filter = take(&x.row);
+    }
+    device_filter_done(&x);
+    return rc;
+}
+
+static enum rc read_ask(const struct req *q, struct export_ask *a, char *said, size_t size,
+                        struct fault *f)
+{
+    char names[600] = "";
+    enum rc rc = read_format(q, a, f);
+
+    req_query(q, "columns", names, sizeof names);
+    snprintf(a->request, sizeof a->request, "%s", q->id);
+    if (rc == RC_OK)
+        rc = export_columns(names, a, f);
+    return rc == RC_OK ? read_filter(q, a, said, size, f) : rc;
+}
+
+// A copy of the whole fleet leaves the house: that is written down although nothing changes.
+static enum rc write_audit(const struct req *q, const char *said, struct fault *f)
+{
+    auto_with(store_rollbackp) struct store *tx = NULL;
+    const struct audit_entry e = { .chain = q->catalog,
+                                   .account = q->who->account,
+                                   .actor = q->who->name,
+                                   .action = ACTION,
+                                   .object = "devices",
+                                   .outcome = "ok",
+                                   .remote = q->remote,
+                                   .request = q->id,
+                                   .detail = said };
+    enum rc rc = store_begin(q->store, &tx, f);
+
+    if (rc == RC_OK)
+        rc = audit_append(tx, &e, f);
+    return rc == RC_OK ? store_commit(take(&tx), f) : rc;
+}
+
+static enum rc export_devices(struct req *q, struct reply *r, struct fault *f)
+{
+    auto_with(export_ask_freep) struct export_ask *a = calloc(1, sizeof *a);
+    char said[300];
+    enum rc rc = a ? read_ask(q, a, said, sizeof said, f) : fail(f, RC_INTERNAL, "out of memory");
+
+    if (rc != RC_OK)
+        return rc;
+    if (!q->services->exports || exports_are_full(q->services->exports)) {
+        r->retry_after = 10;
+        return fail(f, RC_LIMIT, "%d exports are running; wait until one has ended", EXPORTS_MAX);
+    }
+    rc = write_audit(q, said, f);
+    if (rc != RC_OK)
+        return rc;
+    snprintf(r->disposition, sizeof r->disposition, "attachment; filename=\"%.50s-devices.%s\"",
+             q->catalog_name, a->format == EXPORT_CSV ? "csv" : "ndjson");
+    rc = reply_stream(r, q->services->streams, STREAM_EXPORT,
+                      a->format == EXPORT_CSV ? "text/csv; charset=utf-8; header=present"
+                                              : "application/x-ndjson",
+                      a, f);
+    if (rc == RC_OK)
+        take(&a); // the stream's now
+    return rc;
+}
