@@ -137,6 +137,7 @@ if want run && build all web; then
 fi
 if want faults && build all web; then
     counted faults tests/faults.sh
+    counted pressure tests/pressure.sh
 fi
 if want ops && build all web; then
     counted backup tests/backup.sh

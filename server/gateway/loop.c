@@ -83,6 +83,7 @@ struct loop {
     struct note *first, **last;
     struct conn **slots;
     uint32_t slot_count, used;
+    uint32_t drain_from; // whose turn it is after back-pressure
     uint64_t generation;
     struct fault fault; // of the setup hook
     unsigned char frame[LWS_PRE + AT_ONCE_MAX];
@@ -799,11 +800,24 @@ static void on_replace(struct loop *l, const struct note *n)
     l->shared->post(l->shared->ctx, n->place.loop, clear);
 }
 
+// Begins with the one that was left waiting first: where ingest has room for a few only, each has
+// its turn.
 static void on_drained(struct loop *l)
 {
-    for (uint32_t i = 0; i < l->slot_count; i++)
-        if (l->slots[i] && l->slots[i]->session.held)
-            session_drained(&l->slots[i]->session, clock_mono_ms());
+    uint32_t from = l->drain_from;
+    bool left = false;
+
+    for (uint32_t n = 0; n < l->slot_count; n++) {
+        uint32_t i = (from + n) % l->slot_count;
+        struct conn *c = l->slots[i];
+
+        if (!c || !c->session.held)
+            continue;
+        session_drained(&c->session, clock_mono_ms());
+        if (c->session.held && !left)
+            l->drain_from = i;
+        left = left || c->session.held;
+    }
 }
 
 static void on_drain(struct loop *l)
