@@ -5,29 +5,60 @@ import test from 'node:test';
 import { Fleet } from '../src/core/fleet';
 
 let ids: string[] = [];
-let next: string | null = null;
 let asked: string[] = [];
-const counts = { healthy: 3, updating: 0, atRisk: 0, quarantined: 0, offline: 0, unknown: 0 };
+let down = false;
 const device = (id: string) => ({ id, name: id, state: 'healthy', stateReason: null, online: true, lastSeen: null, tags: {} });
 globalThis.fetch = (async (url: string) => {
+  if (down) throw new Error('down');
   asked.push(url);
-  const body = url.includes('device-counts') ? counts : { items: ids.map(device), next };
+  const { pathname, searchParams } = new URL(url, 'http://x');
+  const from = Number(searchParams.get('cursor') ?? 0);
+  const limit = Number(searchParams.get('limit') ?? 200);
+  const marks = ids.flatMap((_, i) => (i && i % 200 === 0 ? [String(i)] : []));
+  const next = from + limit < ids.length ? String(from + limit) : null;
+  const body = pathname.endsWith('/marks') ? { every: 200, total: ids.length, cursors: marks }
+    : pathname.endsWith('/facets') ? { total: ids.length, capped: false, facets: {} }
+    : { items: ids.slice(from, from + limit).map(device), next };
   return new Response(JSON.stringify(body), { status: 200 });
 }) as typeof fetch;
+
+const settle = () => new Promise(done => setTimeout(done, 20));
+const many = (n: number) => Array.from({ length: n }, (_, i) => `d${i}`);
+const shown = (f: Fleet, n = f.total.value) => Array.from({ length: n }, (_, i) => f.at(i));
 
 async function fleet(names: string[]): Promise<Fleet> {
   ids = names;
   asked = [];
-  const f = new Fleet('demo', { q: '', state: '' });
-  await f.show({ q: '', state: '' });
+  const f = new Fleet('demo');
+  await f.show({});
   return f;
 }
 
-test('a list asks for the first page of its filter', async () => {
+test('a list asks for the first page of its filter, values repeated', async () => {
   const f = await fleet(['a']);
-  await f.show({ q: 'pu', state: 'offline' });
-  assert.ok(asked.includes('/api/v1/catalogs/demo/devices?limit=200&q=pu&state=offline'), asked.join('\n'));
-  assert.deepEqual(f.counts.value, counts);
+  await f.show({ q: ['pu'], state: ['offline', 'atRisk'] }, 'name');
+  assert.ok(asked.includes('/api/v1/catalogs/demo/devices?q=pu&state=offline&state=atRisk&sort=name&limit=200'), asked.join('\n'));
+});
+
+test('any row can be reached by its mark, without what lies before it', async () => {
+  const f = await fleet(many(100_000));
+  assert.equal(f.total.value, 100_000);
+  asked = [];
+  f.want(70_010, 70_040);
+  await settle();
+  assert.equal(f.at(70_010), 'd70010');
+  assert.equal(f.at(60_000), undefined);
+  assert.equal(asked.length, 1);
+});
+
+test('blocks far from the reader are let go, and so are their rows', async () => {
+  const f = await fleet(many(40_000));
+  for (let i = 0; i < 40_000; i += 400) {
+    f.want(i, i + 30);
+    await settle();
+  }
+  assert.ok(f.rows.size < 60 * 200 + 400, `${f.rows.size} rows are kept`);
+  assert.equal(f.at(39_610), 'd39610');
 });
 
 test('while somebody reads, who came is counted and not shown', async () => {
@@ -35,51 +66,40 @@ test('while somebody reads, who came is counted and not shown', async () => {
   f.frozen = true;
   ids = ['c', 'a', 'b', 'd'];
   await f.refresh();
-  assert.deepEqual(f.order.value, ['a', 'b']);
-  assert.equal(f.arrivals.value, 2);
+  assert.deepEqual(shown(f), ['a', 'b']);
+  assert.equal(f.newer.value, 2);
   f.adopt();
-  assert.deepEqual(f.order.value, ['c', 'a', 'b', 'd']);
-  assert.equal(f.arrivals.value, 0);
+  await settle();
+  assert.deepEqual(shown(f), ['c', 'a', 'b', 'd']);
+  assert.equal(f.newer.value, 0);
 });
 
 test('while nobody reads, the list follows at once', async () => {
   const f = await fleet(['a', 'b']);
   ids = ['b'];
   await f.refresh();
-  assert.deepEqual(f.order.value, ['b']);
+  assert.deepEqual(shown(f), ['b']);
 });
 
-test('a change moves values in place, and the counts with a state', async () => {
+test('a change moves values in place, merged until the next frame', async () => {
   const f = await fleet(['a', 'b', 'c']);
   const row = f.rows.get('b')!;
   f.frame({ topic: 'devices', seq: 1, snapshot: [{ id: 'b', m: { x: 1, y: 2 }, lastSeen: 5 }] });
   f.frame({ topic: 'devices', seq: 2, changes: [{ id: 'b', state: 'offline', stateReason: 'gone', m: { x: 3 } }, { id: 'unheard of' }] });
+  assert.equal(row.value.state, 'healthy');
+  await settle();
   assert.equal(f.rows.get('b'), row);
   assert.deepEqual(row.value.m, { x: 3, y: 2 });
   assert.equal(row.value.stateReason, 'gone');
   assert.equal(row.value.seenMs, 5);
-  assert.equal(f.counts.value!.healthy, 2);
-  assert.equal(f.counts.value!.offline, 1);
-  assert.deepEqual(f.order.value, ['a', 'b', 'c']);
-});
-
-test('the next page is added once, without what is there', async () => {
-  next = 'n';
-  const f = await fleet(['a', 'b']);
-  assert.ok(f.hasMore);
-  next = null;
-  ids = ['b', 'c'];
-  await Promise.all([f.extend(), f.extend()]);
-  assert.deepEqual(f.order.value, ['a', 'b', 'c']);
-  assert.ok(!f.hasMore);
+  assert.deepEqual(shown(f), ['a', 'b', 'c']);
 });
 
 test('an unreachable server leaves the list as it was', async () => {
   const f = await fleet(['a']);
-  const before = globalThis.fetch;
-  globalThis.fetch = (() => Promise.reject(new Error('down'))) as typeof fetch;
+  down = true;
   await f.refresh();
-  globalThis.fetch = before;
-  assert.deepEqual(f.order.value, ['a']);
+  down = false;
+  assert.deepEqual(shown(f), ['a']);
   assert.equal(f.error.value, null);
 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// mock: serves web/dist and plays a fleet of fifty, to look at pages without a server.
-// A development tool: no test relies on it. `npm run build && npm run mock`, any name, password "x".
+// mock: serves web/dist and plays a fleet of DEVICES (50), to look at pages without a server.
+// A development tool; of the measurements only page.devices relies on it. `npm run build && npm run mock`, any name, password "x".
 //
 //   PORT=8099 DEVICES=100000 RATE=1000 node tools/mock.mjs [--out] [--first]      --out: not signed in; --first: the password must be changed
 
@@ -12,6 +12,7 @@ import { hostname } from 'node:os';
 import { dirname, extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as fleet from './mock-fleet.mjs';
+import { inventory } from './mock-devices.mjs';
 
 const dist = join(dirname(fileURLToPath(import.meta.url)), '../dist');
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.ico': 'image/x-icon', '.woff2': 'font/woff2' };
@@ -27,13 +28,13 @@ const SITES = ['Luleå 1', 'Kiruna 3', 'Boden 1', 'Umeå 2'];
 const KINDS = [['Line sensor', 'ls'], ['Field gateway', 'gw'], ['Cold chain', 'cc'], ['HVAC node', 'hv']];
 const STORY = { 7: ['quarantined', 'Its kernel is not among the reference values.'], 19: ['atRisk', 'Its certificate should have been renewed 2 hours ago.'], 23: ['offline', 'It has had no session for 14 minutes.'], 31: ['unknown', 'It has never attested.'] };
 
-const devices = Array.from({ length: 50 }, (_, i) => {
+const devices = Array.from({ length: Number(process.env.DEVICES ?? 50) }, (_, i) => {
   const fingerprint = hex('device ' + i);
   const [model, short] = KINDS[i % 4];
-  const [state, why] = STORY[i] ?? ['healthy', 'Attested, certificate in date, connected.'];
+  const [state, why] = STORY[i % 50] ?? ['healthy', 'Attested, certificate in date, connected.'];
   return {
     id: fingerprint.slice(0, 32), name: i === 0 ? hostname() : `${short}-${fingerprint.slice(0, 6)}`, fingerprint, lifecycle: 'claimed', state,
-    stateReason: why, stateSince: iso(began - i * 311_000), online: state !== 'offline', product: null, group: null,
+    stateReason: why, stateSince: iso(began - (i % 997) * 311_000), online: state !== 'offline', product: null, group: null,
     osVersion: i === 0 ? '12' : '4.1.' + (i % 3), model: i === 0 ? 'Virtual machine' : model, lastSeen: state === 'unknown' ? null : iso(began),
     tags: { site: SITES[i % 4] }, verdict: { quarantined: 'contraindicated', unknown: 'none', atRisk: 'warning' }[state] ?? 'affirming', attestedAt: state === 'unknown' ? null : iso(began - 3_600_000),
     certificate: state === 'unknown' ? null : { kind: state === 'quarantined' ? 'quarantine' : 'operational', serial: fingerprint.slice(0, 32), notBefore: iso(began - 3_600_000), notAfter: iso(began + 82_800_000) },
@@ -77,7 +78,8 @@ let mustChange = process.argv.includes('--first');
 const tokens = [{ id: '1', name: 'nightly export', prefix: 'orr_k3v9x0ab', scopes: ['devices:read', 'telemetry:read'], createdAt: iso(began - 9e8), expiresAt: iso(began + 9e8), usedAt: iso(began - 4e6) }];
 const PERMISSIONS = ['self:read', 'devices:read', 'devices:write', 'devices:claim', 'trust:read', 'trust:write', 'telemetry:read', 'audit:read', 'users:read', 'users:write', 'catalog:write', 'tokens:write'];
 const session = () => ({ account: { id: '1', name: 'owner', role: 'owner' }, permissions: PERMISSIONS, catalogs: ['demo', 'north'], csrf: 'c', mustChangePassword: mustChange });
-const find = id => devices.findIndex(d => d.id === id);
+const where = new Map(devices.map((d, i) => [d.id, i]));
+const find = id => where.get(id) ?? -1;
 const missing = { status: 404, title: 'Not found', detail: 'No such device in this catalog.', code: 'not_found' };
 const page = items => ({ items, next: null });
 
@@ -91,7 +93,7 @@ const routes = [
   ['GET /tokens', () => page(tokens)],
   ['POST /tokens', (_, q, body) => { const k = { id: String(tokens.length + 1), prefix: 'orr_' + randomBytes(4).toString('hex'), createdAt: iso(Date.now()), usedAt: null, catalog: null, name: body.name, scopes: body.scopes, expiresAt: iso(Date.now() + body.expiresInDays * 864e5) }; tokens.push(k); return [201, { ...k, token: `${k.prefix}_${randomBytes(32).toString('base64url')}` }]; }],
   ['DELETE /tokens/(\\d+)', ([id]) => (tokens.splice(tokens.findIndex(k => k.id === id), 1), [204])],
-  ['GET /catalogs/demo/devices', (_, q) => fleet.bySeat(q) || page(devices.filter(d => (!q.get('state') || d.state === q.get('state')) && (!q.get('q') || d.name.startsWith(q.get('q')) || d.id.startsWith(q.get('q')))))],
+  ...inventory(devices, fleet.bySeat),
   ['GET /catalogs/demo/devices/(\\w+)', ([id]) => devices[find(id)]],
   ['GET /catalogs/demo/devices/(\\w+)/evidence', ([id]) => evidence(devices[find(id)])],
   ['GET /catalogs/demo/devices/(\\w+)/telemetry/last', ([id]) => (devices[find(id)].attestedAt ? { t: Date.now(), m: reading(find(id), Date.now()) } : { t: null, m: {} })],
@@ -113,8 +115,8 @@ async function rest(req, res, url) {
     const [method, pattern] = route.split(' ');
     const m = method === req.method && new RegExp(`^/api/v1${pattern}$`).exec(url.pathname);
     if (!m) continue;
-    const known = !m[1] || !pattern.includes('/devices/') || find(m[1]) >= 0;
-    const answer = !known ? [404, missing] : run(m.slice(1), url.searchParams, text ? JSON.parse(text) : {}, open || /s=1/.test(req.headers.cookie ?? ''));
+    const known = !m[1] || !pattern.includes('/devices/(') || find(m[1]) >= 0;
+    const answer = !known ? [404, missing] : run(m.slice(1), url.searchParams, text ? (/json/.test(req.headers['content-type'] ?? '') ? JSON.parse(text) : text) : {}, open || /s=1/.test(req.headers.cookie ?? ''), req.headers);
     if (Buffer.isBuffer(answer)) return res.writeHead(200, { ...HEAD, 'content-type': 'application/octet-stream', etag: '"1"' }).end(answer);
     const [status, body, cookie] = Array.isArray(answer) ? answer : [200, answer];
     res.writeHead(status, { ...HEAD, 'content-type': status < 400 ? 'application/json' : 'application/problem+json', 'x-request-id': randomBytes(6).toString('hex'), ...(cookie ? { 'set-cookie': cookie } : {}) });

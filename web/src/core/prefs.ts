@@ -58,3 +58,6 @@ export function setShortcuts(on: boolean): void {
   shortcuts.value = on;
   keep('shortcuts', on ? 'on' : 'off');
 }
+
+// What a page remembers of how one likes it.
+export { stored as kept, keep };

@@ -5,8 +5,9 @@
 //   GET device, telemetry, journal --> shown --device:<id> frames--> shown, newer
 
 import { batch, signal } from '@preact/signals';
-import type { Device, DeviceState, Evidence, JournalEntry, Level } from '../api/api';
-import { call } from '../api/client';
+import type { DeviceState, Evidence, JournalEntry, JournalPage, Level } from '../api/api';
+import { ask, call, read } from '../api/client';
+import type { FleetDevice } from '../api/inventory';
 import type { Frame } from './live';
 import { append, type Point } from './series';
 
@@ -35,7 +36,9 @@ interface Members {
 }
 
 export class Watch {
-  readonly device = signal<Device | null>(null);
+  readonly device = signal<FleetDevice | null>(null);
+  readonly tag = signal(''); // of the device as it was read
+  readonly events = signal<JournalEntry[]>([]);
   readonly seen = signal<string | number | null>(null);
   readonly evidence = signal<Evidence | null>(null);
   readonly last = signal<Record<string, number>>({});
@@ -61,13 +64,24 @@ export class Watch {
 
   async load(evidence: boolean): Promise<void> {
     try {
-      const d = await call('GET /catalogs/{catalog}/devices/{id}', { path: this.path });
+      const { value: d, tag } = await read<FleetDevice>('/catalogs/{catalog}/devices/{id}', { path: this.path });
+      this.tag.value = tag;
       this.device.value = d;
       this.seen.value ??= d.lastSeen;
       this.error.value = null;
       if (evidence) this.evidence.value = await call('GET /catalogs/{catalog}/devices/{id}/evidence', { path: this.path });
     } catch (e) {
       this.error.value = e;
+    }
+  }
+
+  // What it told as an event rather than a line: these make its timeline.
+  async loadEvents(): Promise<void> {
+    try {
+      const page = await ask<JournalPage>('GET', '/catalogs/{catalog}/devices/{id}/journal', { path: this.path, query: { limit: LOG_PAGE, event: true } });
+      this.events.value = page.items;
+    } catch (e) {
+      this.logError.value = e;
     }
   }
 
@@ -132,6 +146,8 @@ export class Watch {
   }
 
   private lines(fresh: JournalEntry[]): void {
+    const told = fresh.filter(e => e.event);
+    if (told.length) this.events.value = [...told.sort((a, b) => b.t - a.t), ...this.events.peek()].slice(0, LOG_KEPT);
     const known = this.waiting[0] ?? this.log.peek()[0];
     const wanted = fresh
       .filter(e => atLeast(e.level, this.level) && (!known || e.t > known.t || (e.t === known.t && e.text !== known.text)))

@@ -2,25 +2,30 @@
 //
 // device: what it is, what state it is in and why, what it says.
 //
-//   ?range&m&level --> Watch --> head · telemetry · trust · boot · log
+//   :id/:tab?range&m&level --> Watch --> head, then summary | telemetry | trust | software | logs
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import type { Evidence } from '../api/api';
 import { Problem } from '../api/client';
-import type { Device } from '../api/api';
+import type { FleetDevice } from '../api/inventory';
+import { short } from '../core/evidence';
 import { subscribe } from '../core/live';
-import { foremost, label } from '../core/metrics';
-import { place, setQuery } from '../core/router';
-import { catalog, devicesHref, may } from '../core/session';
+import { foremost, label, write } from '../core/metrics';
+import { path, place, setQuery } from '../core/router';
+import { catalog, devicesHref, hrefOf, may } from '../core/session';
 import { Ago, For } from '../core/time';
+import { moments } from '../core/timeline';
 import { Watch } from '../core/watch';
-import { t } from '../i18n/i18n';
+import { named, t } from '../i18n/i18n';
 import { Chart } from '../parts/chart';
+import { DeviceActions } from '../parts/device-actions';
 import { CopyIcon } from '../parts/icons';
 import { Says } from '../parts/says';
 import { Seg } from '../parts/seg';
 import { Page } from '../parts/shell';
-import { StatePill } from '../parts/state';
+import { Glyph, StatePill, stateClass, verdictSentence, verdictState } from '../parts/state';
 import { LogTail } from '../parts/log-tail';
+import { Timeline } from '../parts/timeline';
 import { BootLog, Trust } from '../parts/trust';
 
 const RANGES = { '5m': 300_000, '1h': 3_600_000, '6h': 21_600_000, '24h': 86_400_000 } as const;
@@ -40,23 +45,40 @@ function CopyId({ id }: { id: string }) {
   );
 }
 
-function Head({ d, watch }: { d: Device; watch: Watch }) {
+function Head({ d, watch, reload }: { d: FleetDevice; watch: Watch; reload: () => void }) {
   return (
     <section class="card c12 hero" aria-label={t('device.summary')}>
       <div class="t">
-        <h2>{d.name ?? t('device.unnamed')}</h2>
+        <h2><bdi>{d.name ?? t('device.unnamed')}</bdi></h2>
         <StatePill state={d.state} />
         <CopyId id={d.id} />
+        <span class="grow" />
+        <DeviceActions d={d} tag={watch.tag.value} onDone={reload} />
       </div>
-      <p class="why">{(d.stateReason ?? '').replace(/\.$/, '')}{d.stateSince ? <span class="dim">{d.stateReason ? ', ' : ''}<For t={d.stateSince} /></span> : null}</p>
+      <p class="why"><bdi>{(d.stateReason ?? '').replace(/\.$/, '')}</bdi>{d.stateSince ? <span class="dim">{d.stateReason ? ', ' : ''}<For t={d.stateSince} /></span> : null}</p>
       <dl class="facts">
         <div><dt>{t('device.seen')}</dt><dd class="fades"><Ago t={watch.seen.value} never={t('device.never')} /></dd></div>
+        <div><dt>{t('param.group')}</dt><dd>{d.group ? <a class="link" href={`${devicesHref()}?group=${d.group.id}`}><bdi>{d.product?.name} / {d.group.name}</bdi></a> : '–'}</dd></div>
         <div><dt>{t('device.model')}</dt><dd>{d.model ?? '–'}</dd></div>
         <div><dt>{t('device.os')}</dt><dd>{d.osVersion ?? '–'}</dd></div>
-        <div><dt>{t('device.lifecycle')}</dt><dd>{d.lifecycle}{d.claimedAt ? <span class="dim">, <Ago t={d.claimedAt} /></span> : null}</dd></div>
-        {Object.entries(d.tags).filter(([, v]) => v !== d.model).map(([k, v]) => <div key={k}><dt>{k}</dt><dd>{String(v)}</dd></div>)}
+        <div><dt>{t('device.lifecycle')}</dt><dd>{named(`lifecycle.${d.lifecycle}`, d.lifecycle)}{d.claimedAt ? <span class="dim">, <Ago t={d.claimedAt} /></span> : null}</dd></div>
       </dl>
+      <Tabs id={d.id} />
     </section>
+  );
+}
+
+const TABS = ['summary', 'telemetry', 'trust', 'software', 'logs'] as const;
+type Tab = (typeof TABS)[number];
+const isTab = (text: string | undefined): text is Tab => (TABS as readonly string[]).includes(text ?? '');
+const tabHref = (id: string, tab: Tab) => devicesHref(id) + (tab === 'summary' ? '' : '/' + tab);
+
+function Tabs({ id }: { id: string }) {
+  const here = TABS.find(tab => path.value === tabHref(id, tab)) ?? 'summary';
+  return (
+    <nav class="tabs" aria-label={t('device.parts')}>
+      {TABS.map(tab => <a key={tab} href={tabHref(id, tab)} {...(tab === here ? { 'aria-current': 'page' as const } : {})}>{t(`tab.${tab}`)}</a>)}
+    </nav>
   );
 }
 
@@ -125,40 +147,110 @@ function Lacks({ title, permission }: { title: string; permission: string }) {
   );
 }
 
-function Whole({ watch, d }: { watch: Watch; d: Device }) {
-  const trust = may('trust:read');
-  const telemetry = may('telemetry:read');
+function Facts({ d }: { d: FleetDevice }) {
+  const tags = Object.entries(d.tags);
+  return (
+    <section class="card" aria-labelledby="facts">
+      <header><h2 id="facts">{t('device.facts')}</h2></header>
+      <dl class="kv pad">
+        <dt>{t('device.fingerprint')}</dt><dd class="mono" title={d.fingerprint}>{short(d.fingerprint)}</dd>
+        <dt>{t('col.attested')}</dt><dd>{d.attestedVersion ?? '–'}</dd>
+        <dt>{t('param.network')}</dt><dd>{d.network ?? '–'}</dd>
+        <dt>{t('device.created')}</dt><dd><Ago t={d.createdAt} /></dd>
+        {tags.map(([k, v]) => <><dt><bdi class="cut">{k}</bdi></dt><dd><a href={`${devicesHref()}?tag=${encodeURIComponent(`${k}:${v}`)}`}><bdi>{String(v)}</bdi></a></dd></>)}
+      </dl>
+      {d.note ? <div class="pad divided"><h3>{t('device.note')}</h3><p class="note"><bdi>{d.note}</bdi></p></div> : null}
+    </section>
+  );
+}
+
+function LastReadings({ watch }: { watch: Watch }) {
+  const last = watch.last.value;
+  const names = foremost(Object.keys(last), 8);
+  if (!names.length) return null;
+  return (
+    <section class="card" aria-labelledby="last">
+      <header><h2 id="last">{t('device.last')}</h2><span class="grow" /><a class="btn ghost sm" href={tabHref(watch.id, 'telemetry')}>{t('tab.telemetry')}</a></header>
+      <dl class="kv pad">{names.map(n => <><dt>{label(n)}</dt><dd class="num fades">{write(n, last[n])}</dd></>)}</dl>
+    </section>
+  );
+}
+
+function Standing({ d, evidence }: { d: FleetDevice; evidence: Evidence | null }) {
+  const verdict = evidence?.verdict ?? d.verdict;
+  const state = verdictState(verdict);
+  return (
+    <section class="card" aria-labelledby="standing">
+      <header><h2 id="standing">{t('trust.title')}</h2><span class="grow" /><a class="btn ghost sm" href={tabHref(d.id, 'trust')}>{t('tab.trust')}</a></header>
+      <div class={'verdict ' + stateClass(state)}><Glyph state={state} size={16} /><p>{verdictSentence(verdict)}</p></div>
+      {evidence?.findings?.length ? <ul class="findings">{evidence.findings.slice(0, 3).map((f, i) => <li key={i}><p>{f.text}</p></li>)}</ul> : null}
+    </section>
+  );
+}
+
+function Summary({ watch, d }: { watch: Watch; d: FleetDevice }) {
+  const events = may('telemetry:read');
+  useEffect(() => {
+    if (events) void watch.loadEvents();
+  }, [watch]);
   return (
     <>
-      <Head d={d} watch={watch} />
       <div class="c8 stack">
-        {telemetry ? <TelemetryCard watch={watch} /> : <Lacks title={t('telemetry.title')} permission="telemetry:read" />}
-        {telemetry ? <LogTail watch={watch} /> : null}
+        {d.lastSeen || watch.seen.value ? null : <section class="card"><div class="empty"><b>{t('device.neverSeen')}</b><p>{t('device.neverSeenHow')}</p><a class="btn" href={hrefOf('/claim')}>{t('claim.title')}</a></div></section>}
+        <Timeline moments={moments(d, watch.evidence.value, watch.events.value)} />
       </div>
       <div class="c4 stack">
-        {trust ? <Trust device={d} evidence={watch.evidence.value} /> : <Lacks title={t('trust.title')} permission="trust:read" />}
-        {trust ? <BootLog evidence={watch.evidence.value} /> : null}
+        {may('trust:read') ? <Standing d={d} evidence={watch.evidence.value} /> : null}
+        {events ? <LastReadings watch={watch} /> : null}
+        <Facts d={d} />
       </div>
     </>
   );
 }
 
-export function DevicePage({ params: [id = ''] }: { params: string[] }) {
+function Software({ d }: { d: FleetDevice }) {
+  return (
+    <section class="card c12" aria-labelledby="software">
+      <header><h2 id="software">{t('tab.software')}</h2></header>
+      <dl class="kv pad narrow">
+        <dt>{t('device.os')}</dt><dd>{d.osVersion ?? '–'}</dd>
+        <dt>{t('col.attested')}</dt><dd>{d.attestedVersion ?? '–'}</dd>
+      </dl>
+      <div class="empty divided"><b>{t('device.softwareNext')}</b><p>{t('device.softwareHow')}</p></div>
+    </section>
+  );
+}
+
+function TabBody({ tab, watch, d }: { tab: Tab; watch: Watch; d: FleetDevice }) {
+  const telemetry = may('telemetry:read');
+  switch (tab) {
+    case 'telemetry': return <div class="c12 stack">{telemetry ? <TelemetryCard watch={watch} /> : <Lacks title={t('telemetry.title')} permission="telemetry:read" />}</div>;
+    case 'logs': return <div class="c12 stack">{telemetry ? <LogTail watch={watch} /> : <Lacks title={t('log.title')} permission="telemetry:read" />}</div>;
+    case 'trust': return may('trust:read')
+      ? <><div class="c5 stack"><Trust device={d} evidence={watch.evidence.value} /></div><div class="c7 stack"><BootLog evidence={watch.evidence.value} /></div></>
+      : <div class="c12 stack"><Lacks title={t('trust.title')} permission="trust:read" /></div>;
+    case 'software': return <Software d={d} />;
+    case 'summary': return <Summary watch={watch} d={d} />;
+  }
+}
+
+export function DevicePage({ params: [id = '', tab] }: { params: string[] }) {
   const name = catalog.value;
   const watch = useMemo(() => new Watch(name, id), [name, id]);
   const d = watch.device.value;
   const state = d?.state;
+  const load = () => void watch.load(may('trust:read'));
   useEffect(() => {
     if (may('telemetry:read')) void watch.loadLast();
     return subscribe({ name: `device:${id}`, frame: f => watch.frame(f) });
   }, [watch]);
-  useEffect(() => void watch.load(may('trust:read')), [watch, state]);
+  useEffect(load, [watch, state]);
   const missing = watch.error.value instanceof Problem && watch.error.value.status === 404;
   return (
     <Page title={d ? (d.name ?? d.id) : missing ? t('device.missing') : id.slice(0, 8)} parent={{ href: devicesHref(), label: t('nav.devices') }}>
       {missing ? <div class="notice"><h2>{t('device.missing')}</h2><p class="dim">{t('device.missingWhy')}</p><a class="btn" href={devicesHref()}>{t('notFound.go')}</a></div>
-        : watch.error.value && !d ? <div class="c12"><Says error={watch.error.value} retry={() => void watch.load(may('trust:read'))} /></div>
-        : d ? <Whole watch={watch} d={d} /> : null}
+        : watch.error.value && !d ? <div class="c12"><Says error={watch.error.value} retry={load} /></div>
+        : d ? <><Head d={d} watch={watch} reload={load} /><TabBody tab={isTab(tab) ? tab : 'summary'} watch={watch} d={d} /></> : null}
     </Page>
   );
 }

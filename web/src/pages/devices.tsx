@@ -1,266 +1,169 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// devices: which devices match, and how they are, live.
+// devices: which devices match, how they are, live, and what is to be done with them.
 //
-//   ?q&state --> Fleet --> rows in sight --subscribe--> values in place
+//   address --Filter--> Fleet --> facets, rows --choice--> change of many --> job
 
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { DeviceState } from '../api/api';
-import { Fleet, type Row } from '../core/fleet';
-import { renew, subscribe } from '../core/live';
-import { foremost, label, write } from '../core/metrics';
-import { shortcuts } from '../core/prefs';
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import { ask } from '../api/client';
+import type { Action, Facets as FacetsBody } from '../api/inventory';
+import { readColumns, writeColumns } from '../core/columns';
+import { PARAMS, filterAddress, filterBody, filterQuery, isEmpty, isSort, readFilter, toggled, without, type Filter } from '../core/filter';
+import { Fleet } from '../core/fleet';
+import { loadInventory, namesNeeded } from '../core/inventory';
+import { follow } from '../core/jobs';
+import { kept, keep } from '../core/prefs';
 import { go, place, setQuery } from '../core/router';
-import { catalog, devicesHref as href } from '../core/session';
-import { Ago } from '../core/time';
-import { t } from '../i18n/i18n';
-import { SearchIcon } from '../parts/icons';
+import { Selection } from '../core/selection';
+import { catalog, may } from '../core/session';
+import { named, t } from '../i18n/i18n';
+import { BulkBar, BulkDialog, aim, offered } from '../parts/bulk';
+import { DeviceGrid } from '../parts/device-grid';
+import { Facets } from '../parts/facets';
+import { Jobs } from '../parts/job';
+import { QueryBar } from '../parts/query-bar';
 import { Says } from '../parts/says';
 import { Page } from '../parts/shell';
-import { Glyph, STATES, StateMark, stateClass, stateWord } from '../parts/state';
-import { VirtualRows } from '../parts/virtual';
+import { Glyph, STATES, stateClass, stateWord } from '../parts/state';
+import { More, Views } from '../parts/views';
 
 const REFRESH_MS = 10_000;
-const COLUMNS = ['state', 'name', 'why', 'seen', 'readings', 'os', 'tags'] as const;
-const READINGS = 3;
-const typing = (e: KeyboardEvent) => e.target instanceof HTMLInputElement || e.target instanceof HTMLSelectElement;
 
-// Phones get two lines a row.
-function useRowHeight(): number {
-  const narrow = window.matchMedia('(max-width: 820px)');
-  const coarse = window.matchMedia('(pointer: coarse)');
-  const height = () => (narrow.matches ? 64 : coarse.matches ? 44 : 40);
-  const [h, setH] = useState(height);
+// Each way out of a filter, so that one sees which condition leaves nothing over.
+function NoMatch({ filter, onChange }: { filter: Filter; onChange: (f: Filter) => void }) {
+  const [ways, setWays] = useState<{ p: string; n: number; capped: boolean; next: Filter }[]>([]);
+  const used = PARAMS.filter(p => filter[p]?.length);
   useEffect(() => {
-    const change = () => setH(height());
-    narrow.addEventListener('change', change);
-    return () => narrow.removeEventListener('change', change);
-  }, []);
-  return h;
-}
-
-function Census({ fleet, state }: { fleet: Fleet; state: string }) {
-  const counts = fleet.counts.value;
-  const total = counts ? STATES.reduce((n, s) => n + (counts[s] ?? 0), 0) : 0;
-  let x = 0;
-  const bars = STATES.slice().reverse().map(s => {
-    const width = total ? ((counts?.[s] ?? 0) / total) * 1000 : 0;
-    const bar = width ? <rect key={s} x={x} width={Math.max(width - 3, 3)} height="6" class={'f-' + stateClass(s)} /> : null;
-    x += width;
-    return bar;
-  });
-  return (
-    <section class="card c12 census" aria-label={t('devices.census')}>
-      <ul class="tiles">
-        <Tile label={t('devices.all')} n={counts ? total : null} value="" here={!state} />
-        {STATES.slice().reverse().map(s => <Tile key={s} state={s} label={stateWord(s)} n={counts ? (counts[s] ?? 0) : null} value={s} here={state === s} />)}
-      </ul>
-      <svg class="bar" viewBox="0 0 1000 6" preserveAspectRatio="none" aria-hidden="true"><rect width="1000" height="6" class="f-track" />{bars}</svg>
-    </section>
-  );
-}
-
-function Tile({ state, label, n, value, here }: { state?: DeviceState; label: string; n: number | null; value: string; here: boolean }) {
-  return (
-    <li>
-      <button type="button" aria-pressed={here} onClick={() => setQuery({ state: here ? null : value || null })}>
-        <span class={state ? 'st ' + stateClass(state) : 'dim'}>{state ? <Glyph state={state} /> : null}{label}</span>
-        <b class="num fades">{n === null ? '–' : t('number', { n })}</b>
-      </button>
-    </li>
-  );
-}
-
-function Tags({ tags }: { tags: Record<string, unknown> }) {
-  const all = Object.entries(tags);
-  if (!all.length) return null;
-  const [k, v] = all.find(([name]) => name === 'site') ?? all[0]!;
-  return <><span class="tag cut" title={`${k}: ${String(v)}`}>{String(v)}</span>{all.length > 1 ? <span class="dimmer num" title={all.map(p => p.join(': ')).join(', ')}>+{all.length - 1}</span> : null}</>;
-}
-
-function Readings({ row }: { row: Row }) {
-  return <>{foremost(Object.keys(row.m), READINGS).map(name => (
-    <span key={name} class="reading" title={name}><span class="dimmer cut">{label(name)}</span> <b class="num fades">{write(name, row.m[name])}</b></span>
-  ))}</>;
-}
-
-function DeviceRow({ fleet, id, index, active, onActive }: { fleet: Fleet; id: string; index: number; active: boolean; onActive: (i: number) => void }) {
-  const r = fleet.rows.get(id)!.value;
-  return (
-    <div class={'row' + (r.state === 'healthy' ? ' calm' : '')} role="row" aria-rowindex={index + 2} tabIndex={active ? 0 : -1} data-index={index} data-id={id}
-      aria-label={`${r.name ?? r.id}, ${stateWord(r.state)}`}
-      onFocus={() => onActive(index)} onClick={e => open(e, id)}>
-      <div role="gridcell" class="k-state"><StateMark state={r.state} /></div>
-      <div role="gridcell" class="k-name">
-        <a href={href(id)} tabIndex={-1} class="cut">{r.name ?? t('device.unnamed')}</a>
-        <span class="mono dimmer">{id.slice(0, 8)}</span>
-      </div>
-      <div role="gridcell" class="k-why cut dim" title={r.stateReason ?? ''}>{r.stateReason ?? ''}</div>
-      <div role="gridcell" class="k-seen"><Ago t={r.seenMs} never={t('device.never')} /></div>
-      <div role="gridcell" class="k-readings"><Readings row={r} /></div>
-      <div role="gridcell" class="k-os cut dim" title={r.osVersion ?? ''}>{r.osVersion ?? '–'}</div>
-      <div role="gridcell" class="k-tags"><Tags tags={r.tags} /></div>
-    </div>
-  );
-}
-
-// A click opens the device, unless it ends a text selection or wants a new tab.
-function open(e: MouseEvent, id: string): void {
-  if ((e.target as Element).closest('a') || e.metaKey || e.ctrlKey || window.getSelection()?.toString()) return;
-  go(href(id));
-}
-
-function Grid({ fleet }: { fleet: Fleet }) {
-  const grid = useRef<HTMLDivElement>(null);
-  const inside = useRef({ pointer: false, focus: false, scrolled: false });
-  const visible = useRef<string[]>([]);
-  const [active, setActive] = useState(0);
-  const rowHeight = useRowHeight();
-  const ids = fleet.order.value;
-
-  const thaw = () => {
-    const i = inside.current;
-    fleet.frozen = i.pointer || i.focus || i.scrolled;
-    if (!fleet.frozen) fleet.adopt();
-  };
-  const set = (change: Partial<typeof inside.current>) => {
-    Object.assign(inside.current, change);
-    thaw();
-  };
-
-  useEffect(() => subscribe({ name: 'devices', ids: () => visible.current, frame: f => fleet.frame(f) }), [fleet]);
-
-  function focusRow(index: number) {
-    const to = Math.max(0, Math.min(ids.length - 1, index));
-    setActive(to);
-    requestAnimationFrame(() => {
-      const row = grid.current?.querySelector<HTMLElement>(`[data-index="${to}"]`);
-      row?.focus({ preventScroll: true });
-      row?.scrollIntoView({ block: 'nearest' });
-    });
-  }
-
-  useEffect(() => {
-    const keys = (e: KeyboardEvent) => {
-      if (!shortcuts.value || typing(e) || e.ctrlKey || e.metaKey || e.altKey) return;
-      if (e.key !== 'j' && e.key !== 'k') return;
-      const focused = grid.current?.contains(document.activeElement);
-      e.preventDefault();
-      focusRow(focused ? active + (e.key === 'j' ? 1 : -1) : active);
+    let gone = false;
+    const look = async (p: (typeof used)[number]) => {
+      const next = without(filter, p);
+      const { total, capped } = await ask<FacetsBody>('GET', '/catalogs/{catalog}/devices/facets', { path: { catalog: catalog.value }, query: filterBody(next) });
+      return { p, n: total, capped, next };
     };
-    document.addEventListener('keydown', keys);
-    return () => document.removeEventListener('keydown', keys);
-  });
-
-  function move(e: KeyboardEvent) {
-    const steps: Record<string, number> = { ArrowDown: active + 1, ArrowUp: active - 1, Home: 0, End: ids.length - 1, PageDown: active + 10, PageUp: active - 10 };
-    const to = steps[e.key];
-    if (to !== undefined) {
-      e.preventDefault();
-      focusRow(to);
-    } else if (e.key === 'Enter' && ids[active]) {
-      e.preventDefault();
-      go(href(ids[active]!));
+    if (used.length > 1) {
+      Promise.all(used.map(look)).then(found => {
+        if (!gone) setWays(found.filter(w => w.n).sort((a, b) => b.n - a.n));
+      }, () => {}); // then there is only the way back to all
     }
-  }
-
+    return () => {
+      gone = true;
+    };
+  }, [filterQuery(filter)]);
   return (
-    <div class="grid" role="grid" ref={grid} aria-label={t('nav.devices')} aria-rowcount={fleet.hasMore ? -1 : ids.length + 1} aria-colcount={COLUMNS.length}
-      onPointerEnter={e => e.pointerType === 'mouse' && set({ pointer: true })} onPointerLeave={() => set({ pointer: false })}
-      onFocusIn={() => set({ focus: true })} onFocusOut={e => set({ focus: grid.current?.contains(e.relatedTarget as Node | null) ?? false })}
-      onKeyDown={move}>
-      <div role="rowgroup" class="head">
-        <div class="row" role="row" aria-rowindex={1}>
-          {COLUMNS.map(c => <div key={c} role="columnheader" class={'k-' + c}>{t(`col.${c}`)}</div>)}
-        </div>
+    <div class="empty">
+      <b>{t('devices.noMatch')}</b>
+      <div class="actions center">
+        {ways.map(w => <button key={w.p} type="button" class="btn" onClick={() => onChange(w.next)}>{t('devices.without', { name: named(`param.${w.p}`, w.p), n: w.n })}</button>)}
+        <button type="button" class="btn" onClick={() => onChange({})}>{t('devices.clear')}</button>
       </div>
-      {ids.length ? (
-        <VirtualRows ids={ids} rowHeight={rowHeight} active={active} onScroll={top => set({ scrolled: top > 0 })}
-          onWindow={shown => {
-            visible.current = shown;
-            renew('devices');
-            if (shown.includes(ids[ids.length - 1]!)) void fleet.extend();
-          }}
-          row={(id, i) => <DeviceRow fleet={fleet} id={id} index={i} active={i === active} onActive={setActive} />} />
-      ) : null}
     </div>
+  );
+}
+
+function None() {
+  return (
+    <div class="empty">
+      <b>{t('devices.none')}</b>
+      {may('devices:claim') ? <><p>{t('devices.noneHow')}</p><a class="btn p" href={`/c/${catalog.value}/claim`}>{t('claim.title')}</a></> : t('devices.noneWait')}
+    </div>
+  );
+}
+
+function StateTabs({ body, filter, onPick }: { body: FacetsBody | null; filter: Filter; onPick: (state: string) => void }) {
+  const counts = new Map(body?.facets.state?.map(v => [v.value, v.n]));
+  const chosen = filter.state ?? [];
+  const total = body ? t(body.capped ? 'devices.atLeast' : 'number', { n: body.total }) : '–';
+  return (
+    <ul class="tiles" aria-label={t('devices.census')}>
+      <li><button type="button" aria-pressed={!chosen.length} onClick={() => onPick('')}><span class="dim">{t('devices.all')}</span><b class="num fades">{chosen.length ? '' : total}</b></button></li>
+      {STATES.slice().reverse().map(s => (
+        <li key={s}><button type="button" aria-pressed={chosen.includes(s)} onClick={() => onPick(s)}>
+          <span class={'st ' + stateClass(s)}><Glyph state={s} />{stateWord(s)}</span><b class="num fades">{body ? t('number', { n: counts.get(s) ?? 0 }) : '–'}</b>
+        </button></li>
+      ))}
+    </ul>
   );
 }
 
 function Newer({ fleet }: { fleet: Fleet }) {
-  const n = fleet.arrivals.value;
-  return n ? <button type="button" class="newer" onClick={() => fleet.adopt()}>{t('devices.newer', { n })}</button> : null;
+  if (!fleet.outdated.value) return null;
+  const n = fleet.newer.value;
+  return <button type="button" class="newer" onClick={() => fleet.adopt()}>{n ? t('devices.newer', { n }) : t('devices.outdated')}</button>;
 }
 
-function Search({ q }: { q: string }) {
-  const input = useRef<HTMLInputElement>(null);
-  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
-  useEffect(() => {
-    if (input.current && document.activeElement !== input.current) input.current.value = q;
-  }, [q]);
-  useEffect(() => {
-    const slash = (e: KeyboardEvent) => {
-      if (e.key !== '/' || !shortcuts.value || typing(e)) return;
-      e.preventDefault();
-      input.current?.focus();
-    };
-    document.addEventListener('keydown', slash);
-    return () => document.removeEventListener('keydown', slash);
-  }, []);
-  useEffect(() => () => clearTimeout(timer.current), []);
-  // Enter and the arrow lead from the search into what it found.
-  const down = (e: KeyboardEvent) => {
-    if (e.key !== 'Enter' && e.key !== 'ArrowDown') return;
-    e.preventDefault();
-    document.querySelector<HTMLElement>('.rows .row[tabindex="0"]')?.focus();
-  };
-  const change = () => {
-    clearTimeout(timer.current);
-    timer.current = setTimeout(() => setQuery({ q: input.current!.value.trim() || null }), 150);
-  };
-  return (
-    <label class="search">
-      <SearchIcon />
-      <span class="only-read">{t('devices.search')}</span>
-      <input ref={input} type="search" defaultValue={q} placeholder={t('devices.searchHint')} onInput={change} onKeyDown={down} spellcheck={false} autocomplete="off" maxLength={80} />
-      <kbd aria-hidden="true">/</kbd>
-    </label>
-  );
-}
-
-function Body({ fleet, q, state }: { fleet: Fleet; q: string; state: string }) {
-  const none = fleet.loaded.value && !fleet.order.value.length;
-  return (
-    <section class="card c12 list" aria-label={t('devices.list')}>
-      {fleet.error.value ? <div class="pad"><Says error={fleet.error.value} retry={() => void fleet.show({ q, state })} /></div> : null}
-      <Newer fleet={fleet} />
-      <Grid fleet={fleet} />
-      {none ? (
-        <div class="empty">
-          {q || state ? <><b>{t('devices.noMatch')}</b><button type="button" class="btn" onClick={() => setQuery({ q: null, state: null })}>{t('devices.clear')}</button></>
-            : <><b>{t('devices.none')}</b>{t('devices.noneHow')}</>}
-        </div>
-      ) : null}
-    </section>
-  );
-}
-
-export function Devices() {
-  const q = place.value.query.get('q') ?? '';
-  const state = place.value.query.get('state') ?? '';
-  const name = catalog.value;
-  const fleet = useMemo(() => new Fleet(name, { q, state }), [name]);
-  useEffect(() => void fleet.show({ q, state }), [fleet, q, state]);
+function useFleet(name: string, filter: Filter, sort: string): Fleet {
+  const fleet = useMemo(() => new Fleet(name), [name]);
+  const key = filterQuery(filter);
+  useEffect(() => void fleet.show(filter, sort), [fleet, key, sort]);
   useEffect(() => {
     const timer = setInterval(() => {
       if (!document.hidden) void fleet.refresh();
     }, REFRESH_MS);
     return () => clearInterval(timer);
   }, [fleet]);
+  return fleet;
+}
+
+export function Devices() {
+  const { query } = place.value;
+  const name = catalog.value;
+  const filter = readFilter(window.location.search);
+  const asked = query.get('sort');
+  const sort = isSort(asked) ? asked : '';
+  const columns = readColumns(query.get('cols'));
+  const fleet = useFleet(name, filter, sort);
+  const selection = useMemo(() => new Selection(), [name]);
+  const [dense, setDense] = useState(kept('dense') === 'yes');
+  const [facetsOpen, setFacetsOpen] = useState(kept('facets') ? kept('facets') === 'yes' : !window.matchMedia('(max-width: 820px)').matches);
+  const [action, setAction] = useState<Action | null>(null);
+  const key = filterQuery(filter);
+  const body = fleet.facets.value;
+  const total = body && !body.capped ? body.total : fleet.total.value;
+  const chooses = offered().length > 0;
+
+  useEffect(() => selection.clear(), [key]);
+  useEffect(() => void loadInventory(name).catch(() => {}), [name, namesNeeded(filter)]); // without it, ids stand for names
+  const change = (f: Filter, push = true) => go(filterAddress(place.value.path, place.value.query, f), { replace: !push });
+  const pick = (state: string) => change(!state || (filter.state?.length === 1 && filter.state[0] === state) ? without(filter, 'state') : { ...filter, state: [state] });
+  const togglePanel = () => {
+    keep('facets', facetsOpen ? 'no' : 'yes');
+    setFacetsOpen(!facetsOpen);
+  };
+  const toggleDense = (on: boolean) => {
+    keep('dense', on ? 'yes' : 'no');
+    setDense(on);
+  };
+  const none = fleet.loaded.value && !fleet.total.value && !fleet.error.value;
+
   return (
-    <Page title={t('nav.devices')} class="fills" tools={<Search q={q} />}>
-      <Census fleet={fleet} state={state} />
-      <Body fleet={fleet} q={q} state={state} />
+    <Page title={t('nav.devices')} class="fills">
+      <div class="fleet">
+        <section class="card finder" aria-label={t('devices.finder')}>
+          <QueryBar filter={filter} facets={body} onChange={change} />
+          <div class="tools">
+            <button type="button" class="btn sm" aria-pressed={facetsOpen} onClick={togglePanel}>{t('devices.facets')}</button>
+            <Views />
+            <More filter={filter} sort={sort} columns={columns} dense={dense} onDense={toggleDense} onColumns={c => setQuery({ cols: writeColumns(c) })} />
+          </div>
+          <StateTabs body={body} filter={filter} onPick={pick} />
+        </section>
+        <Jobs />
+        <div class={'split' + (facetsOpen ? '' : ' bare')}>
+          {facetsOpen ? <aside class="card side" aria-label={t('devices.facets')} tabIndex={0}><Facets body={body} filter={filter} onPick={(p, v) => change(toggled(filter, p, v))} /></aside> : null}
+          <section class="card list" aria-label={t('devices.list')}>
+            {fleet.error.value ? <div class="pad"><Says error={fleet.error.value} retry={() => void fleet.show(filter, sort)} /></div> : null}
+            <Newer fleet={fleet} />
+            <DeviceGrid key={key + sort} fleet={fleet} selection={selection} look={{ columns, dense }} sort={sort} chooses={chooses} onSort={s => setQuery({ sort: s || null })} />
+            {none ? (isEmpty(filter) ? <None /> : <NoMatch filter={filter} onChange={change} />) : null}
+            <BulkBar selection={selection} total={total} onAction={setAction} />
+          </section>
+        </div>
+      </div>
+      {action ? <BulkDialog action={action} target={aim(selection, filter)} count={selection.all.value ? total : selection.ids.value.size} onClose={() => setAction(null)}
+        onJob={job => {
+          selection.clear();
+          follow(name, job, () => void fleet.show(filter, sort));
+        }} /> : null}
     </Page>
   );
 }

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// device-grid: the list of devices: a table of any length that one reads, scrolls, sorts and chooses in.
+//
+//   pointer, focus, choice or scroll in it --> frozen        j k x Enter, arrows, Page, Home, End
+
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { foremost, label, write } from '../core/metrics';
+import { fitting, template, type Column } from '../core/columns';
+import type { Fleet, Row } from '../core/fleet';
+import { onKey } from '../core/keys';
+import { renew, subscribe } from '../core/live';
+import { go } from '../core/router';
+import { devicesHref as href } from '../core/session';
+import type { Selection } from '../core/selection';
+import { Ago } from '../core/time';
+import { named, t } from '../i18n/i18n';
+import { memo } from './memo';
+import { StateMark, stateWord } from './state';
+import { VirtualRows, type Scroller } from './virtual';
+
+const READINGS = 3;
+const ASK_LIVE_MS = 120;
+const SORTED: Partial<Record<Column, string>> = { name: 'name', id: 'id', state: 'state' };
+
+export interface Look {
+  columns: Column[];
+  dense: boolean;
+}
+
+// Phones get two lines a row.
+function useShape(dense: boolean) {
+  const narrow = window.matchMedia('(max-width: 820px)');
+  const coarse = window.matchMedia('(pointer: coarse)');
+  const read = () => ({ narrow: narrow.matches, height: narrow.matches ? 64 : coarse.matches ? 44 : dense ? 32 : 40 });
+  const [shape, setShape] = useState(read);
+  useEffect(() => {
+    const change = () => setShape(read());
+    change();
+    narrow.addEventListener('change', change);
+    return () => narrow.removeEventListener('change', change);
+  }, [dense]);
+  return shape;
+}
+
+function Tags({ tags }: { tags: Record<string, unknown> }) {
+  const all = Object.entries(tags);
+  if (!all.length) return null;
+  const [k, v] = all.find(([name]) => name !== 'site') ?? all[0]!;
+  return <><span class="tag cut" title={`${k}: ${String(v)}`}><bdi>{k}: {String(v)}</bdi></span>{all.length > 1 ? <span class="dimmer num" title={all.map(p => p.join(': ')).join('\n')}>+{all.length - 1}</span> : null}</>;
+}
+
+function Readings({ row }: { row: Row }) {
+  return <>{foremost(Object.keys(row.m), READINGS).map(name => (
+    <span key={name} class="reading" title={name}><span class="dimmer cut">{label(name)}</span> <b class="num fades">{write(name, row.m[name])}</b></span>
+  ))}</>;
+}
+
+function Cell({ column, r }: { column: Column; r: Row }) {
+  switch (column) {
+    case 'state': return <StateMark state={r.state} />;
+    case 'name': return <><a href={href(r.id)} tabIndex={-1} class="cut" title={r.name ?? ''}><bdi>{r.name ?? t('device.unnamed')}</bdi></a><span class="mono dimmer">{r.id.slice(0, 8)}</span></>;
+    case 'why': return <span class="cut" title={r.stateReason ?? ''}>{r.stateReason ?? ''}</span>;
+    case 'seen': return <Ago t={r.seenMs} never={t('device.never')} />;
+    case 'readings': return <Readings row={r} />;
+    case 'group': return r.group ? <span class="cut" title={`${r.product?.name ?? ''} / ${r.group.name}`}><bdi>{r.product?.name}</bdi> <span class="dimmer">/ <bdi>{r.group.name}</bdi></span></span> : <span class="dimmer">–</span>;
+    case 'site': return <bdi class="cut" title={r.tags.site ?? ''}>{r.tags.site ?? '–'}</bdi>;
+    case 'os': return <span class="cut" title={r.osVersion ?? ''}>{r.osVersion ?? '–'}</span>;
+    case 'attested': return <span class="cut">{r.attestedVersion ?? '–'}</span>;
+    case 'tags': return <Tags tags={r.tags} />;
+    case 'id': return <span class="mono cut">{r.id}</span>;
+    case 'lifecycle': return <span class="dim">{named(`lifecycle.${r.lifecycle}`, r.lifecycle)}</span>;
+  }
+}
+
+interface RowProps {
+  fleet: Fleet;
+  selection: Selection;
+  id: string | undefined;
+  index: number;
+  active: boolean;
+  columns: string;
+  chooses: boolean;
+  onActive: (i: number) => void;
+}
+
+function Blank({ index }: { index: number }) {
+  return <div class="row blank" role="row" aria-rowindex={index + 2} aria-busy="true"><div role="gridcell" aria-label={t('devices.loading')} /><div role="gridcell" class="k-name"><span class="skeleton" /></div></div>;
+}
+
+function RowLine({ fleet, selection, id, index, active, columns, chooses, onActive }: RowProps) {
+  const row = id ? fleet.rows.get(id) : undefined;
+  if (!id || !row) return <Blank index={index} />;
+  const r = row.value;
+  const chosen = selection.has(id);
+  const name = r.name ?? r.id;
+  const choose = (e: MouseEvent) => {
+    e.stopPropagation();
+    if (e.shiftKey) selection.extend(index, (a, b) => fleet.between(a, b));
+    else selection.toggle(id, index);
+  };
+  // A click opens the device, unless it ends a text selection, wants a new tab, or rows are being chosen.
+  const click = (e: MouseEvent) => {
+    if ((e.target as Element).closest('a, label') || e.metaKey || e.ctrlKey || window.getSelection()?.toString()) return;
+    if (selection.any || e.shiftKey) return choose(e);
+    go(href(id));
+  };
+  return (
+    <div class={'row' + (r.state === 'healthy' ? ' calm' : '')} role="row" aria-rowindex={index + 2} tabIndex={active ? 0 : -1} data-index={index} data-id={id}
+      aria-label={`${name}, ${stateWord(r.state)}`} aria-selected={chooses ? chosen : undefined} onFocus={() => onActive(index)} onClick={click}>
+      <div role="gridcell" class="k-check">
+        {chooses ? <label class="box"><input type="checkbox" tabIndex={-1} checked={chosen} aria-label={t('devices.choose', { name })} onClick={choose} /></label> : null}
+      </div>
+      {columns.split(',').map(c => <div key={c} role="gridcell" class={'k-' + c}><Cell column={c as Column} r={r} /></div>)}
+    </div>
+  );
+}
+const DeviceRow = memo(RowLine);
+
+function Heads({ columns, sort, onSort }: { columns: Column[]; sort: string; onSort: (sort: string) => void }) {
+  return (
+    <div role="rowgroup" class="head">
+      <div class="row" role="row" aria-rowindex={1}>
+        <div role="columnheader" class="k-check"><span class="only-read">{t('devices.chosen')}</span></div>
+        {columns.map(c => {
+          const key = SORTED[c];
+          const word = named(`col.${c}`, c);
+          if (!key) return <div key={c} role="columnheader" class={'k-' + c}>{word}</div>;
+          const down = sort === '-' + key;
+          const here = sort === key || down;
+          const next = !here ? key : down || key !== 'name' ? '' : '-' + key;
+          return (
+            <div key={c} role="columnheader" class={'k-' + c} aria-sort={here ? (down ? 'descending' : 'ascending') : 'none'}>
+              <button type="button" class="sort" onClick={() => onSort(next)}>{word}<span aria-hidden="true">{here ? (down ? '↓' : '↑') : ''}</span></button>
+            </div>
+          );
+        })}
+      </div>
+    </div>
+  );
+}
+
+interface Left {
+  top?: number;
+  active?: number;
+}
+const left = () => (history.state ?? {}) as Left;
+
+export function DeviceGrid({ fleet, selection, look, sort, chooses, onSort }: {
+  fleet: Fleet; selection: Selection; look: Look; sort: string; chooses: boolean; onSort: (sort: string) => void;
+}) {
+  const grid = useRef<HTMLDivElement>(null);
+  const inside = useRef({ pointer: false, focus: false, scrolled: false });
+  const visible = useRef<string[]>([]);
+  const scroller = useRef<Scroller | null>(null);
+  const renewing = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  const noting = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  const restored = useRef(false);
+  const [active, setActive] = useState(() => left().active ?? 0);
+  const [width, setWidth] = useState(1000);
+  const { narrow, height } = useShape(look.dense);
+  const count = fleet.total.value;
+  const version = fleet.blocks.value;
+  const chosen = selection.any;
+  const columns = narrow ? look.columns : fitting(look.columns, width);
+  const shownColumns = columns.join(',');
+
+  const thaw = () => {
+    const i = inside.current;
+    fleet.frozen = i.pointer || i.focus || i.scrolled || chosen;
+    if (!fleet.frozen) fleet.adopt();
+  };
+  useEffect(thaw, [chosen]);
+  const set = (change: Partial<typeof inside.current>) => {
+    Object.assign(inside.current, change);
+    thaw();
+  };
+
+  useEffect(() => subscribe({ name: 'devices', ids: () => visible.current, frame: f => fleet.frame(f) }), [fleet]);
+  useEffect(() => () => {
+    clearTimeout(renewing.current);
+    clearTimeout(noting.current);
+  }, []);
+  useLayoutEffect(() => {
+    const watch = new ResizeObserver(([e]) => setWidth(e!.contentRect.width));
+    watch.observe(grid.current!);
+    return () => watch.disconnect();
+  }, []);
+  // Back from a device: where one was.
+  useLayoutEffect(() => {
+    const top = left().top;
+    const box = grid.current?.querySelector('.rows');
+    if (restored.current || !box || !count) return;
+    restored.current = true;
+    if (top) box.scrollTop = top;
+  }, [count]);
+
+  function note(top: number) {
+    clearTimeout(noting.current);
+    noting.current = setTimeout(() => history.replaceState({ top, active }, ''), 250);
+  }
+
+  function shown(first: number, last: number) {
+    fleet.want(first, last);
+    visible.current = fleet.between(first, last - 1);
+    clearTimeout(renewing.current);
+    renewing.current = setTimeout(() => renew('devices'), ASK_LIVE_MS);
+  }
+
+  function focusRow(index: number) {
+    const to = Math.max(0, Math.min(count - 1, index));
+    setActive(to);
+    scroller.current?.reveal(to);
+    requestAnimationFrame(() => grid.current?.querySelector<HTMLElement>(`[data-index="${to}"]`)?.focus({ preventScroll: true }));
+  }
+  const focused = () => grid.current?.contains(document.activeElement) ?? false;
+  const mark = () => {
+    const id = fleet.at(active);
+    if (id && chooses && focused()) selection.toggle(id, active);
+  };
+  useEffect(() => {
+    const undo = [onKey('j', () => focusRow(focused() ? active + 1 : active)), onKey('k', () => focusRow(focused() ? active - 1 : active)), onKey('x', mark)];
+    return () => undo.forEach(run => run());
+  });
+
+  function move(e: KeyboardEvent) {
+    if ((e.target as Element).closest('.head')) return;
+    const page = Math.max(1, Math.floor((grid.current!.querySelector('.rows')?.clientHeight ?? 400) / height) - 1);
+    const steps: Record<string, number> = { ArrowDown: active + 1, ArrowUp: active - 1, Home: 0, End: count - 1, PageDown: active + page, PageUp: active - page };
+    const to = steps[e.key];
+    const id = fleet.at(active);
+    if (to !== undefined) {
+      e.preventDefault();
+      focusRow(to);
+    } else if (e.key === 'Enter' && id) {
+      e.preventDefault();
+      go(href(id));
+    } else if (e.key === ' ') {
+      e.preventDefault();
+      mark();
+    }
+  }
+
+  return (
+    <div class={'grid' + (look.dense ? ' dense' : '')} role="grid" ref={grid} aria-label={t('nav.devices')} aria-rowcount={count + 1} aria-colcount={columns.length + 1} aria-multiselectable={chooses ? true : undefined}
+      style={{ '--columns': narrow ? 'none' : template(columns) }}
+      onPointerEnter={e => e.pointerType === 'mouse' && set({ pointer: true })} onPointerLeave={() => set({ pointer: false })}
+      onFocusIn={() => set({ focus: true })} onFocusOut={e => set({ focus: grid.current?.contains(e.relatedTarget as Node | null) ?? false })}
+      onKeyDown={move}>
+      <Heads columns={columns} sort={sort} onSort={onSort} />
+      {count ? (
+        <VirtualRows count={count} rowHeight={height} active={active} version={version} scroller={scroller} onWindow={shown}
+          onScroll={top => {
+            set({ scrolled: top > 0 });
+            note(top);
+          }}
+          row={i => <DeviceRow fleet={fleet} selection={selection} id={fleet.at(i)} index={i} active={i === active} columns={shownColumns} chooses={chooses} onActive={setActive} />} />
+      ) : null}
+    </div>
+  );
+}
