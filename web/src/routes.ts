@@ -24,6 +24,8 @@ export const routes: Route[] = [
   { at: /^\/$/, title: 'nav.overview', needs: 'devices:read', load: () => import('./pages/overview').then(m => m.Overview) },
   { at: /^\/devices$/, title: 'nav.devices', needs: 'devices:read', load: () => import('./pages/devices').then(m => m.Devices) },
   { at: /^\/devices\/([^/]+)(?:\/([^/]*))?$/, title: 'nav.devices', needs: 'devices:read', load: () => import('./pages/device').then(m => m.DevicePage) },
+  { at: /^\/claim$/, title: 'claim.title', needs: 'devices:claim', load: () => import('./pages/claim').then(m => m.Claim) },
+  { at: /^\/products$/, title: 'products.title', needs: 'devices:read', load: () => import('./pages/products').then(m => m.Products) },
   { at: /^\/audit$/, title: 'nav.audit', needs: 'audit:read', load: () => import('./pages/audit').then(m => m.Audit) },
   { at: /^\/settings(?:\/([^/]*))?$/, title: 'nav.settings', load: () => import('./pages/settings').then(m => m.Settings) },
 ];
