@@ -263,6 +263,7 @@ static enum rc start_http(struct app *a, struct fault *f)
                                  .catalogs = a->catalogs,
                                  .patterns = a->patterns,
                                  .doors = a->doors,
+                                 .jobs = a->jobs,
                                  .server_ca_pem = a->tls.server_ca,
                                  .ready = ready_text,
                                  .ready_ctx = a,
@@ -419,11 +420,23 @@ static enum rc start_scheduler(struct app *a, struct fault *f)
         &a->scheduler, f);
 }
 
+static enum rc make_jobs(struct app *a, struct fault *f)
+{
+    const struct job_services services = { .roster = a->roster, .bus = a->bus };
+
+    return job_runner_new(a->conninfo, a->store, &services, &a->jobs, f);
+}
+
+static enum rc start_jobs(struct app *a, struct fault *f)
+{
+    return job_runner_start(a->jobs, f);
+}
+
 // In the order of need.
 static enum rc (*const steps[])(struct app *a, struct fault *f) = {
-    open_folder, start_database, start_keeper,    open_catalogs, load_tls,
-    load_roster, load_doors,     start_ingest,    start_exports, start_http,
-    start_live,  start_gateway,  start_scheduler,
+    open_folder, start_database, start_keeper,  open_catalogs,   load_tls,
+    load_roster, load_doors,     start_ingest,  make_jobs,       start_exports,
+    start_http,  start_live,     start_gateway, start_scheduler, start_jobs,
 };
 
 enum rc app_start(const struct config *c, struct app **out, struct app_welcome *welcome,
@@ -469,11 +482,13 @@ void app_stop(struct app *a)
     if (a->edge && !edge_drain(a->edge, DRAIN_MS))
         log_warn(&ctx, "some requests were still running after %d ms", DRAIN_MS);
     scheduler_stop(a->scheduler);
+    job_runner_stop(a->jobs);
     edge_stop(a->edge);
     if (a->gateway)
         gateway_stop(a->gateway);
     exports_stop(a->exports);
     http_stop(a->http);
+    job_runner_free(a->jobs);
     ingest_stop(a->ingest);
     gateway_free(a->gateway);
     live_stop(a->live);

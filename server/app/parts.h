@@ -21,6 +21,7 @@
 #include "http/server.h"
 #include "http/stream.h"
 #include "ingest/ingest.h"
+#include "job/runner.h"
 #include "keeper/keeper.h"
 #include "live/live.h"
 #include "live/tickets.h"
@@ -49,6 +50,7 @@ struct app {
     struct streams *streams;
     struct exports *exports;
     struct ingest *ingest;
+    struct job_runner *jobs;
     struct http *http;
     struct live *live;
     struct gateway *gateway;

@@ -225,68 +225,75 @@ static json_t *entry_to_json(const struct device_entry *e, size_t n)
     add_text(o, "key", key);
     add_text(o, "name", e->name);
     json_object_set(o, "tags", e->tags ? e->tags : json_null());
+    if (e->group)
+        add_int(o, "device_group", e->group);
     return o;
 }
 
-static char *entries_text(const struct device_entry *entries, size_t count)
+// Those that are neither skipped nor done already.
+static json_t *entries_to_json(const struct device_entry *entries, size_t count,
+                               const struct device_touched *done)
 {
-    json_auto_t *list = json_array();
+    json_t *list = json_array();
 
     for (size_t i = 0; i < count; i++)
-        if (!entries[i].skip)
+        if (!entries[i].skip && !done[i].added)
             json_array_append_new(list, entry_to_json(&entries[i], i));
-    return json_dumps(list, JSON_COMPACT);
+    return list;
 }
 
-static enum rc run_entries(struct store *s, const struct query *q, int32_t catalog,
-                           const struct device_entry *entries, size_t count, struct rows **out,
-                           struct fault *f)
-{
-    auto_free char *text = entries_text(entries, count);
-
-    if (!text)
-        return fail(f, RC_INTERNAL, "out of memory");
-    return store_run(s, q, (const char *[]){ ARG_INT(catalog), text }, out, f);
-}
-
-enum rc device_add(struct store *s, int32_t catalog, const struct device_entry *entries,
-                   size_t count, struct device_touched *touched, struct fault *f)
+enum rc device_add(struct store *s, int32_t catalog, enum device_lifecycle as,
+                   const struct device_entry *entries, size_t count, struct device_touched *touched,
+                   struct fault *f)
 {
     auto_with(rows_freep) struct rows *rows = NULL;
-    enum rc rc = run_entries(s, &Q_DEVICE_ADD, catalog, entries, count, &rows, f);
+    enum rc rc;
 
+    memset(touched, 0, count * sizeof *touched);
+    json_auto_t *list = entries_to_json(entries, count, touched);
+    auto_free char *text = json_dumps(list, JSON_COMPACT);
+    if (!text)
+        return fail(f, RC_INTERNAL, "out of memory");
+    rc = store_run(s, &Q_DEVICE_ADD, (const char *[]){ ARG_INT(catalog), text, ARG_INT(as) }, &rows,
+                   f);
     if (rc != RC_OK)
         return rc;
-    memset(touched, 0, count * sizeof *touched);
-    for (int row = 0; row < rows_count(rows); row++) {
-        int64_t device = rows_int(rows, row, "device");
-
-        for (size_t i = 0; i < count; i++)
-            if (!entries[i].skip && entries[i].device == device)
-                touched[i] = (struct device_touched){ .device = device, .changed = true };
-    }
+    for (int row = 0; row < rows_count(rows); row++)
+        touched[rows_int(rows, row, "n")] = (struct device_touched){
+            .device = rows_int(rows, row, "device"), .changed = true, .added = true, .lifecycle = as
+        };
     return RC_OK;
+}
+
+static void read_claimed(const struct rows *rows, int row, struct device_touched *out)
+{
+    *out = (struct device_touched){
+        .device = rows_int(rows, row, "device"),
+        .changed = rows_bool(rows, row, "changed"),
+        .other_key = !rows_bool(rows, row, "same"),
+        .lifecycle = (enum device_lifecycle)rows_int(rows, row, "lifecycle"),
+        .refused_before = rows_int(rows, row, "refused_before"),
+    };
+    if (out->changed)
+        out->lifecycle = DEVICE_CLAIMED;
 }
 
 enum rc device_claim(struct store *s, int32_t catalog, const struct device_entry *entries,
                      size_t count, struct device_touched *touched, struct fault *f)
 {
     auto_with(rows_freep) struct rows *rows = NULL;
-    enum rc rc = run_entries(s, &Q_DEVICE_CLAIM, catalog, entries, count, &rows, f);
+    json_auto_t *list = entries_to_json(entries, count, touched);
+    enum rc rc;
 
-    if (rc != RC_OK)
-        return rc;
-    memset(touched, 0, count * sizeof *touched);
-    for (int row = 0; row < rows_count(rows); row++) {
-        struct device_touched *t = &touched[rows_int(rows, row, "n")];
-
-        t->device = rows_int(rows, row, "device");
-        t->changed = rows_bool(rows, row, "changed");
-        t->lifecycle =
-            t->changed ? DEVICE_CLAIMED : (enum device_lifecycle)rows_int(rows, row, "lifecycle");
-        t->refused_before = rows_int(rows, row, "refused_before");
-    }
-    return RC_OK;
+    if (json_array_size(list) == 0)
+        return RC_OK;
+    auto_free char *text = json_dumps(list, JSON_COMPACT);
+    if (!text)
+        return fail(f, RC_INTERNAL, "out of memory");
+    rc = store_run(s, &Q_DEVICE_CLAIM, (const char *[]){ ARG_INT(catalog), text }, &rows, f);
+    for (int row = 0; rc == RC_OK && row < rows_count(rows); row++)
+        read_claimed(rows, row, &touched[rows_int(rows, row, "n")]);
+    return rc;
 }
 
 // A guarded change that touched nothing: gone, or in another state?

@@ -140,7 +140,8 @@ enum rc device_name_check(const char *name, struct fault *f);
 // An object of at most DEVICE_TAGS_MAX texts.
 enum rc device_tags_check(json_t *tags, struct fault *f);
 
-// A row to add. The bytes of public_key are SubjectPublicKeyInfo, DER.
+// A row to add. The bytes of spki are SubjectPublicKeyInfo, DER. A device may be named by less than
+// its key: with spki_len 0 only its fingerprint is known, with an empty fingerprint only its id.
 struct device_key {
     char id[DEVICE_ID_LEN + 1];
     char fingerprint[FINGERPRINT_LEN + 1];
@@ -154,21 +155,26 @@ struct device_entry {
     int64_t device;   // from device_mint(); for device_add
     const char *name; // may be NULL
     json_t *tags;     // borrowed; may be NULL
+    int32_t group;    // 0: none
 };
 
 // What became of an entry.
 struct device_touched {
     int64_t device; // 0: this catalog has no such device
     bool changed;   // by this call
+    bool added;     // it was not known before
+    bool other_key; // the device of this id has another fingerprint
     enum device_lifecycle lifecycle;
     int64_t refused_before; // Unix s; 0 = never unclaimed
 };
 
-// Adds those whose key no catalog knows yet, with their state and trust rows. One round trip;
-// touched has an element an entry.
-enum rc device_add(struct store *s, int32_t catalog, const struct device_entry *entries,
-                   size_t count, struct device_touched *touched, struct fault *f);
-// registered -> claimed for those of this catalog. One round trip.
+// Adds those that no catalog knows yet, registered or claimed, with their state and trust rows. One
+// round trip; touched has an element an entry.
+enum rc device_add(struct store *s, int32_t catalog, enum device_lifecycle as,
+                   const struct device_entry *entries, size_t count, struct device_touched *touched,
+                   struct fault *f);
+// registered -> claimed for those of this catalog that touched does not show as added. One round
+// trip, or none.
 enum rc device_claim(struct store *s, int32_t catalog, const struct device_entry *entries,
                      size_t count, struct device_touched *touched, struct fault *f);
 // claimed -> registered: forgets trust, boot and sequence; certificates issued so far are denied.

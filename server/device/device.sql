@@ -9,21 +9,24 @@ SELECT state, sum(n)::bigint AS n FROM device_count
 -- name: device_number (catalog, id)
 SELECT device FROM device WHERE catalog = $1 AND id = $2;
 
--- name: device_add (catalog, entries)
+-- name: device_add (catalog, entries, lifecycle)
 -- In order of id, so that two of these cannot wait for each other. Seats are taken for the unknown
 -- alone; where two register the same at once, one's stay empty for good.
 WITH e AS (
-    SELECT *, row_number() OVER (ORDER BY id) - 1 AS n FROM jsonb_to_recordset($2::jsonb)
-        AS x(device bigint, id text, fingerprint text, key text, name text, tags jsonb)
-     WHERE NOT EXISTS (SELECT 1 FROM device d WHERE d.id = x.id)
+    SELECT *, row_number() OVER (ORDER BY id) - 1 AS seat FROM jsonb_to_recordset($2::jsonb)
+        AS x(n int, device bigint, id text, fingerprint text, key text, name text, tags jsonb,
+             device_group int)
+     WHERE fingerprint <> '' AND NOT EXISTS (SELECT 1 FROM device d WHERE d.id = x.id)
 ), c AS (
     UPDATE catalog SET next_seat = next_seat + (SELECT count(*) FROM e)
      WHERE id = $1 AND EXISTS (SELECT 1 FROM e)
     RETURNING next_seat - (SELECT count(*) FROM e) AS seat
 ), d AS (
-    INSERT INTO device (catalog, device, id, fingerprint, public_key, name, tags, seat)
-    SELECT $1::int, device, id, fingerprint, decode(key, 'hex'), name, coalesce(tags, '{}'),
-           c.seat + e.n
+    INSERT INTO device (catalog, device, id, fingerprint, public_key, name, tags, seat, lifecycle,
+                        claimed_at, device_group)
+    SELECT $1::int, device, id, fingerprint, decode(nullif(key, ''), 'hex'), name,
+           coalesce(tags, '{}'), c.seat + e.seat, $3::smallint,
+           CASE WHEN $3::smallint = 1 THEN now() END, device_group
       FROM e, c ORDER BY id
     ON CONFLICT DO NOTHING
     RETURNING catalog, device
@@ -35,25 +38,36 @@ WITH e AS (
     INSERT INTO device_trust (catalog, device) SELECT catalog, device FROM d
     ON CONFLICT DO NOTHING
 )
-SELECT device FROM d;
+SELECT e.n, d.device FROM d JOIN e ON e.device = d.device;
 
 -- name: device_claim (catalog, entries)
--- The check and the change are one statement, so two claims cannot both win.
+-- The check and the change are one statement, so two claims cannot both win. A key that was known
+-- by its fingerprint only is filled in.
 WITH e AS (
-    SELECT * FROM jsonb_to_recordset($2::jsonb) AS x(n int, id text, name text)
+    SELECT * FROM jsonb_to_recordset($2::jsonb)
+        AS x(n int, id text, fingerprint text, key text, name text, tags jsonb, device_group int)
 ), was AS (
-    SELECT e.n, e.name, d.device, d.lifecycle, d.refused_before
+    SELECT e.*, d.device, d.lifecycle, d.refused_before, d.public_key IS NULL AS keyless,
+           e.fingerprint IN ('', d.fingerprint) AS same
       FROM e JOIN device d ON d.catalog = $1 AND d.id = e.id
      ORDER BY d.device FOR UPDATE OF d
 ), c AS (
     UPDATE device d
        SET lifecycle = 1, claimed_at = now(), name = coalesce(was.name, d.name),
+           tags = d.tags || coalesce(was.tags, '{}'),
+           device_group = coalesce(was.device_group, d.device_group),
+           public_key = coalesce(d.public_key, decode(nullif(was.key, ''), 'hex')),
            version = d.version + 1
       FROM was
-     WHERE d.catalog = $1 AND d.device = was.device AND d.lifecycle = 0
+     WHERE d.catalog = $1 AND d.device = was.device AND d.lifecycle = 0 AND was.same
     RETURNING d.device
+), k AS (
+    UPDATE device d SET public_key = decode(was.key, 'hex')
+      FROM was
+     WHERE d.catalog = $1 AND d.device = was.device AND was.lifecycle <> 0 AND was.same
+       AND was.keyless AND was.key <> ''
 )
-SELECT was.n, was.device, was.lifecycle, c.device IS NOT NULL AS changed,
+SELECT was.n, was.device, was.lifecycle, was.same, c.device IS NOT NULL AS changed,
        ceil(extract(epoch FROM was.refused_before))::bigint AS refused_before
   FROM was LEFT JOIN c ON c.device = was.device;
 

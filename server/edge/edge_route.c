@@ -119,7 +119,7 @@ static void await_body(struct client *c)
 
     if (c->req->head.length > EDGE_BODY_MAX) {
         c->closing = true;
-        reply_problem(c, 413, "the body is longer than 1 MiB");
+        reply_problem(c, 413, "the body is longer than 1 MiB: send it in parts");
         return;
     }
     if (e->buffered > BUFFERED_MAX) {

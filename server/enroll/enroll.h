@@ -2,7 +2,8 @@
 //
 // enroll: how a device comes into a catalog, and how it leaves.
 //
-//   public key (PEM) --register--> registered --claim--> claimed --unclaim--> registered
+//   public key, or its fingerprint --register--> registered --claim--> claimed --unclaim-->
+//   registered
 //
 // A factory public key is known to at most one catalog. Whoever asks with a key that
 // another one holds is refused without learning whose it is. What the rest of
@@ -35,10 +36,12 @@ enum rc enroll_register(struct store *s, int32_t catalog, struct device_entry *e
 enum rc enroll_claim(struct store *s, int32_t catalog, const char *id, const char *name,
                      struct device_touched *touched, struct fault *f);
 
-// Registers what is unknown and claims all of it. An entry that has touched->device 0 and was
-// not skipped cannot be in this catalog.
+// Registers what is unknown and claims all of it, by key, fingerprint or id; of an entry named by
+// less than its key, the key of the arrival that knocked with it is used.
 enum rc enroll_many(struct store *s, int32_t catalog, struct device_entry *entries, size_t count,
                     struct device_touched *touched, struct fault *f);
+// Why an entry was not claimed; NULL where it was, or had been already. Static.
+const char *enroll_refusal(const struct device_entry *e, const struct device_touched *t);
 
 // One change to tell of. revoked: sessions and certificates end.
 struct enroll_news {

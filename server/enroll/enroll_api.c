@@ -2,6 +2,7 @@
 
 #include "enroll/enroll_api.h"
 
+#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,12 @@
 #include "core/body.h"
 #include "core/json_out.h"
 #include "device/device_api.h"
+#include "enroll/claim.h"
 #include "enroll/enroll.h"
+#include "enroll/import.h"
+#include "job/job_api.h"
+
+DEFINE_AUTO(struct claim_groups *, groups_freep, claim_groups_free)
 
 static handler add, claim, unclaim, claim_many;
 
@@ -19,7 +25,7 @@ const struct route enroll_routes[] = {
     { "POST", CATALOG "/devices", MAY_CLAIM, add, 0 },
     { "POST", CATALOG "/devices/{id}/claim", MAY_CLAIM, claim, 0 },
     { "POST", CATALOG "/devices/{id}/unclaim", MAY_CLAIM, unclaim, 0 },
-    { "POST", CATALOG "/claims", MAY_CLAIM, claim_many, 0 },
+    { "POST", CATALOG "/claims", MAY_CLAIM, claim_many, ROUTE_CSV },
     { 0 },
 };
 
@@ -198,12 +204,12 @@ static size_t earlier(const struct batch *b, size_t index)
     return index;
 }
 
-static void read_row(struct batch *b, json_t *row)
+static void read_row(struct batch *b, json_t *row, struct claim_groups *groups)
 {
     size_t index = b->count++, same;
     struct fault why = { 0 };
 
-    b->entries[index].skip = read_entry(row, &b->entries[index], &why) != RC_OK;
+    b->entries[index].skip = claim_read(row, groups, &b->entries[index], &why) != RC_OK;
     if (b->entries[index].skip) {
         add_problem(b, index, why.text);
         return;
@@ -211,35 +217,22 @@ static void read_row(struct batch *b, json_t *row)
     same = earlier(b, index);
     b->entries[index].skip = same != index;
     if (b->entries[index].skip) {
-        snprintf(why.text, sizeof why.text, "the same key as index %zu", same);
+        snprintf(why.text, sizeof why.text, "the same device as index %zu", same);
         add_problem(b, index, why.text);
     }
 }
 
-struct claims_body {
-    json_t *devices;
-};
-
-static const struct field claims_fields[] = {
-    { JSON(struct claims_body, devices), REQUIRED, 0, 0 },
-};
-
-static enum rc read_batch(json_t *body, struct batch *b, struct fault *f)
+static enum rc read_batch(struct req *q, json_t *devices, struct batch *b, struct fault *f)
 {
-    struct claims_body c = { 0 };
-    enum rc rc = BODY_READ(body, claims_fields, &c, f);
+    auto_with(groups_freep) struct claim_groups *groups = NULL;
+    enum rc rc = claim_groups_load(q->store, q->catalog, &groups, f);
     json_t *row;
     size_t i;
 
     if (rc != RC_OK)
         return rc;
-    if (!json_is_array(c.devices))
-        return fail(f, RC_INVALID, "devices must be an array");
-    if (json_array_size(c.devices) < 1 || json_array_size(c.devices) > ENROLL_BATCH_MAX)
-        return fail(f, RC_INVALID, "devices must have 1 to %d elements: send more in several calls",
-                    ENROLL_BATCH_MAX);
-    json_array_foreach (c.devices, i, row)
-        read_row(b, row);
+    json_array_foreach (devices, i, row)
+        read_row(b, row, groups);
     return RC_OK;
 }
 
@@ -251,13 +244,12 @@ static enum rc count_up(struct req *q, struct batch *b, struct fault *f)
         return fail(f, RC_INTERNAL, "out of memory");
     for (size_t i = 0; i < b->count; i++) {
         const struct device_touched *t = &b->touched[i];
+        const char *why = b->entries[i].skip ? NULL : enroll_refusal(&b->entries[i], t);
 
         if (b->entries[i].skip)
             continue;
-        if (!t->device)
-            add_problem(b, i, "this key cannot be registered here: it is in use");
-        else if (!t->changed && t->lifecycle == DEVICE_RETIRED)
-            add_problem(b, i, "this device is retired");
+        if (why)
+            add_problem(b, i, why);
         else if (!t->changed)
             b->already++;
         else
@@ -283,17 +275,104 @@ static enum rc reply_batch(struct reply *r, struct batch *b)
 }
 
 // Good rows count although others are bad: each bad one is reported by its index.
-static enum rc claim_many(struct req *q, struct reply *r, struct fault *f)
+static enum rc claim_now(struct req *q, struct reply *r, json_t *devices, struct fault *f)
 {
     auto_with(batch_freep) struct batch *b = calloc(1, sizeof *b);
     enum rc rc;
 
     if (!b || !(b->problems = json_array()))
         return fail(f, RC_INTERNAL, "out of memory");
-    rc = read_batch(q->body, b, f);
+    rc = read_batch(q, devices, b, f);
     if (rc == RC_OK)
         rc = enroll_many(q->store, q->catalog, b->entries, b->count, b->touched, f);
     if (rc == RC_OK)
         rc = count_up(q, b, f);
     return rc == RC_OK ? reply_batch(r, b) : rc;
+}
+
+// ---------------------------------------------------------------- more than a request may do
+
+static enum rc start_job(struct req *q, const struct import *im, const uint8_t input[32],
+                         int64_t *id, struct fault *f)
+{
+    json_auto_t *request = json_object();
+    int64_t total = (int64_t)json_array_size(im->devices) + im->bad;
+    char title[JOB_TITLE_MAX], count[JOB_COUNT_SIZE];
+    const struct job_new j = {
+        .catalog = q->catalog,
+        .kind = import_job.name,
+        .title = title,
+        .request = request,
+        .input = input,
+        .total = total,
+        .refused = im->bad,
+        .problems = im->problems,
+        .needs = MAY_CLAIM,
+        .account = q->who->account,
+        .actor = q->who->name,
+    };
+
+    json_object_set(request, "devices", im->devices);
+    if (im->lines)
+        json_object_set(request, "lines", im->lines);
+    snprintf(title, sizeof title, "Claim %s device%s", job_count_text(total, count),
+             total == 1 ? "" : "s");
+    return job_add(q->store, &j, id, f);
+}
+
+// The same file twice is one job: it goes on, or its outcome is told.
+static enum rc claim_later(struct req *q, struct reply *r, const struct import *im,
+                           const char *text, size_t len, struct fault *f)
+{
+    uint8_t input[SHA256_DIGEST_LENGTH];
+    char again[8];
+    int64_t id = 0;
+    enum rc rc = RC_OK;
+
+    SHA256((const uint8_t *)text, len, input);
+    if (!req_query(q, "again", again, sizeof again) || strcmp(again, "true") != 0)
+        rc = job_again(q->store, q->catalog, input, &id, f);
+    if (rc == RC_OK && id == 0)
+        rc = start_job(q, im, input, &id, f);
+    return rc == RC_OK ? job_reply(q, r, 202, id, f) : rc;
+}
+
+static enum rc claim_file(struct req *q, struct reply *r, struct fault *f)
+{
+    auto_with(import_done) struct import im = { 0 };
+    enum rc rc = import_csv(q->text, q->text_len, &im, f);
+
+    return rc == RC_OK ? claim_later(q, r, &im, q->text, q->text_len, f) : rc;
+}
+
+static enum rc claim_list(struct req *q, struct reply *r, json_t *devices, struct fault *f)
+{
+    const struct import im = { .devices = devices };
+    auto_free char *text = json_dumps(devices, JSON_COMPACT);
+
+    return text ? claim_later(q, r, &im, text, strlen(text), f)
+                : fail(f, RC_INTERNAL, "out of memory");
+}
+
+struct claims_body {
+    json_t *devices;
+};
+
+static const struct field claims_fields[] = {
+    { JSON(struct claims_body, devices), REQUIRED, 0, 0 },
+};
+
+static enum rc claim_many(struct req *q, struct reply *r, struct fault *f)
+{
+    struct claims_body c = { 0 };
+
+    if (q->text)
+        return claim_file(q, r, f);
+    enum rc rc = BODY_READ(q->body, claims_fields, &c, f);
+    if (rc != RC_OK)
+        return rc;
+    if (!json_is_array(c.devices) || json_array_size(c.devices) < 1)
+        return fail(f, RC_INVALID, "devices must be an array of at least one");
+    return json_array_size(c.devices) > ENROLL_BATCH_MAX ? claim_list(q, r, c.devices, f)
+                                                         : claim_now(q, r, c.devices, f);
 }

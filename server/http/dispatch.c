@@ -121,15 +121,16 @@ static enum rc check_if_match(struct call *c, struct fault *f)
     return RC_OK;
 }
 
-static bool is_json_type(const char *type)
+static bool is_type(const char *type, const char *wanted)
 {
-    static const char *const types[] = { "application/json", "application/merge-patch+json" };
     size_t len = type ? strcspn(type, "; \t") : 0;
 
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (len == strlen(types[i]) && !strncasecmp(type, types[i], len))
-            return true;
-    return false;
+    return len == strlen(wanted) && !strncasecmp(type, wanted, len);
+}
+
+static bool is_json_type(const char *type)
+{
+    return is_type(type, "application/json") || is_type(type, "application/merge-patch+json");
 }
 
 bool json_is_shallow(const char *text, size_t len)
@@ -166,8 +167,15 @@ static enum rc read_body(struct call *c, struct fault *f)
         return RC_OK;
     if (!c->write)
         return fail(f, RC_INVALID, "%s takes no body", c->in->method);
+    bool csv = c->found.route->flags & ROUTE_CSV;
+    if (csv && is_type(c->in->content_type, "text/csv")) {
+        c->q.text = c->in->body;
+        c->q.text_len = c->in->body_len;
+        return RC_OK;
+    }
     if (!is_json_type(c->in->content_type))
-        return call_refuse(c, f, 415, "the body must be application/json");
+        return call_refuse(c, f, 415, "the body must be application/json%s",
+                           csv ? " or text/csv" : "");
     if (!json_is_shallow(c->in->body, c->in->body_len))
         return fail(f, RC_INVALID, "the body is nested deeper than %d", JSON_DEPTH_MAX);
     c->body = json_loadb(c->in->body, c->in->body_len, JSON_REJECT_DUPLICATES, &e);

@@ -38,6 +38,7 @@ struct access;
 struct patterns;
 struct streams;
 struct exports;
+struct job_runner;
 
 // What handlers may use beside the database. Made once by main.
 struct services {
@@ -52,6 +53,7 @@ struct services {
     struct catalogs *catalogs;
     struct patterns *patterns; // remembered; NULL: made at each request
     struct doors *doors;
+    struct job_runner *jobs;
     const char *server_ca_pem; // borrowed for the life of the server
     // The parts of /readyz as JSON text; false when one of them cannot work. May be NULL.
     bool (*ready)(void *ctx, char *out, size_t size);
@@ -81,6 +83,8 @@ struct req {
     const char *catalog_name;
     const char *params[PARAM_MAX]; // the {…} parts of the pattern, in order
     json_t *body;                  // borrowed; NULL when there was none
+    const char *text;              // with ROUTE_CSV: a body of text/csv, as it came; else NULL
+    size_t text_len;
     const char *query;             // raw query string or ""
     const char *remote;            // address of the client
     const char *agent;             // User-Agent; NULL if there is none or it is not clean text
@@ -127,6 +131,7 @@ enum {
     ROUTE_IF_MATCH = 2, // 428 without If-Match
     ROUTE_SECRET = 4,   // the answer holds a secret: never kept for an Idempotency-Key
     ROUTE_REPEATS = 8,  // query parameters may come more than once: the handler reads q->query
+    ROUTE_CSV = 16,     // takes a body of text/csv too
 };
 
 enum rc reply_json(struct reply *r, int status, json_t *owned);

@@ -14,6 +14,7 @@
 #include "enroll/enroll_api.h"
 #include "http/route.h"
 #include "http/system_api.h"
+#include "job/job_api.h"
 #include "journal/journal_api.h"
 #include "live/events_api.h"
 #include "live/tickets_api.h"
@@ -22,6 +23,7 @@
 #include "telemetry/telemetry_api.h"
 #include "window/arrival_api.h"
 #include "window/window_api.h"
+#include "view/view_api.h"
 
 // clang-format off
 const struct route *const route_tables[] = {
@@ -38,12 +40,14 @@ const struct route *const route_tables[] = {
     enroll_routes,
     window_routes,
     arrival_routes,
+    job_routes,
     attest_routes,
     reference_routes,
     telemetry_routes,
     journal_routes,
     pattern_routes,
     overview_routes,
+    view_routes,
     NULL,
 };
 // clang-format on

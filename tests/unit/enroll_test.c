@@ -165,7 +165,8 @@ static void unusual_forms_of_a_good_key_are_refused(void **state)
 static const char *const device_column[] = { "device", NULL };
 static const char *const nine[] = { "9" };
 static const struct rows device_nine = { 1, device_column, nine };
-static const char *const claim_columns[] = { "n", "device", "lifecycle", "changed", NULL };
+static const char *const claim_columns[] = { "n",    "device",         "lifecycle", "changed",
+                                             "same", "refused_before", NULL };
 
 static void a_known_key_is_fine_here_and_a_conflict_elsewhere(void **state)
 {
@@ -189,7 +190,7 @@ static void a_known_key_is_fine_here_and_a_conflict_elsewhere(void **state)
 static void a_claim_of_a_retired_device_says_so(void **state)
 {
     (void)state;
-    static const char *const cells[] = { "0", "9", "2", "f" };
+    static const char *const cells[] = { "0", "9", "2", "f", "t", NULL };
     static const struct rows retired = { 1, claim_columns, cells };
     struct device_touched touched;
 
@@ -204,12 +205,13 @@ static void a_claim_of_a_retired_device_says_so(void **state)
 static void skipped_entries_are_not_sent_to_the_database(void **state)
 {
     (void)state;
-    static const char *const cells[] = { "1", "9", "0", "t" };
+    static const char *const cells[] = { "1", "9", "0", "t", "t", NULL };
     static const struct rows claimed = { 1, claim_columns, cells };
     struct device_entry e[2] = { { .skip = true }, { .name = "pump" } };
     struct device_touched touched[2];
 
     memcpy(e[1].key.id, ID, sizeof e[1].key.id);
+    store_will("enroll_arrivals", RC_OK, &no_rows);
     store_will("device_add", RC_OK, &no_rows);
     store_will("device_claim", RC_OK, &claimed);
     assert_int_equal(enroll_many(NULL, 1, e, 2, touched, &fault), RC_OK);

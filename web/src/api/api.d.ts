@@ -248,7 +248,16 @@ export type Claim = {
 };
 
 export type Claims = {
-  devices: DeviceNew[];
+  devices: ClaimRow[];
+};
+
+export type ClaimRow = {
+  publicKey?: string;
+  fingerprint?: string;
+  id?: string;
+  name?: string;
+  group?: string | number | null;
+  tags?: Tags;
 };
 
 export type ClaimProblem = {
@@ -260,6 +269,63 @@ export type ClaimsResult = {
   claimed: number;
   already: number;
   problems: ClaimProblem[];
+};
+
+export type JobProblem = {
+  line?: number;
+  index?: number;
+  device?: string;
+  text: string;
+};
+
+export type Job = {
+  id: string;
+  kind: 'claims' | 'bulk';
+  state: 'waiting' | 'running' | 'done' | 'stopped' | 'failed';
+  title: string;
+  total: number;
+  done: number;
+  changed: number;
+  unchanged: number;
+  refused: number;
+  problems: JobProblem[];
+  failure: TextOrNull;
+  actor: string;
+  createdAt: Time;
+  updatedAt: Time;
+};
+
+export type JobPage = {
+  items: Job[];
+  next: Next;
+};
+
+export type View = {
+  id: string;
+  name: string;
+  query: string;
+  shared: boolean;
+  mine: boolean;
+  by: string;
+  version: number;
+  createdAt: Time;
+};
+
+export type ViewPage = {
+  items: View[];
+  next: Next;
+};
+
+export type ViewNew = {
+  name: string;
+  query: string;
+  shared?: boolean;
+};
+
+export type ViewChange = {
+  name?: string;
+  query?: string;
+  shared?: boolean;
 };
 
 export type WindowGroup = {
@@ -542,7 +608,15 @@ export interface Routes {
   'PATCH /catalogs/{catalog}/devices/{id}': { path: { catalog: string; id: string }; query: {}; body: DeviceChange; answer: Device };
   'POST /catalogs/{catalog}/devices/{id}/claim': { path: { catalog: string; id: string }; query: {}; body: Claim; answer: Device };
   'POST /catalogs/{catalog}/devices/{id}/unclaim': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Device };
-  'POST /catalogs/{catalog}/claims': { path: { catalog: string }; query: {}; body: Claims; answer: ClaimsResult };
+  'POST /catalogs/{catalog}/claims': { path: { catalog: string }; query: { again?: 'true' | 'false' }; body: Claims; answer: ClaimsResult };
+  'GET /catalogs/{catalog}/jobs': { path: { catalog: string }; query: { limit?: number; cursor?: string }; body: undefined; answer: JobPage };
+  'GET /catalogs/{catalog}/jobs/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Job };
+  'POST /catalogs/{catalog}/jobs/{id}/stop': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Job };
+  'POST /catalogs/{catalog}/jobs/{id}/resume': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Job };
+  'GET /catalogs/{catalog}/saved-views': { path: { catalog: string }; query: {}; body: undefined; answer: ViewPage };
+  'POST /catalogs/{catalog}/saved-views': { path: { catalog: string }; query: {}; body: ViewNew; answer: View };
+  'PATCH /catalogs/{catalog}/saved-views/{id}': { path: { catalog: string; id: string }; query: {}; body: ViewChange; answer: View };
+  'DELETE /catalogs/{catalog}/saved-views/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: undefined };
   'GET /catalogs/{catalog}/registration-windows': { path: { catalog: string }; query: { limit?: number; cursor?: string }; body: undefined; answer: RegistrationWindowPage };
   'POST /catalogs/{catalog}/registration-windows': { path: { catalog: string }; query: {}; body: RegistrationWindowNew; answer: RegistrationWindowOpened };
   'POST /catalogs/{catalog}/registration-windows/{id}/close': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: RegistrationWindow };
@@ -559,6 +633,7 @@ export interface Routes {
   'GET /catalogs/{catalog}/devices/{id}/telemetry/metrics': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: TelemetryMetrics };
   'GET /catalogs/{catalog}/devices/{id}/journal': { path: { catalog: string; id: string }; query: { limit?: number; cursor?: string; level?: Level; event?: boolean }; body: undefined; answer: JournalPage };
   'POST /live-tickets': { path: {}; query: {}; body: LiveTicketNew; answer: LiveTicket };
+  'GET /catalogs/{catalog}/devices/export': { path: { catalog: string }; query: { format?: 'csv' | 'ndjson'; columns?: string; q?: string; state?: DeviceState[]; lifecycle?: DeviceLifecycle[]; product?: string[]; group?: string[]; version?: string[]; attested?: string[]; site?: string[]; batch?: string[]; network?: string[]; tag?: string[]; seen?: string; seat?: number }; body: undefined; answer: undefined };
   'GET /events': { path: {}; query: { catalog?: string; topics?: string }; body: undefined; answer: undefined };
   'GET /catalogs/{catalog}/events': { path: { catalog: string }; query: { topics?: string }; body: undefined; answer: undefined };
   'GET /system': { path: {}; query: {}; body: undefined; answer: System };

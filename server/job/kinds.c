@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Every kind of job, one line each.
+
+#include <stddef.h>
+
+#include "enroll/import.h"
+#include "job/job.h"
+
+const struct job_kind *const job_kinds[] = {
+    &import_job,
+    NULL,
+};
