@@ -96,7 +96,7 @@ static enum rc open_parts(struct fleet *t, struct fault *f)
     enum rc rc = writer_new(&w, &t->writer, f);
 
     if (rc == RC_OK)
-        rc = wheel_new(t->count, t->env->now_ms, &t->wheel, f);
+        rc = wheel_new(t->count + t->clones, t->env->now_ms, &t->wheel, f);
     if (rc == RC_OK && o->ledger)
         rc = ledger_open(o->ledger, &t->ledger, f);
     if (rc == RC_OK && RAND_bytes(t->bootseed, sizeof t->bootseed) != 1)
@@ -104,13 +104,39 @@ static enum rc open_parts(struct fleet *t, struct fault *f)
     return rc;
 }
 
+// A copy of the device as it was one start ago, without a certificate.
+static bool open_clone(struct fleet *t, uint32_t n)
+{
+    struct unit *u = &t->units[t->count + n];
+
+    u->copy = malloc(sizeof *u->copy);
+    if (!u->copy)
+        return false;
+    *u->copy = *state_record(t->state, play_clone_of(t->play, n));
+    u->copy->boot--;
+    state_keep(u->copy, NULL);
+    unit_init(u, t, play_clone_of(t->play, n), t->count + n);
+    return true;
+}
+
 static enum rc open_units(struct fleet *t, struct fault *f)
 {
-    t->units = calloc(t->count, sizeof *t->units);
+    bool good = true;
+
+    t->units = calloc(t->count + t->clones, sizeof *t->units);
     if (!t->units)
         return fail(f, RC_INTERNAL, "out of memory");
+    // Whoever is to be cloned must have started before.
+    for (uint32_t i = 0; i < t->clones; i++) {
+        struct state_record *r = state_record(t->state, play_clone_of(t->play, i));
+        r->boot = r->boot < 2 ? 2 : r->boot;
+    }
     for (uint32_t i = 0; i < t->count; i++)
-        unit_init(&t->units[i], t, i);
+        unit_init(&t->units[i], t, i, i);
+    for (uint32_t i = 0; good && i < t->clones; i++)
+        good = open_clone(t, i);
+    if (!good)
+        return fail(f, RC_INTERNAL, "out of memory");
     if (!t->ledger)
         return RC_OK;
     t->books = calloc(t->count, sizeof *t->books);
@@ -155,7 +181,11 @@ static enum rc open_fleet(struct fleet *t, struct fault *f)
                     t->count);
     if (t->o->count)
         t->count = (uint32_t)t->o->count;
-    rc = raise_limit(t->count, f);
+    if (t->o->story)
+        rc = play_new(t, &t->play, f);
+    t->clones = play_clones(t->play);
+    if (rc == RC_OK)
+        rc = raise_limit(t->count + t->clones, f);
     if (rc == RC_OK)
         rc = open_loop(t, f);
     if (rc == RC_OK)
@@ -169,7 +199,7 @@ static enum rc open_fleet(struct fleet *t, struct fault *f)
 
 static void close_fleet(struct fleet *t)
 {
-    for (uint32_t i = 0; t->units && i < t->count; i++) {
+    for (uint32_t i = 0; t->units && i < t->count + t->clones; i++) {
         unit_done(&t->units[i]);
         if (t->units[i].book)
             ledger_entry_done(t->units[i].book);
@@ -177,6 +207,7 @@ static void close_fleet(struct fleet *t)
     }
     free(t->units);
     free(t->books);
+    play_free(t->play);
     wheel_free(t->wheel);
     writer_free(t->writer);
     ledger_close(t->ledger);
@@ -319,6 +350,8 @@ static void turn(struct fleet *t)
     send_due(t);
     while (wheel_next(t->wheel, t->env->now_ms, &i))
         unit_tick(&t->units[i]);
+    if (t->phase < PHASE_DRAIN)
+        play_due(t->play, t, (clock_mono_us() - t->started_us) / 1000);
     each_second(t);
     move_on(t);
 }
@@ -333,6 +366,7 @@ enum rc fleet_run(const struct fleet_options *o, struct fault *f)
         t.started_us = t.last_up_us = clock_mono_us();
         t.measure_us = t.started_us;
         t.second_ms = t.phase_ms = t.env->now_ms;
+        play_due(t.play, &t, 0); // what is so from the start
         for (uint32_t i = 0; i < t.count; i++)
             unit_start(&t.units[i]);
         while (t.phase != PHASE_END)

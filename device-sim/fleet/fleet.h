@@ -39,6 +39,8 @@ struct fleet_options {
     int64_t connect_rate, connect_timeout_ms, handshakes;
     int64_t cycles; // each device connects so many times, to measure handshakes
     int64_t tampered, flaky, silent;
+    const char *story; // a name or a file; NULL: none
+    int64_t seed;      // of the story; -1: the fleet's
     int64_t sources;
     bool stats, resume;
 };
@@ -50,16 +52,24 @@ enum phase {
     PHASE_END,
 };
 
+struct play; // play.c
+
 struct unit { // one emulated device
     struct link link;
     struct outbox box;
     struct persona persona;
     struct fleet *fleet;
     struct ledger_entry *book; // NULL without a ledger
-    uint32_t index, cycles;
+    struct state_record *copy; // of a clone: its own memory, owned; else NULL
+    uint32_t index;            // which device it is
+    uint32_t slot;             // in units; a clone has one of its own
+    uint32_t cycles, rolls;
     enum behaviour_id behaviour;
-    bool up, drop_now;
+    bool started, up, drop_now, crashed;
     int64_t sample_ms, drop_ms; // INT64_MAX: never
+    int64_t every_ms, away_ms;  // as the story wants it; 0: as the behaviour has it
+    double drift;
+    int64_t drift_ms;
 };
 
 struct fleet {
@@ -70,8 +80,9 @@ struct fleet {
     struct writer *writer;
     struct ledger *ledger;
     struct ledger_entry **books;
-    struct unit *units;
-    uint32_t count;
+    struct unit *units; // count devices, then the clones
+    struct play *play;  // NULL without a story
+    uint32_t count, clones;
     int epoll, signals;
     enum phase phase;
     uint8_t bootseed[32];
@@ -89,13 +100,24 @@ struct fleet {
 
 // ---- unit.c
 extern const struct link_ops unit_ops;
-void unit_init(struct unit *u, struct fleet *fleet, uint32_t index);
+void unit_init(struct unit *u, struct fleet *fleet, uint32_t index, uint32_t slot);
 void unit_start(struct unit *u);
 void unit_done(struct unit *u);
 void unit_tick(struct unit *u);     // at the time it gave the wheel
 void unit_schedule(struct unit *u); // after anything that may change that time
 bool unit_may_talk(const struct unit *u);
 bool unit_add(struct unit *u, enum item_kind kind, unsigned count, int64_t from_us);
+
+// From now on it lives like this. step may be NULL.
+struct story_step;
+void unit_become(struct unit *u, enum behaviour_id what, const struct story_step *step);
+
+// ---- play.c: a story on its way
+enum rc play_new(const struct fleet *f, struct play **out, struct fault *fault);
+void play_free(struct play *p); // NULL is fine
+uint32_t play_clones(const struct play *p);
+uint32_t play_clone_of(const struct play *p, uint32_t n); // which device the n-th clone copies
+void play_due(struct play *p, struct fleet *f, int64_t since_start_ms);
 
 // ---- report.c
 double report_cpu_s(void);

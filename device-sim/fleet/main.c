@@ -34,6 +34,10 @@ static const char usage[] =
     "        --open RATE          load: RATE messages a second over all devices\n"
     "        --frame N            messages a frame (16 under load, else 1)\n"
     "        --metrics N --bytes N   of a load message (8, 200)\n"
+    "        --story NAME|FILE    what happens to whom: healthy, flaky, silent, site-outage,\n"
+    "                             sensor-drift, tampered, clone, crash-loop, bad-batch, bad-day,\n"
+    "                             or steps in a file (docs/simulator.md)\n"
+    "        --seed S             of the story (the fleet's)\n"
     "        --duration TIME      measure so long, then end (until SIGTERM)\n"
     "        --connect-rate N     connections begun a second (no limit)\n"
     "        --handshakes N       connections being opened at a time (256)\n"
@@ -70,6 +74,7 @@ static json_t *device_to_json(struct state *s, uint32_t i)
     add_text(o, "publicKey", pem);
     add_text(o, "name", p.name);
     add_text(tags, "site", p.site);
+    add_text(tags, "batch", p.batch);
     add_text(tags, "model", p.hwmodel);
     json_object_set_new(o, "tags", tags);
     return o;
@@ -191,6 +196,7 @@ static enum rc read_counts(const struct args *a, struct fleet_options *o, struct
         { "flaky", &o->flaky, 0, 0, 1000000 },
         { "silent", &o->silent, 0, 0, 1000000 },
         { "sources", &o->sources, 0, 1, 250 },
+        { "seed", &o->seed, -1, 0, INT32_MAX },
     };
     enum rc rc = read_numbers(a, numbers, sizeof numbers / sizeof *numbers, f);
 
@@ -223,7 +229,8 @@ static enum rc read_times(const struct args *a, struct fleet_options *o, struct 
 
 static enum rc run(const struct args *a, struct fault *f)
 {
-    struct fleet_options o = { .ledger = args_get(a, "ledger", NULL) };
+    struct fleet_options o = { .ledger = args_get(a, "ledger", NULL),
+                               .story = args_get(a, "story", NULL) };
     enum rc rc = args_need(a, "dir", &o.dir, f);
 
     if (rc == RC_OK)
@@ -234,6 +241,8 @@ static enum rc run(const struct args *a, struct fault *f)
         rc = read_counts(a, &o, f);
     if (rc == RC_OK)
         rc = read_times(a, &o, f);
+    if (rc == RC_OK && o.story && o.ledger)
+        rc = fail(f, RC_INVALID, "--story and --ledger exclude each other: what crashes forgets");
     o.stats = args_has(a, "stats");
     o.resume = args_has(a, "resume");
     return rc == RC_OK ? fleet_run(&o, f) : rc;
@@ -268,7 +277,8 @@ static const char *const run_options[] = {
     "dir=",      "server=", "ca=",           "count=",  "closed=",          "open=",
     "metrics=",  "bytes=",  "connect-rate=", "cycles=", "handshakes=",      "tampered=",
     "flaky=",    "silent=", "sources=",      "frame=",  "connect-timeout=", "interval=",
-    "duration=", "ledger=", "rate=",         "stats",   "resume",           NULL,
+    "duration=", "ledger=", "rate=",         "stats",   "resume",           "story=",
+    "seed=",     NULL,
 };
 
 static const struct command commands[] = {

@@ -16,6 +16,15 @@ static struct item *at(struct outbox *b, uint32_t i)
     return &b->ring[(b->head + i) & (b->cap - 1)];
 }
 
+size_t outbox_messages(const struct outbox *b)
+{
+    size_t n = 0;
+
+    for (uint32_t i = 0; i < b->len; i++)
+        n += b->ring[(b->head + i) & (b->cap - 1)].count;
+    return n;
+}
+
 static bool grow(struct outbox *b)
 {
     uint32_t cap = b->cap ? b->cap * 2 : 4;

@@ -35,6 +35,7 @@ struct outbox {
 #define OUTBOX_ITEMS_MAX 4096
 
 void outbox_done(struct outbox *b);
+size_t outbox_messages(const struct outbox *b); // not settled
 // False if the outbox is full: nothing is added.
 bool outbox_add(struct outbox *b, enum item_kind kind, unsigned count, int64_t t_ms,
                 int64_t from_us);

@@ -27,7 +27,7 @@ struct signal {
 };
 
 struct kind {
-    const char *name, *hwmodel, *swversion, *app;
+    const char *name, *product, *hwmodel, *swversion, *app;
     struct signal signals[SIGNALS_MAX];
     struct persona_line logs[LINES_MAX], events[LINES_MAX];
 };
@@ -37,10 +37,15 @@ const struct behaviour behaviours[BEHAVIOUR_COUNT] = {
     [BEHAVIOUR_FLAKY] = { .name = "flaky", .drop_every_s = 45, .away_s = 15, .talks = true },
     [BEHAVIOUR_TAMPERED] = { .name = "tampered", .app_text = "not what we shipped", .talks = true },
     [BEHAVIOUR_SILENT] = { .name = "silent" },
+    [BEHAVIOUR_OFFLINE] = { .name = "offline", .talks = true },
+    [BEHAVIOUR_DRIFTING] = { .name = "drifting", .talks = true },
+    [BEHAVIOUR_CRASHING] = { .name = "crash-loop", .drop_every_s = 20, .away_s = 3, .talks = true },
+    [BEHAVIOUR_CLONED] = { .name = "clone", .talks = true },
 };
 
 static const struct kind kinds[] = {
     { "pump",
+      "Line sensor",
       "ORR-P200",
       "4.2.1",
       "pump-control",
@@ -56,6 +61,7 @@ static const struct kind kinds[] = {
       { { "valve.moved", "info", "pump-control", "the valve moved to its new position" },
         { "dry.run", "warn", "pump-control", "the pump ran dry for 2 s and was stopped" } } },
     { "cold-room",
+      "Cold chain",
       "ORR-T100",
       "2.7.0",
       "climate",
@@ -69,6 +75,7 @@ static const struct kind kinds[] = {
       { { "defrost", "info", "climate", "defrost started" },
         { "door.opened", "info", "climate", "the door was opened" } } },
     { "tracker",
+      "Field gateway",
       "ORR-B10",
       "1.9.4",
       "asset",
@@ -82,6 +89,7 @@ static const struct kind kinds[] = {
       { { "moved", "info", "asset", "the asset began to move" },
         { "shock", "warn", "asset", "a shock of more than 4 g was felt" } } },
     { "meter",
+      "Meter",
       "ORR-M40",
       "3.0.2",
       "metering",
@@ -94,6 +102,7 @@ static const struct kind kinds[] = {
         { NULL, "warn", "metering", "voltage left its band for 3 s" } },
       { { "tariff", "info", "metering", "the tariff changed" } } },
     { "air",
+      "HVAC node",
       "ORR-A30",
       "2.1.5",
       "air-quality",
@@ -106,6 +115,7 @@ static const struct kind kinds[] = {
         { NULL, "warn", "air-quality", "CO2 above 800 ppm, fan raised" } },
       { { "filter.due", "warn", "air-quality", "the filter should be changed this month" } } },
     { "gate",
+      "Kiosk",
       "ORR-G20",
       "5.0.0",
       "access",
@@ -149,6 +159,9 @@ void persona_make(uint64_t seed, uint32_t index, struct persona *out)
     out->swversion = k->swversion;
     snprintf(out->site, sizeof out->site, "%s",
              sites[(dice >> 16) % (sizeof sites / sizeof *sites)]);
+    snprintf(out->batch, sizeof out->batch, "2026-W%02d", 30 + (int)((dice >> 24) % 8));
+    out->product = k->product;
+    out->group = (dice >> 32) % 10 ? "Production" : "Field Test";
     snprintf(out->name, sizeof out->name, "%s-%05u", k->name, index + 1);
 }
 
@@ -216,7 +229,7 @@ static double value_of(const struct signal *s, uint64_t dice, double t)
 }
 
 size_t persona_signals(const struct persona *p, uint64_t seed, uint32_t index, int64_t t_ms,
-                       char *out, size_t size)
+                       double drift, char *out, size_t size)
 {
     const struct kind *k = &kinds[p->kind];
     size_t n = 0;
@@ -224,6 +237,8 @@ size_t persona_signals(const struct persona *p, uint64_t seed, uint32_t index, i
     for (size_t i = 0; i < SIGNALS_MAX && k->signals[i].name; i++) {
         const struct signal *s = &k->signals[i];
         double v = value_of(s, persona_dice(seed + i, index), (double)t_ms / 1000);
+        if (i == 0)
+            v += drift * s->swing;
         int len = snprintf(out + n, size - n, "%s\"%s\":%.*f", i ? "," : "", s->name,
                            s->shape >= SHAPE_SWITCH ? 0 : 2, v);
         if (len < 0 || (size_t)len >= size - n)

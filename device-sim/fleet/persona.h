@@ -20,10 +20,14 @@ enum behaviour_id {
     BEHAVIOUR_FLAKY,
     BEHAVIOUR_TAMPERED,
     BEHAVIOUR_SILENT,
+    BEHAVIOUR_OFFLINE,
+    BEHAVIOUR_DRIFTING, // its first signal wanders off
+    BEHAVIOUR_CRASHING, // starts again and again
+    BEHAVIOUR_CLONED,   // a copy of an older image of it is about
     BEHAVIOUR_COUNT,
 };
 
-// How a device lives; a story is a row here.
+// How a device lives; what happens to it in a story is a row here.
 struct behaviour {
     const char *name;
     const char *app_text;          // what its application measures as; NULL: the real one
@@ -35,7 +39,8 @@ extern const struct behaviour behaviours[BEHAVIOUR_COUNT];
 
 struct persona {
     char name[PERSONA_NAME_MAX];
-    char site[32];
+    char site[32], batch[16];
+    const char *product, *group;
     const char *hwmodel, *swversion;
     int kind;
 };
@@ -43,9 +48,10 @@ struct persona {
 void persona_make(uint64_t seed, uint32_t index, struct persona *out);
 void persona_log(const struct persona *p, const struct behaviour *b,
                  struct measurement log[PERSONA_LOG]);
-// Members of the "m" object at that time, without braces; returns the length.
+// Members of the "m" object at that time, without braces; returns the length. The first signal is
+// off by drift of its swings.
 size_t persona_signals(const struct persona *p, uint64_t seed, uint32_t index, int64_t t_ms,
-                       char *out, size_t size);
+                       double drift, char *out, size_t size);
 // A log line (or an event, with its name) such a device may have at that time.
 struct persona_line {
     const char *name, *level, *source, *text;

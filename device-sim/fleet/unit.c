@@ -2,13 +2,16 @@
 
 #include <openssl/evp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/clock.h"
 #include "fleet/fleet.h"
+#include "fleet/story.h"
 
 #define LOG_ONE_IN   40
 #define EVENT_ONE_IN 150
+#define FOR_GOOD_MS  (365 * 86400000LL)
 
 // ---------------------------------------------------------------- messages
 
@@ -49,7 +52,8 @@ static size_t next_message(void *owner, char *to, size_t room)
     struct unit *u = owner;
     int64_t seq;
     struct item *i = outbox_peek(&u->box, &seq);
-    struct writer_who who = { &u->persona, u->index, u->link.boot, u->link.settings };
+    struct writer_who who = { &u->persona,      u->index, u->link.boot,
+                              u->link.settings, u->drift, u->drift_ms };
 
     if (!i && !(i = refill(u, &seq)))
         return 0;
@@ -112,11 +116,16 @@ static void nacked(void *owner, int64_t seq, const char *code, const char *text)
 
 // ---------------------------------------------------------------- keys and evidence
 
+static struct state_record *record_of(const struct unit *u)
+{
+    return u->copy ? u->copy : state_record(u->fleet->state, u->index);
+}
+
 static bool give_factory(void *owner, struct p256 *out)
 {
     const struct unit *u = owner;
 
-    *out = state_record(u->fleet->state, u->index)->factory;
+    *out = record_of(u)->factory;
     return true;
 }
 
@@ -124,14 +133,14 @@ static bool give_credential(void *owner, struct credential *out)
 {
     const struct unit *u = owner;
 
-    return state_credential(u->fleet->state, state_record(u->fleet->state, u->index), out);
+    return state_credential(u->fleet->state, record_of(u), out);
 }
 
 static void keep_credential(void *owner, const struct credential *c)
 {
     const struct unit *u = owner;
 
-    state_keep(state_record(u->fleet->state, u->index), c);
+    state_keep(record_of(u), c);
     if (c)
         state_set_time(u->fleet->state, link_now_ms(&u->link));
 }
@@ -170,6 +179,9 @@ static void went_up(struct unit *u)
         u->drop_now = true;
     else if (!u->link.quarantined)
         unit_add(u, ITEM_REPORTED, 1, clock_mono_us());
+    if (u->crashed && !u->link.quarantined)
+        unit_add(u, ITEM_CRASH, 1, clock_mono_us());
+    u->crashed = false;
 }
 
 static void went_down(struct unit *u)
@@ -232,21 +244,26 @@ const struct link_ops unit_ops = {
 
 // ---------------------------------------------------------------- time
 
-static int64_t dice(const struct unit *u, int64_t limit)
+// The same numbers in every run of a seed.
+static int64_t dice(struct unit *u, int64_t limit)
 {
-    uint64_t n = persona_dice((uint64_t)clock_mono_us(), u->index);
+    const struct fleet *f = u->fleet;
+    uint64_t seed = f->o->seed >= 0 ? (uint64_t)f->o->seed : state_seed(f->state);
+    uint64_t n = persona_dice(persona_dice(seed, u->slot), u->rolls++);
 
     return (int64_t)(n % (uint64_t)(limit > 0 ? limit : 1));
 }
 
-void unit_init(struct unit *u, struct fleet *fleet, uint32_t index)
+void unit_init(struct unit *u, struct fleet *fleet, uint32_t index, uint32_t slot)
 {
-    const struct state_record *r = state_record(fleet->state, index);
+    const struct state_record *r;
     char id[P256_ID_LEN + 1];
 
-    p256_id(&r->factory, id);
     u->fleet = fleet;
     u->index = index;
+    u->slot = slot;
+    r = record_of(u);
+    p256_id(&r->factory, id);
     u->sample_ms = u->drop_ms = INT64_MAX;
     persona_make(state_seed(fleet->state), index, &u->persona);
     link_init(&u->link, fleet->env, &unit_ops, u, id, r->boot);
@@ -255,6 +272,9 @@ void unit_init(struct unit *u, struct fleet *fleet, uint32_t index)
 static void plan_drop(struct unit *u)
 {
     int64_t every = (int64_t)behaviours[u->behaviour].drop_every_s * 1000;
+
+    if (every && u->every_ms)
+        every = u->every_ms;
 
     u->drop_ms = every ? u->fleet->env->now_ms + every / 2 + dice(u, every) : INT64_MAX;
 }
@@ -266,7 +286,8 @@ void unit_start(struct unit *u)
     if (o->interval_ms && behaviours[u->behaviour].talks)
         u->sample_ms = u->fleet->env->now_ms + dice(u, o->interval_ms);
     plan_drop(u);
-    link_start(&u->link, 0);
+    u->started = true;
+    link_start(&u->link, u->behaviour == BEHAVIOUR_OFFLINE ? FOR_GOOD_MS : 0);
     unit_schedule(u);
 }
 
@@ -274,6 +295,7 @@ void unit_done(struct unit *u)
 {
     link_done(&u->link);
     outbox_done(&u->box);
+    free(u->copy);
 }
 
 static void sample(struct unit *u)
@@ -298,6 +320,25 @@ static void drop(struct unit *u, int64_t again_ms)
     link_drop(&u->link, again_ms);
 }
 
+// A new boot: what was not acknowledged is lost with the old one.
+static void restart(struct unit *u, int64_t again_ms)
+{
+    struct state_record *r = record_of(u);
+
+    u->fleet->outstanding -= outbox_messages(&u->box);
+    outbox_done(&u->box);
+    u->link.boot = ++r->boot;
+    u->crashed = u->behaviour == BEHAVIOUR_CRASHING;
+    drop(u, again_ms);
+}
+
+static int64_t away(struct unit *u)
+{
+    int64_t ms = u->away_ms ? u->away_ms : (int64_t)behaviours[u->behaviour].away_s * 1000;
+
+    return u->away_ms ? ms : 1000 + dice(u, ms);
+}
+
 void unit_tick(struct unit *u)
 {
     int64_t now = u->fleet->env->now_ms;
@@ -308,8 +349,10 @@ void unit_tick(struct unit *u)
         sample(u);
     if (now >= u->drop_ms) {
         plan_drop(u);
-        if (u->up)
-            drop(u, 1000 + dice(u, (int64_t)behaviours[u->behaviour].away_s * 1000));
+        if (u->up && u->behaviour == BEHAVIOUR_CRASHING)
+            restart(u, away(u));
+        else if (u->up)
+            drop(u, away(u));
     }
     unit_schedule(u);
 }
@@ -323,5 +366,63 @@ void unit_schedule(struct unit *u)
         at = u->sample_ms;
     if (u->drop_ms < at)
         at = u->drop_ms;
-    wheel_set(u->fleet->wheel, u->index, at);
+    wheel_set(u->fleet->wheel, u->slot, at);
+}
+
+// ---------------------------------------------------------------- stories
+
+// Its firmware is another one now, which it can only show by new evidence, after a restart.
+static void flash(struct unit *u)
+{
+    state_keep(record_of(u), NULL);
+    if (u->started)
+        restart(u, 0);
+}
+
+static void recover(struct unit *u, enum behaviour_id was)
+{
+    u->drift_ms = 0;
+    if (was == BEHAVIOUR_TAMPERED)
+        flash(u);
+    else if (was == BEHAVIOUR_OFFLINE && u->started)
+        drop(u, dice(u, 3000)); // not all in the same instant
+    else if (was == BEHAVIOUR_SILENT && u->fleet->o->interval_ms)
+        u->sample_ms = u->fleet->env->now_ms + dice(u, u->fleet->o->interval_ms);
+}
+
+void unit_become(struct unit *u, enum behaviour_id what, const struct story_step *step)
+{
+    enum behaviour_id was = u->behaviour;
+
+    u->behaviour = what;
+    u->every_ms = step ? step->every_ms : 0;
+    u->away_ms = step ? step->away_ms : 0;
+    if (was != what)
+        recover(u, was);
+    switch (what) {
+    case BEHAVIOUR_TAMPERED:
+        flash(u);
+        break;
+    case BEHAVIOUR_SILENT:
+        u->sample_ms = INT64_MAX;
+        break;
+    case BEHAVIOUR_OFFLINE:
+        if (u->started)
+            drop(u, FOR_GOOD_MS);
+        break;
+    case BEHAVIOUR_DRIFTING:
+        u->drift = step ? step->amount : 0;
+        u->drift_ms = link_now_ms(&u->link);
+        break;
+    case BEHAVIOUR_CLONED:
+        unit_start(u);
+        break;
+    case BEHAVIOUR_HEALTHY:
+    case BEHAVIOUR_FLAKY:
+    case BEHAVIOUR_CRASHING:
+    case BEHAVIOUR_COUNT:
+        break;
+    }
+    plan_drop(u);
+    unit_schedule(u);
 }

@@ -141,7 +141,11 @@ static size_t print_signals(const struct writer *w, const struct writer_who *who
                             int64_t t_ms, char *start, size_t room)
 {
     char signals[512];
-    size_t n = persona_signals(who->persona, w->o.seed, who->index, t_ms, signals, sizeof signals);
+    double drift = who->drift_ms && t_ms > who->drift_ms
+                       ? who->drift * (double)(t_ms - who->drift_ms) / 60000
+                       : 0;
+    size_t n =
+        persona_signals(who->persona, w->o.seed, who->index, t_ms, drift, signals, sizeof signals);
     char *to = start;
 
     if (room < n + HEAD_ROOM)
@@ -188,6 +192,18 @@ static size_t print_reported(const struct writer_who *who, int64_t seq, int64_t 
     return (size_t)(to - start);
 }
 
+static size_t print_crash(int64_t seq, int64_t t_ms, char *start, size_t room)
+{
+    char *to = start;
+
+    if (room < 512)
+        return 0;
+    to = put_head(to, "event", 5, seq, t_ms);
+    to = PUT(to, ",\"name\":\"crash\",\"level\":\"error\",\"source\":\"watchdog\","
+                 "\"text\":\"the application stopped answering; the device started again\"}");
+    return (size_t)(to - start);
+}
+
 size_t writer_print(const struct writer *w, const struct writer_who *who, enum item_kind kind,
                     int64_t seq, int64_t t_ms, char *to, size_t room)
 {
@@ -200,6 +216,8 @@ size_t writer_print(const struct writer *w, const struct writer_who *who, enum i
         return print_line(w, who, kind == ITEM_EVENT, seq, t_ms, to, room);
     case ITEM_REPORTED:
         return print_reported(who, seq, t_ms, to, room);
+    case ITEM_CRASH:
+        return print_crash(seq, t_ms, to, room);
     }
     return 0;
 }

@@ -21,6 +21,7 @@ enum item_kind {
     ITEM_LOG,
     ITEM_EVENT,
     ITEM_REPORTED,
+    ITEM_CRASH, // an event: it is back after one
 };
 
 struct writer; // shared by all devices
@@ -41,6 +42,8 @@ struct writer_who {
     uint32_t index;
     int64_t boot;
     int64_t settings; // version, for reported
+    double drift;     // swings a minute …
+    int64_t drift_ms; // … since then, Unix ms; 0: none
 };
 
 // Returns the length, 0 if room is too small.

@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: Apache-2.0
+// threaded
+//
+// Each story of the fleet, played against the real gateway, and what a person would see of it.
+
+#include <libpq-fe.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/auto.h"
+#include "core/clock.h"
+#include "pattern/pattern.h"
+#include "support/gate.h"
+#include "support/model.h"
+#include "support/pg.h"
+#include "test.h"
+
+#define DEVICES 40
+
+static struct gate *gate;
+static char folder[64], bin[512];
+static pid_t outage;
+
+// ---------------------------------------------------------------- programs
+
+// Runs the fleet program to its end: what it prints is in out; returns the exit code.
+__attribute__((format(printf, 3, 4))) static int run(char *out, size_t size, const char *format,
+                                                     ...)
+{
+    char line[1600], tail[900];
+    va_list ap;
+
+    va_start(ap, format);
+    vsnprintf(tail, sizeof tail, format, ap);
+    va_end(ap);
+    snprintf(line, sizeof line, "exec %s/orrery-fleet %s 2>&1", bin, tail);
+    FILE *p = popen(line, "r");
+    assert_non_null(p);
+    size_t n = fread(out, 1, size - 1, p);
+    out[n] = '\0';
+    return WEXITSTATUS(pclose(p));
+}
+
+static void accept_manifest(int32_t catalog)
+{
+    static char out[30000];
+    json_t *v;
+    size_t i;
+
+    assert_int_equal(run(out, sizeof out, "manifest"), 0);
+    json_auto_t *o = json_loads(out, 0, NULL);
+    json_array_foreach (json_object_get(o, "values"), i, v)
+        gate_accept(gate, catalog, json_string_value(json_object_get(v, "component")),
+                    json_string_value(json_object_get(v, "version")),
+                    json_string_value(json_object_get(v, "sha256")),
+                    (int)json_integer_value(json_object_get(v, "svn")));
+}
+
+// A fleet of its own for a story: registered, claimed, with its tags and that of the story.
+static void make_fleet(const char *story, int32_t catalog, int seed)
+{
+    static char out[60000];
+    char id[DEVICE_ID_LEN + 1], *line, *rest = out;
+
+    assert_int_equal(
+        run(out, sizeof out, "init --dir %s/%s --count %d --seed %d", folder, story, DEVICES, seed),
+        0);
+    assert_int_equal(run(out, sizeof out, "keys --dir %s/%s", folder, story), 0);
+    while ((line = strsep(&rest, "\n")) && *line) {
+        json_auto_t *o = json_loads(line, 0, NULL);
+        json_t *tags = json_object_get(o, "tags");
+
+        json_object_set_new(tags, "fleet", json_string(story));
+        auto_free char *text = json_dumps(tags, JSON_COMPACT);
+        gate_admit(gate, catalog, json_string_value(json_object_get(o, "publicKey")), true, id);
+        model_sql(pg_conninfo(), "UPDATE device SET tags = '%s' WHERE id = '%s'", text, id);
+    }
+}
+
+static void write_story(const char *story, const char *text)
+{
+    char path[120];
+
+    snprintf(path, sizeof path, "%s/%s.story", folder, story);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0 && fclose(f) == 0);
+}
+
+// Plays it to its end; the line of results.
+static json_t *play(const char *story, const char *text, const char *more)
+{
+    char out[4000];
+
+    make_fleet(story, gate->demo, 7);
+    write_story(story, text);
+    assert_int_equal(run(out, sizeof out,
+                         "run --dir %s/%s --server 127.0.0.1:%d --ca %s/ca.pem --story %s/%s.story "
+                         "--interval 200ms %s",
+                         folder, story, gate->port, folder, folder, story, more),
+                     0);
+    json_t *o = json_loads(out, 0, NULL);
+    if (!o)
+        fail_msg("%s", out);
+    return o;
+}
+
+static pid_t begin_outage(void)
+{
+    char program[600], dir[100], ca[100], server[40];
+    pid_t pid;
+
+    make_fleet("outage", gate->acme, 7);
+    snprintf(program, sizeof program, "%s/orrery-fleet", bin);
+    snprintf(dir, sizeof dir, "%s/outage", folder);
+    snprintf(ca, sizeof ca, "%s/ca.pem", folder);
+    snprintf(server, sizeof server, "127.0.0.1:%d", gate->port);
+    pid = fork();
+    if (pid == 0) {
+        int fd = open("/dev/null", O_WRONLY);
+        dup2(fd, 1);
+        dup2(fd, 2);
+        execl(program, program, "run", "--dir", dir, "--server", server, "--ca", ca, "--story",
+              "site-outage", (char *)NULL);
+        _exit(127);
+    }
+    assert_true(pid > 0);
+    return pid;
+}
+
+// ---------------------------------------------------------------- the database
+
+__attribute__((format(printf, 1, 2))) static int64_t ask(const char *format, ...)
+{
+    char sql[1200];
+    va_list ap;
+
+    va_start(ap, format);
+    vsnprintf(sql, sizeof sql, format, ap);
+    va_end(ap);
+    PGconn *c = PQconnectdb(pg_conninfo());
+    PGresult *r = PQexec(c, sql);
+    if (PQresultStatus(r) != PGRES_TUPLES_OK)
+        fail_msg("%s", PQerrorMessage(c));
+    int64_t n = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
+    PQclear(r);
+    PQfinish(c);
+    return n;
+}
+
+// How many devices of a story's fleet are like that.
+static int64_t devices(const char *story, const char *where)
+{
+    return ask("SELECT count(*) FROM device d JOIN device_state s USING (catalog, device)"
+               " LEFT JOIN device_trust t USING (catalog, device)"
+               " WHERE d.tags ->> 'fleet' = '%s' AND (%s)",
+               story, where);
+}
+
+static bool become(const char *story, const char *where, int64_t wanted, int seconds)
+{
+    for (int i = 0; i < seconds * 10; i++) {
+        if (devices(story, where) == wanted)
+            return true;
+        usleep(100000);
+    }
+    fail_msg("%s: %lld of %lld are: %s", story, (long long)devices(story, where), (long long)wanted,
+             where);
+    return false;
+}
+
+static int64_t figure(const json_t *o, const char *name)
+{
+    return json_integer_value(json_object_get(o, name));
+}
+
+#define IN_STATE(s) "s.state = " s
+#define HEALTHY     IN_STATE("1")
+#define AT_RISK     IN_STATE("3")
+#define QUARANTINED IN_STATE("4")
+#define OFFLINE     IN_STATE("5")
+
+// The pattern of that dimension and state, if it is among those of the catalog.
+static bool has_pattern(int32_t catalog, enum pattern_dimension dimension, enum device_state state,
+                        struct pattern *out, size_t *count)
+{
+    auto_free struct pattern_list *list = calloc(1, sizeof *list);
+    struct fault f = { 0 };
+
+    if (pattern_load(gate->store, catalog, list, &f) != RC_OK)
+        fail_msg("%s", f.text);
+    *count = list->count;
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i].dimension == dimension && list->items[i].state == state) {
+            *out = list->items[i];
+            return true;
+        }
+    return false;
+}
+
+// ---------------------------------------------------------------- the stories
+
+static void a_healthy_fleet_raises_nothing(void **state)
+{
+    (void)state;
+    static struct pattern p;
+    size_t count;
+
+    json_decref(play("healthy", "", "--duration 4s"));
+    assert_true(become("healthy", HEALTHY, DEVICES, 10));
+    assert_int_equal(devices("healthy", "t.verdict = 1 AND t.network = '127.0.0.0/24'"
+                                        " AND t.attested_version = t.os_version"),
+                     DEVICES);
+    assert_int_equal(ask("SELECT count(*) FROM refusal"), 0);
+    assert_false(has_pattern(gate->demo, PATTERN_SITE, STATE_OFFLINE, &p, &count));
+    assert_int_equal(count, 0);
+}
+
+static void a_flaky_link_reconnects_and_is_not_offline(void **state)
+{
+    (void)state;
+    json_auto_t *r =
+        play("flaky", "0s share=50% flaky every=1s away=300ms", "--resume --duration 5s");
+
+    assert_true(figure(r, "handshakes") >= 2 * DEVICES + DEVICES / 2);
+    assert_true(become("flaky", HEALTHY, DEVICES, 10));
+}
+
+#define WITH_TELEMETRY                                                                             \
+    "EXISTS (SELECT FROM telemetry m WHERE m.catalog = d.catalog"                                  \
+    " AND m.device = d.device)"
+
+static void the_silent_are_well_and_say_nothing(void **state)
+{
+    (void)state;
+    json_decref(play("silent", "0s share=25% silent", "--duration 4s"));
+    assert_true(become("silent", HEALTHY, DEVICES, 10));
+    assert_int_equal(devices("silent", "NOT " WITH_TELEMETRY), DEVICES / 4);
+}
+
+static void a_drifting_sensor_leaves_its_range(void **state)
+{
+    (void)state;
+    static const char drifted[] =
+        "EXISTS (SELECT FROM telemetry m JOIN shape h ON h.catalog = m.catalog AND h.id = m.shape"
+        " WHERE m.catalog = d.catalog AND m.device = d.device"
+        " AND m.vals[array_position(h.names, 'pressure.bar')] > 5.4)";
+
+    json_decref(play("drift", "1s product=\"Line sensor\" count=2 drift=60", "--duration 8s"));
+    assert_true(become("drift", drifted, 2, 10));
+    assert_int_equal(devices("drift", HEALTHY), DEVICES);
+}
+
+static void changed_firmware_is_quarantined_and_counted(void **state)
+{
+    (void)state;
+    int64_t before = ask("SELECT coalesce(sum(n), 0) FROM refusal");
+
+    json_decref(play("tampered", "3s count=4 tampered", "--duration 8s"));
+    assert_true(become("tampered", QUARANTINED " AND t.verdict = 3", 4, 10));
+    assert_int_equal(devices("tampered", HEALTHY), DEVICES - 4);
+    // It proved its version before it was changed; the changed one proves nothing.
+    assert_int_equal(devices("tampered", "t.attested_version IS NOT NULL"), DEVICES);
+    assert_true(ask("SELECT coalesce(sum(n), 0) FROM refusal"
+                    " WHERE reason LIKE 'Build not accepted of %%'") >= before + 4);
+}
+
+static void a_clone_is_noticed_by_its_boot_count(void **state)
+{
+    (void)state;
+    json_decref(play("clone", "3s count=2 clone", "--duration 8s"));
+    assert_true(become("clone", AT_RISK " AND t.findings::text LIKE '%%same key%%'", 2, 15));
+    assert_int_equal(devices("clone", HEALTHY), DEVICES - 2);
+}
+
+static void a_crash_loop_shows_in_boots_and_events(void **state)
+{
+    (void)state;
+    static const char crashed[] =
+        "s.hello_boot >= 3 AND (SELECT count(*) FROM journal j WHERE j.catalog = d.catalog"
+        " AND j.device = d.device AND j.name = 'crash') >= 2";
+
+    json_decref(play("crash", "0s count=3 crash-loop every=1s away=200ms", "--duration 8s"));
+    assert_true(become("crash", crashed, 3, 10));
+    assert_int_equal(devices("crash", "s.hello_boot > 1"), 3);
+}
+
+static void a_bad_batch_is_refused_and_named(void **state)
+{
+    (void)state;
+    static struct pattern p;
+    size_t count;
+
+    json_decref(play("batch", "0s batch=largest tampered", "--duration 5s"));
+    int64_t bad = devices("batch", QUARANTINED);
+    assert_true(bad >= PATTERN_LEAST);
+    assert_int_equal(devices("batch", QUARANTINED " OR " HEALTHY), DEVICES);
+    assert_int_equal(ask("SELECT count(DISTINCT tags ->> 'batch') FROM device d JOIN device_state s"
+                         " USING (catalog, device) WHERE d.tags ->> 'fleet' = 'batch'"
+                         " AND s.state = 4"),
+                     1);
+    assert_true(has_pattern(gate->demo, PATTERN_BATCH, STATE_QUARANTINED, &p, &count));
+    assert_true(p.count >= bad);
+    assert_int_equal(p.seat_count > 0, 1);
+}
+
+// Begun before all others: a device is called offline only 90 s after its last session.
+static void a_site_that_goes_dark_is_offline_and_named(void **state)
+{
+    (void)state;
+    static struct pattern p;
+    char where[PATTERN_VALUE + 100];
+    size_t count;
+
+    int64_t dark = ask("SELECT max(n) FROM (SELECT count(*) AS n FROM device"
+                       " WHERE tags ->> 'fleet' = 'outage' GROUP BY tags ->> 'site') x");
+    assert_true(dark >= PATTERN_LEAST);
+    assert_true(become("outage", OFFLINE, dark, 150));
+    assert_true(has_pattern(gate->acme, PATTERN_SITE, STATE_OFFLINE, &p, &count));
+    assert_int_equal(count, 1);
+    assert_int_equal(p.count, dark);
+    assert_int_equal(p.of, dark);
+    snprintf(where, sizeof where, OFFLINE " AND d.tags ->> 'site' = '%s'", p.value);
+    assert_int_equal(devices("outage", where), dark);
+    assert_int_equal(devices("outage", HEALTHY), DEVICES - dark);
+}
+
+static void a_story_that_cannot_be_read_starts_nothing(void **state)
+{
+    (void)state;
+    char out[1000];
+
+    write_story("wrong", "0s all flaky\n5s all explode\n");
+    assert_int_equal(run(out, sizeof out,
+                         "run --dir %s/healthy --server 127.0.0.1:1 --ca %s/ca.pem --story "
+                         "%s/wrong.story",
+                         folder, folder, folder),
+                     1);
+    assert_non_null(strstr(out, "line 2: 'explode'"));
+}
+
+// ---------------------------------------------------------------- around them
+
+static int open_gate(void **state)
+{
+    char path[100], *root = NULL;
+
+    (void)state;
+    gate = gate_up(&(struct gate_options){ 0 });
+    snprintf(folder, sizeof folder, "/tmp/orrery-story-XXXXXX");
+    if (!mkdtemp(folder) || keeper_ca(gate->keeper, CA_SERVER_ROOT, NULL, &root, NULL) != RC_OK)
+        return -1;
+    snprintf(path, sizeof path, "%s/ca.pem", folder);
+    FILE *f = fopen(path, "w");
+    if (!f || fputs(root, f) < 0 || fclose(f))
+        return -1;
+    free(root);
+    accept_manifest(gate->demo);
+    accept_manifest(gate->acme);
+    outage = begin_outage();
+    return 0;
+}
+
+static int close_gate(void **state)
+{
+    char command[100];
+
+    (void)state;
+    kill(outage, SIGTERM);
+    waitpid(outage, NULL, 0);
+    gate_down(gate);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return WEXITSTATUS(pclose(popen(command, "r")));
+}
+
+static void find_programs(const char *self)
+{
+    // build/tests/server/x_test, or the same below build/asan
+    snprintf(bin, sizeof bin, "%s", self);
+    for (int i = 0; i < 3; i++) {
+        char *slash = strrchr(bin, '/');
+        if (slash)
+            *slash = 0;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_healthy_fleet_raises_nothing),
+        cmocka_unit_test(a_flaky_link_reconnects_and_is_not_offline),
+        cmocka_unit_test(the_silent_are_well_and_say_nothing),
+        cmocka_unit_test(a_drifting_sensor_leaves_its_range),
+        cmocka_unit_test(changed_firmware_is_quarantined_and_counted),
+        cmocka_unit_test(a_clone_is_noticed_by_its_boot_count),
+        cmocka_unit_test(a_crash_loop_shows_in_boots_and_events),
+        cmocka_unit_test(a_bad_batch_is_refused_and_named),
+        cmocka_unit_test(a_story_that_cannot_be_read_starts_nothing),
+        cmocka_unit_test(a_site_that_goes_dark_is_offline_and_named),
+    };
+    char self[512];
+
+    if (gate_is_keeper(argc, argv))
+        return gate_keeper(argv);
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    assert_true(n > 0);
+    self[n] = '\0';
+    find_programs(self);
+    return cmocka_run_group_tests(tests, open_gate, close_gate);
+}
