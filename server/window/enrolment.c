@@ -26,22 +26,31 @@ static bool is_loopback(const char *host)
            begins(host, "[::1]") || begins(host, "localhost:");
 }
 
-// The first name of the list that is good for another machine, else the first.
+// How likely another machine knows it: addresses and full names before the bare name of a host.
+static int rank(const char *name)
+{
+    if (!*name)
+        return 0;
+    if (is_loopback(name))
+        return 1;
+    return strpbrk(name, ".:") ? 3 : 2;
+}
+
+// The best name of the list; false if it is good for this machine alone.
 static bool pick_name(const char *names, char *out, size_t size)
 {
     auto_free char *list = strdup(names);
     char *rest = list, *name;
-    bool found = false;
+    int best = 0;
 
-    *out = '\0';
-    while (!found && (name = strsep(&rest, ", "))) {
-        found = *name && !is_loopback(name);
-        if (found || (*name && !*out))
-            snprintf(out, size, strchr(name, ':') ? "[%s]" : "%s", name);
+    snprintf(out, size, "localhost");
+    while ((name = strsep(&rest, ", "))) {
+        if (rank(name) <= best)
+            continue;
+        best = rank(name);
+        snprintf(out, size, strchr(name, ':') ? "[%s]" : "%s", name);
     }
-    if (!*out)
-        snprintf(out, size, "localhost");
-    return found;
+    return best > 1;
 }
 
 static int port_of(const struct services *s)

@@ -4,8 +4,8 @@
 //
 //   edge.names, port of the gateway --> host:port      server CA --SHA-256 of its DER--> pin
 //
-// The first of edge.names that other machines could know is taken; where there is none, or the
-// gateway listens on loopback alone, a notice says what to set.
+// The first of edge.names that other machines are likely to know is taken; where there is none, or
+// the gateway listens on loopback alone, a notice says what to set.
 
 #pragma once
 
