@@ -141,6 +141,7 @@ if want faults && build all web; then
 fi
 if want ops && build all web; then
     counted backup tests/backup.sh
+    counted upgrade tests/upgrade.sh
     counted compose tests/compose.sh
 fi
 echo "took $((SECONDS - start)) s; logs are in $out"
