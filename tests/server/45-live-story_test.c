@@ -16,6 +16,7 @@
 
 #include "core/auto.h"
 #include "core/clock.h"
+#include "device/device.h"
 #include "edge/edge.h"
 #include "live/live.h"
 #include "live/tickets.h"
@@ -25,6 +26,7 @@
 #include "test.h"
 
 #define OURS      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define LATER     "cccccccccccccccccccccccccccccccc"
 #define THEIRS    "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define WAIT_MS   5000
 #define SUBSCRIBE "{\"type\":\"subscribe\",\"topic\":\"devices\",\"ids\":[\"" OURS "\"]}"
@@ -324,6 +326,19 @@ static void a_page_of_another_origin_was_hung_up_on_without_an_answer(void **sta
 
 // ---------------------------------------------------------------- topics
 
+static void add_device(const char *catalog, const char *id, int number)
+{
+    model_sql(pg_conninfo(),
+              "INSERT INTO device (catalog, device, id, fingerprint, public_key, lifecycle, seat,"
+              " name)"
+              " SELECT id, %d, '%s', '%s%s', '', 1, %d, 'Lobby' FROM catalog WHERE name = '%s'",
+              number, id, id, id, number, catalog);
+    model_sql(pg_conninfo(),
+              "INSERT INTO device_state (catalog, device, state, online)"
+              " SELECT id, %d, 1, true FROM catalog WHERE name = '%s'",
+              number, catalog);
+}
+
 static void publish(const char *id, double value)
 {
     static const char *const names[] = { "cpu.load" };
@@ -414,6 +429,123 @@ static void wrong_requests_are_told_and_the_socket_lives(void **state)
     leave(b);
 }
 
+static void publish_state(int64_t device, const char *id, int to)
+{
+    bus_publish(rest.bus, &(struct bus_event){ .kind = BUS_STATE,
+                                               .catalog = demo,
+                                               .device = device,
+                                               .id = id,
+                                               .at = clock_now_ms(),
+                                               .state = to,
+                                               .text = "It has no session" });
+}
+
+// The picture of the fleet; *seq is its number.
+static char *hear_picture(struct browser *b, size_t *count, uint32_t *seq)
+{
+    char *bytes = NULL;
+    size_t len = 0;
+
+    assert_int_equal(next(b, WAIT_MS, &bytes, &len), OP_BINARY);
+    assert_true(len >= 8);
+    memcpy(seq, bytes, 4);
+    memmove(bytes, bytes + 8, len - 8);
+    *count = len - 8;
+    return bytes;
+}
+
+static void the_fleet_comes_as_a_picture_and_goes_on_as_changes(void **state)
+{
+    (void)state;
+    struct browser *b = enter(&owner, 0);
+    size_t count;
+    uint32_t seq;
+
+    say(b, "{\"type\":\"subscribe\",\"topic\":\"fleet\"}");
+    auto_free char *states = hear_picture(b, &count, &seq);
+    assert_int_equal(count, 2);
+    assert_int_equal((unsigned char)states[0], 255); // nobody has seat 0, and theirs is not ours
+    assert_int_equal(states[1], STATE_HEALTHY);
+    publish_state(1, OURS, STATE_OFFLINE);
+    json_auto_t *o = hear(b, WAIT_MS);
+    json_t *change = json_array_get(json_object_get(o, "changes"), 0);
+    assert_int_equal(json_integer_value(json_object_get(o, "seq")), seq + 1);
+    assert_int_equal(json_integer_value(json_array_get(change, 0)), 1);
+    assert_int_equal(json_integer_value(json_array_get(change, 1)), STATE_OFFLINE);
+    say(b, "{\"type\":\"snapshot\",\"topic\":\"fleet\"}");
+    auto_free char *again = hear_picture(b, &count, &seq);
+    assert_int_equal(again[1], STATE_OFFLINE);
+    publish_state(1, OURS, STATE_HEALTHY);
+    leave(b);
+}
+
+// The next frame of a topic, skipping others.
+static json_t *hear_topic(struct browser *b, const char *topic)
+{
+    for (int i = 0; i < 20; i++) {
+        json_t *o = hear(b, WAIT_MS);
+
+        if (!o || !strcmp(text_of(o, "topic"), topic))
+            return o;
+        json_decref(o);
+    }
+    return NULL;
+}
+
+static void census_and_events_tell_what_happened_by_name(void **state)
+{
+    (void)state;
+    struct browser *b = enter(&owner, 0);
+
+    say(b, "{\"type\":\"subscribe\",\"topic\":\"census\"}");
+    json_auto_t *census = hear_topic(b, "census");
+    assert_int_equal(json_integer_value(json_object_get(census, "total")), 1);
+    say(b, "{\"type\":\"subscribe\",\"topic\":\"events\"}");
+    json_auto_t *first = hear_topic(b, "events");
+    assert_true(json_is_array(json_object_get(first, "snapshot")));
+    publish_state(1, OURS, STATE_AT_RISK);
+    json_auto_t *events = hear_topic(b, "events");
+    json_t *item = json_array_get(json_object_get(events, "items"), 0);
+    assert_string_equal(text_of(item, "kind"), "state");
+    assert_string_equal(text_of(item, "device"), OURS);
+    assert_string_equal(text_of(item, "name"), "Lobby");
+    assert_string_equal(text_of(item, "state"), "atRisk");
+    publish_state(1, OURS, STATE_HEALTHY);
+    leave(b);
+}
+
+static void a_device_that_comes_takes_its_seat(void **state)
+{
+    (void)state;
+    struct browser *b = enter(&owner, 0);
+    bool layout = false, seated = false;
+    size_t count;
+    uint32_t seq;
+
+    say(b, "{\"type\":\"subscribe\",\"topic\":\"fleet\"}");
+    auto_free char *states = hear_picture(b, &count, &seq);
+    add_device("demo", LATER, 3);
+    bus_publish(rest.bus, &(struct bus_event){ .kind = BUS_DEVICE,
+                                               .catalog = demo,
+                                               .device = 3,
+                                               .id = LATER,
+                                               .lifecycle = DEVICE_CLAIMED });
+    for (int i = 0; i < 10 && !(layout && seated); i++) {
+        auto_free char *bytes = NULL;
+        size_t len = 0;
+        int op = next(b, WAIT_MS, &bytes, &len);
+        json_auto_t *o = op == OP_TEXT ? json_loadb(bytes, len, 0, NULL) : NULL;
+        json_t *change = json_array_get(json_object_get(o, "changes"), 0);
+
+        layout |= json_is_true(json_object_get(o, "layout"));
+        seated |= json_integer_value(json_array_get(change, 0)) == 3;
+        seated |= op == OP_BINARY && len == 8 + 4;
+    }
+    assert_true(layout);
+    assert_true(seated);
+    leave(b);
+}
+
 // ---------------------------------------------------------------- what browsers do not say
 
 static void garbage_ends_its_own_socket(void **state)
@@ -451,6 +583,31 @@ static void garbage_ends_its_own_socket(void **state)
     json_auto_t *o = hear(witness, WAIT_MS);
     assert_non_null(json_object_get(o, "snapshot"));
     leave(witness);
+}
+
+static void one_that_never_reads_the_fleet_costs_nobody_else_a_frame(void **state)
+{
+    (void)state;
+    struct browser *stuck = enter(&owner, 2048), *reader = enter(&owner, 0);
+    int64_t slowest = 0;
+    size_t count;
+    uint32_t seq;
+
+    say(stuck, "{\"type\":\"subscribe\",\"topic\":\"fleet\"}");
+    say(reader, "{\"type\":\"subscribe\",\"topic\":\"fleet\"}");
+    auto_free char *states = hear_picture(reader, &count, &seq);
+    for (int i = 1; i <= 60; i++) {
+        int64_t began = clock_mono_ms();
+
+        publish_state(1, OURS, i % 2 ? STATE_OFFLINE : STATE_HEALTHY);
+        json_auto_t *o = hear(reader, WAIT_MS);
+        assert_int_equal(json_integer_value(json_object_get(o, "seq")), seq + (uint32_t)i);
+        if (clock_mono_ms() - began > slowest)
+            slowest = clock_mono_ms() - began;
+    }
+    assert_in_range(slowest, 0, 1000);
+    leave(stuck);
+    leave(reader);
 }
 
 static void a_browser_that_never_reads_costs_nobody_else_a_frame(void **state)
@@ -542,18 +699,6 @@ static bool adopt(void *ctx, int fd, const char *head, size_t len, const char *r
     return live_adopt(live, fd, head, len, remote);
 }
 
-static void add_device(const char *catalog, const char *id, int number)
-{
-    model_sql(pg_conninfo(),
-              "INSERT INTO device (catalog, device, id, fingerprint, public_key, lifecycle, seat)"
-              " SELECT id, %d, '%s', '%s%s', '', 1, %d FROM catalog WHERE name = '%s'",
-              number, id, id, id, number, catalog);
-    model_sql(pg_conninfo(),
-              "INSERT INTO device_state (catalog, device, state, online)"
-              " SELECT id, %d, 1, true FROM catalog WHERE name = '%s'",
-              number, catalog);
-}
-
 // The edge keeps all of civetweb's workers to itself, and here REST is asked beside it; so its
 // connections end in this socket, which nobody serves.
 static uint16_t idle_backend(void)
@@ -614,9 +759,13 @@ int main(void)
         cmocka_unit_test(a_page_of_another_origin_was_hung_up_on_without_an_answer),
         cmocka_unit_test(a_subscription_starts_with_a_snapshot_and_counts_on),
         cmocka_unit_test(a_device_of_another_catalog_is_not_shown),
+        cmocka_unit_test(the_fleet_comes_as_a_picture_and_goes_on_as_changes),
+        cmocka_unit_test(census_and_events_tell_what_happened_by_name),
         cmocka_unit_test(wrong_requests_are_told_and_the_socket_lives),
         cmocka_unit_test(garbage_ends_its_own_socket),
         cmocka_unit_test(a_browser_that_never_reads_costs_nobody_else_a_frame),
+        cmocka_unit_test(one_that_never_reads_the_fleet_costs_nobody_else_a_frame),
+        cmocka_unit_test(a_device_that_comes_takes_its_seat),
         cmocka_unit_test(a_socket_ends_with_its_session),
         cmocka_unit_test(a_socket_ends_when_its_account_may_no_more),
         cmocka_unit_test(the_server_says_goodbye),

@@ -22,8 +22,10 @@
 #include "core/clock.h"
 #include "core/config.h"
 #include "core/log.h"
+#include "device/export.h"
 #include "device/roster.h"
 #include "edge/edge.h"
+#include "http/stream.h"
 #include "keeper/keeper.h"
 #include "live/tickets.h"
 #include "store/store.h"
@@ -105,6 +107,8 @@ void rest_start(struct rest *r, const char *conninfo)
         .server_ca_pem = r->server_ca,
         .started_at = clock_now_ms(),
     };
+    r->services.streams = streams_new();
+    must(exports_start(conninfo, r->services.streams, &r->services.exports, &f), &f);
     must(catalogs_load(r->store, &r->services.catalogs, &f), &f);
     must(roster_load(r->store, &r->services.roster, &f), &f);
     const struct http_options o = { .store = r->store, .services = &r->services };
@@ -114,7 +118,9 @@ void rest_start(struct rest *r, const char *conninfo)
 void rest_stop(struct rest *r)
 {
     rest_answer_free();
+    exports_stop(r->services.exports);
     http_stop(r->http);
+    streams_free(r->services.streams);
     roster_free(r->services.roster);
     catalogs_free(r->services.catalogs);
     tickets_free(r->services.tickets);
