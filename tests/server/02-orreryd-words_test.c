@@ -51,11 +51,26 @@ static void config_and_config_markdown_print_settings(void **state)
     assert_non_null(strstr(out, "| "));
 }
 
+static void seed_wants_a_number_of_devices(void **state)
+{
+    (void)state;
+    static const char *const words[] = { "seed", "seed --devices none", "seed --devices 0",
+                                         "seed --devices 5000001", "seed --devices 1 --seed -1" };
+    char out[4000];
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        int code = run(words[i], out, sizeof out);
+        if (code != 1 || !strstr(out, "must be a number"))
+            fail_msg("%s: %d %s", words[i], code, out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_word_that_a_verb_does_not_know_is_not_passed_over),
         cmocka_unit_test(config_and_config_markdown_print_settings),
+        cmocka_unit_test(seed_wants_a_number_of_devices),
     };
     char self[512];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
