@@ -21,9 +21,12 @@ static const char usage[] =
     "\n"
     "  init --dir DIR --count N [--seed S]\n"
     "      make a fleet, or make it larger; the seed decides names, sites and signals\n"
-    "  keys --dir DIR [--count N] [--claims]\n"
+    "  keys --dir DIR [--count N] [--claims] [--groups FILE]\n"
     "      print public keys, names and tags, one JSON object a line;\n"
-    "      --claims: as bodies for POST claims, 500 devices a line\n"
+    "      --claims: as bodies for POST claims, 500 devices a line;\n"
+    "      --groups: with their groups, FILE being the answer of GET device-groups\n"
+    "  products\n"
+    "      print the products of a fleet as bodies for POST products, one a line\n"
     "  manifest --dir DIR\n"
     "      print the firmware's measurements as a body for POST reference-values\n"
     "  run --dir DIR --server HOST:PORT --ca FILE [--count N]\n"
@@ -64,7 +67,24 @@ static enum rc init(const struct args *a, struct fault *f)
 
 // ---------------------------------------------------------------- keys
 
-static json_t *device_to_json(struct state *s, uint32_t i)
+// The id of a product's group among those of the file; NULL if it is not there.
+static const char *group_of(const json_t *groups, const struct persona *p)
+{
+    json_t *g;
+    size_t i;
+
+    json_array_foreach (json_object_get(groups, "items"), i, g) {
+        const json_t *product = json_object_get(json_object_get(g, "product"), "name");
+        const json_t *name = json_object_get(g, "name");
+        if (json_is_string(product) && json_is_string(name) &&
+            !strcmp(json_string_value(product), p->product) &&
+            !strcmp(json_string_value(name), p->group))
+            return json_string_value(json_object_get(g, "id"));
+    }
+    return NULL;
+}
+
+static json_t *device_to_json(struct state *s, uint32_t i, const json_t *groups)
 {
     json_t *o = json_object(), *tags = json_object();
     auto_free char *pem = p256_public_pem(&state_record(s, i)->factory);
@@ -77,6 +97,8 @@ static json_t *device_to_json(struct state *s, uint32_t i)
     add_text(tags, "batch", p.batch);
     add_text(tags, "model", p.hwmodel);
     json_object_set_new(o, "tags", tags);
+    if (group_of(groups, &p))
+        add_text(o, "group", group_of(groups, &p));
     return o;
 }
 
@@ -87,12 +109,12 @@ static void print_owned(json_t *owned)
     json_decref(owned);
 }
 
-static void print_claims(struct state *s, uint32_t count)
+static void print_claims(struct state *s, uint32_t count, const json_t *groups)
 {
     for (uint32_t at = 0; at < count; at += CLAIMS_AT_ONCE) {
         json_t *list = json_array(), *body = json_object();
         for (uint32_t i = at; i < count && i < at + CLAIMS_AT_ONCE; i++)
-            json_array_append_new(list, device_to_json(s, i));
+            json_array_append_new(list, device_to_json(s, i, groups));
         json_object_set_new(body, "devices", list);
         print_owned(body);
     }
@@ -100,10 +122,14 @@ static void print_claims(struct state *s, uint32_t count)
 
 static enum rc keys(const struct args *a, struct fault *f)
 {
-    const char *dir;
+    const char *dir, *file = args_get(a, "groups", NULL);
+    json_auto_t *groups = file ? json_load_file(file, 0, NULL) : NULL;
     int64_t count;
     struct state *s;
     enum rc rc = args_need(a, "dir", &dir, f);
+
+    if (rc == RC_OK && file && !groups)
+        rc = fail(f, RC_INVALID, "%.120s is not the JSON of device groups", file);
 
     if (rc == RC_OK)
         rc = args_int(a, "count", INT32_MAX, 1, INT32_MAX, &count, f);
@@ -114,10 +140,28 @@ static enum rc keys(const struct args *a, struct fault *f)
     if (count > (int64_t)state_count(s))
         count = (int64_t)state_count(s);
     if (args_has(a, "claims"))
-        print_claims(s, (uint32_t)count);
+        print_claims(s, (uint32_t)count, groups);
     for (uint32_t i = 0; !args_has(a, "claims") && i < (uint32_t)count; i++)
-        print_owned(device_to_json(s, i));
+        print_owned(device_to_json(s, i, groups));
     state_close(s);
+    return RC_OK;
+}
+
+static void print_product(void *ctx, const char *product)
+{
+    json_t *o = json_object();
+
+    (void)ctx;
+    add_text(o, "name", product);
+    add_text(o, "description", "Emulated by orrery-fleet");
+    print_owned(o);
+}
+
+static enum rc products(const struct args *a, struct fault *f)
+{
+    (void)a;
+    (void)f;
+    persona_each_product(print_product, NULL);
     return RC_OK;
 }
 
@@ -270,7 +314,8 @@ static enum rc check(const struct args *a, struct fault *f)
 }
 
 static const char *const init_options[] = { "dir=", "count=", "seed=", NULL };
-static const char *const keys_options[] = { "dir=", "count=", "claims", NULL };
+static const char *const keys_options[] = { "dir=", "count=", "claims", "groups=", NULL };
+static const char *const products_options[] = { NULL };
 static const char *const manifest_options[] = { "dir=", NULL };
 static const char *const check_options[] = { "ledger=", NULL };
 static const char *const run_options[] = {
@@ -284,6 +329,7 @@ static const char *const run_options[] = {
 static const struct command commands[] = {
     { "init", init_options, init },
     { "keys", keys_options, keys },
+    { "products", products_options, products },
     { "manifest", manifest_options, manifest },
     { "run", run_options, run },
     { "check", check_options, check },

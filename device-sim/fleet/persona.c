@@ -207,6 +207,12 @@ void persona_each_model(void (*each)(void *ctx, const struct measurement *log, s
     }
 }
 
+void persona_each_product(void (*each)(void *ctx, const char *product), void *ctx)
+{
+    for (size_t i = 0; i < KINDS; i++)
+        each(ctx, kinds[i].product);
+}
+
 static double value_of(const struct signal *s, uint64_t dice, double t)
 {
     double phase = (double)(dice & 0xffff) / 65536, noise = chance(dice, (uint64_t)(t * 10)) - 0.5;

@@ -62,4 +62,7 @@ const struct persona_line *persona_line(const struct persona *p, bool event, uin
 void persona_each_model(void (*each)(void *ctx, const struct measurement *log, size_t count),
                         void *ctx);
 
+// Calls with the name of each product.
+void persona_each_product(void (*each)(void *ctx, const char *product), void *ctx);
+
 uint64_t persona_dice(uint64_t a, uint64_t b); // a well mixed number
