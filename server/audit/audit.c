@@ -295,16 +295,34 @@ static json_t *entry_to_json(const struct rows *r, int row)
     return o;
 }
 
-enum rc audit_list(struct store *s, int32_t chain, int64_t before, int count, json_t **out,
-                   int64_t *last, struct fault *f)
+static const char *text_or_null(const char *text)
+{
+    return *text ? text : NULL;
+}
+
+static const char *time_or_null(int64_t ms, char *text, size_t size)
+{
+    snprintf(text, size, "%lld", (long long)ms);
+    return ms ? text : NULL;
+}
+
+enum rc audit_list(struct store *s, int32_t chain, const struct audit_filter *only, int64_t before,
+                   int count, json_t **out, int64_t *last, struct fault *f)
 {
     auto_with(rows_freep) struct rows *rows = NULL;
-    char chain_text[24], before_text[24], count_text[24];
+    char chain_text[24], before_text[24], count_text[24], since[24], until[24];
 
     snprintf(chain_text, sizeof chain_text, "%d", chain);
     snprintf(before_text, sizeof before_text, "%lld", (long long)(before ? before : INT64_MAX));
     snprintf(count_text, sizeof count_text, "%d", count);
-    const char *args[] = { chain_text, before_text, count_text };
+    const char *args[] = { chain_text,
+                           before_text,
+                           count_text,
+                           text_or_null(only->actor),
+                           text_or_null(only->object),
+                           text_or_null(only->outcome),
+                           time_or_null(only->since, since, sizeof since),
+                           time_or_null(only->until, until, sizeof until) };
     enum rc rc = store_run(s, &Q_AUDIT_PAGE, args, &rows, f);
     if (rc != RC_OK)
         return rc;

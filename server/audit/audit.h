@@ -58,6 +58,16 @@ void audit_report_done(struct audit_report *r);
 // scheduler; s is the pool.
 enum rc audit_seal_due(struct store *s, struct keeper *k, struct fault *f);
 
+#define AUDIT_TEXT_MAX 200
+
+// Which entries are meant; an empty text and a time of 0 leave that open.
+struct audit_filter {
+    char actor[AUDIT_TEXT_MAX + 1];  // its beginning, in either case
+    char object[AUDIT_TEXT_MAX + 1]; // its beginning
+    char outcome[16];
+    int64_t since, until; // Unix ms; until is not included
+};
+
 // Entries below before (0: the newest), newest first, as JSON; *last is the lowest sequence number.
-enum rc audit_list(struct store *s, int32_t chain, int64_t before, int count, json_t **out,
-                   int64_t *last, struct fault *f);
+enum rc audit_list(struct store *s, int32_t chain, const struct audit_filter *only, int64_t before,
+                   int count, json_t **out, int64_t *last, struct fault *f);

@@ -16,10 +16,18 @@ SELECT seq, (extract(epoch FROM at) * 1000)::bigint AS at, account, actor, actio
        outcome, remote, request, detail, encode(prev, 'hex') AS prev, encode(hash, 'hex') AS hash
   FROM audit WHERE chain = $1::int AND seq > $2::bigint ORDER BY seq LIMIT $3::int;
 
--- name: audit_page (chain, before, count)
+-- actor and object by their beginnings, since and until in Unix ms; NULL: any.
+-- name: audit_page (chain, before, count, actor, object, outcome, since, until)
 SELECT seq, (extract(epoch FROM at) * 1000)::bigint AS at, account, actor, action, object, count,
        outcome, remote, request, detail, encode(hash, 'hex') AS hash
-  FROM audit WHERE chain = $1::int AND seq < $2::bigint ORDER BY seq DESC LIMIT $3::int;
+  FROM audit
+ WHERE chain = $1::int AND seq < $2::bigint
+   AND ($4::text IS NULL OR starts_with(lower(actor), lower($4::text)))
+   AND ($5::text IS NULL OR starts_with(object, $5::text))
+   AND ($6::text IS NULL OR outcome = $6::text)
+   AND ($7::bigint IS NULL OR at >= timestamptz 'epoch' + $7::bigint * interval '1 millisecond')
+   AND ($8::bigint IS NULL OR at < timestamptz 'epoch' + $8::bigint * interval '1 millisecond')
+ ORDER BY seq DESC LIMIT $3::int;
 
 -- name: audit_last_seal (chain)
 SELECT seq, seal, (extract(epoch FROM at) * 1000)::bigint AS at

@@ -4,11 +4,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "audit/audit.h"
 #include "core/auto.h"
 #include "core/hex.h"
 #include "core/json_out.h"
+#include "core/number.h"
 
 static handler list, verify;
 
@@ -28,8 +30,29 @@ static enum rc may_read(const struct req *q, struct fault *f)
     return RC_OK;
 }
 
+static enum rc read_time(const struct req *q, const char *name, int64_t *out, struct fault *f)
+{
+    char text[20];
+
+    if (!req_query(q, name, text, sizeof text) || (number_read(text, out) && *out > 0))
+        return RC_OK;
+    return fail(f, RC_INVALID, "%s must be a time in Unix ms", name);
+}
+
+static enum rc read_filter(const struct req *q, struct audit_filter *out, struct fault *f)
+{
+    req_query(q, "actor", out->actor, sizeof out->actor);
+    req_query(q, "object", out->object, sizeof out->object);
+    if (req_query(q, "outcome", out->outcome, sizeof out->outcome) && strcmp(out->outcome, "ok") &&
+        strcmp(out->outcome, "denied"))
+        return fail(f, RC_INVALID, "outcome is ok or denied");
+    enum rc rc = read_time(q, "from", &out->since, f);
+    return rc == RC_OK ? read_time(q, "to", &out->until, f) : rc;
+}
+
 static enum rc list(struct req *q, struct reply *r, struct fault *f)
 {
+    struct audit_filter only = { 0 };
     char cursor[24], next[24] = "";
     json_t *items = NULL;
     int64_t last = 0;
@@ -37,11 +60,14 @@ static enum rc list(struct req *q, struct reply *r, struct fault *f)
     enum rc rc = may_read(q, f);
 
     if (rc == RC_OK)
+        rc = read_filter(q, &only, f);
+    if (rc == RC_OK)
         rc = req_limit(q, &limit, f);
     if (rc == RC_OK)
         rc = req_cursor(q, cursor, sizeof cursor, f);
     if (rc == RC_OK)
-        rc = audit_list(q->store, q->catalog, strtoll(cursor, NULL, 10), limit, &items, &last, f);
+        rc = audit_list(q->store, q->catalog, &only, strtoll(cursor, NULL, 10), limit, &items,
+                        &last, f);
     if (rc != RC_OK)
         return rc;
     if (json_array_size(items) == (size_t)limit && last > 1)

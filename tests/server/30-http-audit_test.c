@@ -146,6 +146,34 @@ static void the_trail_reads_newest_first(void **state)
     assert_int_equal(i, 5);
 }
 
+static int listed(const char *query)
+{
+    char path[200];
+
+    snprintf(path, sizeof path, "/api/v1/audit?limit=200%s", query);
+    assert_int_equal(rest_as(&rest, &owner, "GET", path, NULL)->status, 200);
+    return (int)json_array_size(rest_member("items"));
+}
+
+static void the_trail_is_searched_by_who_what_and_when(void **state)
+{
+    (void)state;
+    assert_true(listed("") > 0);
+    assert_int_equal(listed("&actor=OLG"), listed("&actor=olga"));
+    assert_int_equal(listed("&actor=olga"),
+                     entries_where("chain = 0 AND starts_with(actor, 'olga')"));
+    assert_int_equal(listed("&actor=lga"), 0);
+    assert_int_equal(listed("&object=nora"),
+                     entries_where("chain = 0 AND starts_with(object, 'nora')"));
+    assert_int_equal(listed("&outcome=denied"), entries_where("chain = 0 AND outcome = 'denied'"));
+    assert_int_equal(listed("&from=1&to=2"), 0);
+    assert_int_equal(listed("&from=1"), listed(""));
+    assert_int_equal(rest_as(&rest, &owner, "GET", "/api/v1/audit?outcome=maybe", NULL)->status,
+                     400);
+    assert_int_equal(rest_as(&rest, &owner, "GET", "/api/v1/audit?from=yesterday", NULL)->status,
+                     400);
+}
+
 static void a_sound_chain_says_so(void **state)
 {
     (void)state;
@@ -347,6 +375,7 @@ int main(void)
         cmocka_unit_test(a_failed_sign_in_is_remembered_but_not_an_unknown_name),
         cmocka_unit_test(a_sign_in_is_remembered_as_the_accounts_own),
         cmocka_unit_test(the_trail_reads_newest_first),
+        cmocka_unit_test(the_trail_is_searched_by_who_what_and_when),
         cmocka_unit_test(a_sound_chain_says_so),
         cmocka_unit_test(the_table_takes_no_update_and_no_delete),
         cmocka_unit_test(each_kind_of_edit_is_found_where_it_was_made),

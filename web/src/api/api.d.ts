@@ -593,9 +593,9 @@ export interface Routes {
   'GET /tokens': { path: {}; query: { limit?: number; cursor?: string }; body: undefined; answer: TokenPage };
   'POST /tokens': { path: {}; query: {}; body: TokenNew; answer: TokenMade };
   'DELETE /tokens/{id}': { path: { id: string }; query: {}; body: undefined; answer: undefined };
-  'GET /audit': { path: {}; query: { limit?: number; cursor?: string }; body: undefined; answer: AuditPage };
+  'GET /audit': { path: {}; query: { limit?: number; cursor?: string; actor?: string; object?: string; outcome?: 'ok' | 'denied'; from?: number; to?: number }; body: undefined; answer: AuditPage };
   'GET /audit/verify': { path: {}; query: {}; body: undefined; answer: AuditReport };
-  'GET /catalogs/{catalog}/audit': { path: { catalog: string }; query: { limit?: number; cursor?: string }; body: undefined; answer: AuditPage };
+  'GET /catalogs/{catalog}/audit': { path: { catalog: string }; query: { limit?: number; cursor?: string; actor?: string; object?: string; outcome?: 'ok' | 'denied'; from?: number; to?: number }; body: undefined; answer: AuditPage };
   'GET /catalogs/{catalog}/audit/verify': { path: { catalog: string }; query: {}; body: undefined; answer: AuditReport };
   'GET /catalogs': { path: {}; query: { limit?: number; cursor?: string }; body: undefined; answer: CatalogPage };
   'GET /catalogs/{catalog}': { path: { catalog: string }; query: {}; body: undefined; answer: Catalog };

@@ -45,7 +45,7 @@ function wanted(query: URLSearchParams): Wanted {
 const base = (w: Wanted) => (w.whole ? '/audit' : '/catalogs/{catalog}/audit');
 
 function page(w: Wanted, cursor: string | null, limit = PAGE): Promise<AuditPage> {
-  const from = w.span ? new Date(Date.now() - SPANS[w.span]).toISOString() : null;
+  const from = w.span ? Date.now() - SPANS[w.span] : null;
   return ask<AuditPage>('GET', base(w), {
     path: { catalog: catalog.value }, query: { limit, cursor, actor: w.actor || null, object: w.object || null, outcome: w.outcome || null, from },
   });
@@ -162,7 +162,7 @@ async function everything(w: Wanted): Promise<AuditEntry[]> {
   const all: AuditEntry[] = [];
   let cursor: string | null = null;
   do {
-    const one: AuditPage = await page(w, cursor, 500);
+    const one: AuditPage = await page(w, cursor, 200);
     all.push(...one.items);
     cursor = one.next;
   } while (cursor && all.length < EXPORT_MOST);
