@@ -203,7 +203,7 @@ export function Overview() {
   const counts = data.counts.value;
   const patterns = data.patterns.value;
   const title = t('nav.overview');
-  if (counts && totalOf(counts) === 0) return <Page title={title}><Start /><Arrivals data={data} /></Page>;
+  if (counts && totalOf(counts) === 0) return <Page title={title}><Start /><div class="c6 stack"><Arrivals data={data} /></div></Page>;
   return (
     <Page title={title} tools={may('devices:claim') ? <a class="btn p wide" href={hrefOf('/claim')}>{t('nav.claim')}</a> : null}>
       <Census data={data} />

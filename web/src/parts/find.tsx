@@ -42,7 +42,7 @@ export interface Place {
 
 export function FindButton() {
   return (
-    <button type="button" class="findbtn" aria-keyshortcuts="/" aria-label={t('find.label')} onClick={() => (finding.value = true)}>
+    <button type="button" class="findbtn" aria-keyshortcuts="/" onClick={() => (finding.value = true)}>
       <SearchIcon /><span>{t('find.hint')}</span><kbd aria-hidden="true">/</kbd>
     </button>
   );
@@ -93,18 +93,18 @@ function useDevices(q: string): Hit[] {
 
 function Option({ hit, active, onRun, onPoint }: { hit: Hit; active: boolean; onRun: () => void; onPoint: () => void }) {
   return (
-    <li id={'find-' + hit.id} role="option" aria-selected={active} onClick={onRun} onPointerMove={onPoint}>
+    <div id={'find-' + hit.id} role="option" aria-selected={active} onClick={onRun} onPointerMove={onPoint}>
       <span class="icon">{hit.icon}</span><span class="cut">{hit.label}</span>
       {hit.hint ? <small class="mono dimmer">{hit.hint}</small> : null}
       {hit.keys ? <Keys keys={hit.keys} /> : null}
-    </li>
+    </div>
   );
 }
 
 export function Find({ entries }: { entries: Place[] }) {
   const [text, setText] = useState('');
   const [at, setAt] = useState(0);
-  const list = useRef<HTMLUListElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   const q = text.trim();
   const words = q.toLowerCase();
   const hits = [...useDevices(q), ...commands(entries).filter(c => !words || c.label.toLowerCase().includes(words))];
@@ -133,15 +133,14 @@ export function Find({ entries }: { entries: Place[] }) {
           spellcheck={false} autocomplete="off" autofocus onKeyDown={key} onInput={e => { setText((e.target as HTMLInputElement).value); setAt(0); }} />
         <kbd aria-hidden="true">Esc</kbd>
       </label>
-      {/* Groups are told by their headings on screen and by order to a reader: options must be children of the list. */}
-      <ul id="find-list" role="listbox" aria-label={t('find.results')} ref={list}>
+      <div id="find-list" class="hits" role="listbox" aria-label={t('find.results')} ref={list}>
         {groups.map(g => (
-          <li key={g} role="group" aria-label={g}>
+          <div key={g} role="group" aria-label={g}>
             <h3 aria-hidden="true">{g}</h3>
-            <ul role="none">{hits.map((h, i) => (h.group === g ? <Option key={h.id} hit={h} active={i === active} onRun={() => run(h)} onPoint={() => setAt(i)} /> : null))}</ul>
-          </li>
+            {hits.map((h, i) => (h.group === g ? <Option key={h.id} hit={h} active={i === active} onRun={() => run(h)} onPoint={() => setAt(i)} /> : null))}
+          </div>
         ))}
-      </ul>
+      </div>
       {hits.length ? null : <p class="empty" role="status">{t('find.none')}</p>}
     </Dialog>
   );

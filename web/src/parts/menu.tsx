@@ -6,7 +6,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
 
 export function Menu({ label, face, class: extra = '', children, onOpen }: {
-  label: string; face: ComponentChildren; class?: string; children: ComponentChildren; onOpen?: () => void;
+  label?: string; face: ComponentChildren; class?: string; children: ComponentChildren; onOpen?: () => void;
 }) {
   const [open, setOpen] = useState(false);
   const box = useRef<HTMLDivElement>(null);

@@ -134,7 +134,9 @@ export class Orbit {
       }
     }
     this.mask = Int32Array.from(offsets);
-    this.shades = [...this.colours.packed].map(c => Uint32Array.from(cover, share => ((Math.round((c >>> 24) * share) << 24) | (c & 0xffffff)) >>> 0));
+    // Crowded healthy dots are muted; a few of them need not be.
+    const full = n > 5 * this.dpr;
+    this.shades = [...this.colours.packed].map(c => Uint32Array.from(cover, share => ((Math.round((full ? 255 : c >>> 24) * share) << 24) | (c & 0xffffff)) >>> 0));
   }
 
   // Shapes of the states that stand out, each with an edge of the ground's colour around it.
@@ -284,6 +286,7 @@ export class Orbit {
     this.drawCentre(c, scene.centre);
   }
 
+  // A single track shows its orbit itself: few devices look like what they are called after.
   private drawBands(c: CanvasRenderingContext2D, scene: Scene): void {
     const { middle, bands } = this.plan!;
     c.lineWidth = this.dpr;
@@ -293,24 +296,15 @@ export class Orbit {
       const lone = b.tracks === 1;
       const r = lone ? b.inner + b.thick / 2 : b.inner - 3.2 * this.dpr;
       c.strokeStyle = lone ? this.colours.line2 : this.colours.line;
-      c.globalCompositeOperation = 'source-over';
       c.beginPath();
       c.arc(middle, middle, r, -Math.PI / 2 + b.open, 1.5 * Math.PI - b.open);
-      if (!lone) c.stroke();
-      else this.dashedOrbit(c);
+      c.stroke();
       const chosen = scene.chosen?.ring === i;
       const room = 2 * Math.sin(b.open) * (b.inner + b.thick / 2) - 6 * this.dpr;
       c.font = `${chosen ? 640 : 530} ${11 * this.dpr}px ${this.colours.font}`;
       c.fillStyle = chosen ? this.colours.ink : this.colours.ink2;
       c.fillText(this.fitted(c, scene.names[i] ?? '', room), middle, middle - b.inner - b.thick / 2);
     });
-  }
-
-  // A single track shows its orbit, faintly: few devices look like what they are called after.
-  private dashedOrbit(c: CanvasRenderingContext2D): void {
-    c.setLineDash([1 * this.dpr, 5 * this.dpr]);
-    c.stroke();
-    c.setLineDash([]);
   }
 
   private fitted(c: CanvasRenderingContext2D, text: string, room: number): string {
@@ -363,7 +357,8 @@ export class Orbit {
       const b = bands[ring]!;
       const angles = dots.map(d => Math.atan2(y[d]! - middle, x[d]! - middle));
       let angle = Math.atan2(angles.reduce((s, a) => s + Math.sin(a), 0), angles.reduce((s, a) => s + Math.cos(a), 0));
-      const r = Math.min(b.inner + b.thick + 2 * this.dpr, size / 2 - radius - this.dpr);
+      const beyond = Math.max(b.thick / 2 + 2 * this.dpr, this.plan!.dot > 8 * this.dpr ? this.plan!.dot + radius * 0.7 : 0);
+      const r = Math.min(b.inner + b.thick / 2 + beyond, size / 2 - radius - this.dpr);
       const at = (a: number) => ({ n, x: middle + r * Math.cos(a), y: middle + r * Math.sin(a) });
       for (let k = 0; k < 24 && this.marks.some(m => Math.hypot(m.x - at(angle).x, m.y - at(angle).y) < radius * 2.3); k++) angle += (k % 2 ? 1 : -1) * (k + 1) * 0.06;
       const mark = at(angle);

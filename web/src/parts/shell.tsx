@@ -109,9 +109,9 @@ function Switcher() {
     return n === undefined ? t('nav.catalog') : t('nav.catalogOf', { n });
   };
   useEffect(() => void loadCatalogs().catch(() => {}), [session.value?.account.id]); // names are enough without counts
-  const face = <><span class="cut"><b class="cut">{catalog.value || t('nav.noCatalog')}</b><small>{sub(catalog.value)}</small></span><ChevronIcon /></>;
+  const face = <><span class="cut"><b class="cut">{catalog.value || t('nav.noCatalog')}</b><small>{sub(catalog.value)}</small><span class="only-read">{t('nav.switch')}</span></span><ChevronIcon /></>;
   return (
-    <Menu class="tenant" label={t('nav.switch', { name: catalog.value })} face={face} onOpen={() => void loadCatalogs().catch(() => {})}>
+    <Menu class="tenant" face={face} onOpen={() => void loadCatalogs().catch(() => {})}>
       <ul>
         {mine.map(name => (
           <li key={name}><a href={homeHref(name)} {...(name === catalog.value ? { 'aria-current': 'true' as const } : {})}>
