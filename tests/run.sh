@@ -92,6 +92,22 @@ workers_in_metrics() {
         grep -q "^orrery_edge_$name [0-9]" "$dir/metrics" || { echo "no orrery_edge_$name"; return 1; }
     done
 }
+# The command that the claim page would show, on this machine as another one.
+second_machine() {
+    local command
+    command=$(curl -sS --cacert "$dir/i/pki/server-ca.pem" -H "Authorization: Bearer $(cat "$dir/i/admin-token")" -H 'Content-Type: application/json' \
+        -d '{"minutes":5,"most":1}' "https://localhost:$port/api/v1/catalogs/demo/registration-windows" |
+        node -e 'let t="";process.stdin.on("data",d=>t+=d).on("end",()=>console.log(JSON.parse(t).command))')
+    # shellcheck disable=SC2086
+    PATH=$PWD/build:$PATH timeout 20 $command --dir "$dir/machine" > "$dir/enrolled" 2>&1 &
+    for _ in $(seq 100); do
+        grep -q 'this machine is now device' "$dir/enrolled" && break
+        sleep 0.1
+    done
+    kill $! 2> /dev/null
+    wait $! 2> /dev/null
+    grep -q 'this machine is now device' "$dir/enrolled" || { echo "$command"; cat "$dir/enrolled"; return 1; }
+}
 is_private() {
     [ "$(stat -c %a "$1")" = 600 ]
 }
@@ -111,6 +127,7 @@ check "metrics satisfy promtool" bash -c "curl -sS http://127.0.0.1:$((port + 10
 check "the metrics hid how the edge fares with its workers" workers_in_metrics
 check "the live protocol had no example that works" live_example
 check "the first device needed a page that is not there" first_device
+check "a second machine needs one command" second_machine
 check "a second run on the folder is refused" second "$dir/i" $((port + 100)) 1
 check "and says why" says "is running on"
 check "a taken port is refused" second "$dir/j" $port 1
@@ -123,7 +140,7 @@ stop INT
 check "Ctrl-C stops all of it" nothing_of_ours_runs
 check "it comes up again" start
 check "without a new first sign-in" bash -c '! grep -q "first sign-in" "$0/out"' "$dir"
-check "and keeps its data" eventually catalogs/demo/devices 'v.items.length===5&&v.items.filter(d=>d.online).length===4'
+check "and keeps its data" eventually catalogs/demo/devices 'v.items.length===6&&v.items.filter(d=>d.online).length===4'
 stop TERM
 check "SIGTERM stops all of it" nothing_of_ours_runs
 echo "edge.lisen = nonsense" >> "$dir/i/config"

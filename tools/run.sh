@@ -37,7 +37,6 @@ done
 
 [ -e "$dir/config" ] || cat > "$dir/config" << CONFIG
 # Settings of this instance; all there are: docs/configuration.md
-# Also what other machines call this one: add names and addresses they use, then start again.
 edge.names = $( (printf 'localhost\n127.0.0.1\n::1\n'; hostname; hostname -I | tr ' ' '\n') 2> /dev/null | awk 'NF && !seen[$0]++' | head -n 16 | paste -sd,)
 CONFIG
 

@@ -263,8 +263,11 @@ static void came_up(struct agent *a)
     const char *how = a->link.quarantined ? "connected in quarantine" : "connected";
 
     log_info(&a->ctx, "%s, %zu messages waiting", how, spool_waiting(a->spool));
-    if (a->link.quarantined)
+    if (a->link.quarantined) {
+        log_info(&a->ctx, "its page on the server says why; what runs here and is good becomes "
+                          "known there by 'orrery-device measure'");
         return;
+    }
     put_event(a, "connected", "info", "connected to the server", NULL);
     put_reported(a);
 }

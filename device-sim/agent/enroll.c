@@ -122,8 +122,8 @@ static enum rc why_not(const struct pin *p, int error, struct fault *f)
     switch (error) {
     case X509_V_ERR_CERT_NOT_YET_VALID:
     case X509_V_ERR_CERT_HAS_EXPIRED:
-        gmtime_r(&t, &tm);
-        strftime(now, sizeof now, "%Y-%m-%d %H:%M UTC", &tm);
+        if (!gmtime_r(&t, &tm) || !strftime(now, sizeof now, "%Y-%m-%d %H:%M UTC", &tm))
+            snprintf(now, sizeof now, "whatever it is");
         return fail(f, RC_DENIED,
                     "the server's certificate is not valid at this machine's time, %s: set the "
                     "clock (or the server's), then run this again",
@@ -185,21 +185,27 @@ static int verify(X509_STORE_CTX *ctx, void *arg)
 
 // ---------------------------------------------------------------- the connection
 
+// errno of a connection that is being made, once it is decided.
+static int outcome(int fd)
+{
+    struct pollfd wait = { .fd = fd, .events = POLLOUT };
+    int error = 0;
+    socklen_t len = sizeof error;
+
+    if (poll(&wait, 1, CONNECT_MS) != 1)
+        return ETIMEDOUT;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) ? errno : error;
+}
+
 static int connect_to(const struct addrinfo *a)
 {
     int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), error = 0;
-    struct pollfd wait = { .fd = fd, .events = POLLOUT };
     struct timeval limit = { .tv_sec = TALK_S };
-    socklen_t len = sizeof error;
 
     if (fd < 0)
         return -1;
-    if (connect(fd, a->ai_addr, a->ai_addrlen) && errno != EINPROGRESS)
-        error = errno;
-    else if (poll(&wait, 1, CONNECT_MS) != 1)
-        error = ETIMEDOUT;
-    else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len))
-        error = errno;
+    if (connect(fd, a->ai_addr, a->ai_addrlen))
+        error = errno == EINPROGRESS ? outcome(fd) : errno;
     if (!error && fcntl(fd, F_SETFL, 0) == 0) {
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
