@@ -59,6 +59,28 @@ enum rc catalog_ensure(struct store *s, const char *name, int32_t *out, struct f
     return RC_OK;
 }
 
+enum rc catalog_make(struct store *s, const char *name, int32_t *out, struct fault *f)
+{
+    auto_with(rows_freep) struct rows *rows = NULL;
+    enum rc rc;
+
+    if (!catalog_name_valid(name, f))
+        return RC_INVALID;
+    rc = store_run(s, &Q_CATALOG_MAKE, (const char *[]){ name }, &rows, f);
+    if (rc == RC_CONFLICT)
+        return fail(f, rc, "there is a catalog '%s' already", name);
+    if (rc == RC_OK)
+        *out = (int32_t)rows_int(rows, 0, "id");
+    return rc;
+}
+
+enum rc catalog_tallies(struct store *s, int32_t first, int32_t last, struct rows **out,
+                        struct fault *f)
+{
+    return store_run(s, &Q_CATALOG_TALLIES, (const char *[]){ ARG_INT(first), ARG_INT(last) }, out,
+                     f);
+}
+
 static void from_row(const struct rows *r, int row, struct catalog *out)
 {
     *out = (struct catalog){

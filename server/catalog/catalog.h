@@ -27,11 +27,14 @@ struct catalog {
     int64_t created_at; // Unix ms
 };
 
+struct rows;
 struct store;
 
 // [a-z0-9-]{1,50} and not reserved. f (may be NULL) says which rule it breaks.
 bool catalog_name_valid(const char *name, struct fault *f);
 
+// RC_CONFLICT if there is one of that name.
+enum rc catalog_make(struct store *s, const char *name, int32_t *out, struct fault *f);
 // Makes it unless it is there; *out is its number.
 enum rc catalog_ensure(struct store *s, const char *name, int32_t *out, struct fault *f);
 enum rc catalog_load(struct store *s, int32_t id, struct catalog *out, struct fault *f);
@@ -53,3 +56,6 @@ bool catalogs_name(struct catalogs *c, int32_t id, char out[CATALOG_NAME_MAX + 1
 // Up to max catalogs with a number above after, by number; id > 0: only that one.
 enum rc catalog_list(struct store *s, int32_t only, int32_t after, int max, struct catalog *out,
                      int *count, struct fault *f);
+// Rows "catalog", n0 … n5 (device/tally.h) of those from first to last that have devices.
+enum rc catalog_tallies(struct store *s, int32_t first, int32_t last, struct rows **out,
+                        struct fault *f);

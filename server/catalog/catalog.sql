@@ -1,15 +1,22 @@
 -- name: catalog_add (name)
 INSERT INTO catalog (name) VALUES ($1) ON CONFLICT (name) DO NOTHING;
 
+-- name: catalog_make (name)
+INSERT INTO catalog (name) VALUES ($1) RETURNING id;
+
 -- name: catalog_number (name)
 SELECT id FROM catalog WHERE name = $1;
 
 -- name: catalog_page (only, after, limit)
-SELECT id, name, telemetry_hours, journal_hours, version,
-       (extract(epoch FROM created_at) * 1000)::bigint AS created_at
-  FROM catalog
- WHERE ($1::int = 0 OR id = $1) AND id > $2
- ORDER BY id LIMIT $3;
+SELECT c.id, c.name, c.telemetry_hours, c.journal_hours, c.version,
+       (extract(epoch FROM c.created_at) * 1000)::bigint AS created_at
+  FROM catalog c
+ WHERE ($1::int = 0 OR c.id = $1) AND c.id > $2
+ ORDER BY c.id LIMIT $3;
+
+-- name: catalog_tallies (first, last)
+SELECT catalog, n0, n1, n2, n3, n4, n5 FROM device_tally
+ WHERE catalog BETWEEN $1 AND $2 AND dimension = 'all';
 
 -- name: catalog_retain (id, version, telemetry_hours, journal_hours)
 UPDATE catalog SET telemetry_hours = $3, journal_hours = $4, version = version + 1

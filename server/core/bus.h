@@ -25,6 +25,7 @@ enum bus_kind {
     BUS_INTAKE,  // messages committed, or refused for what they say: messages, refused
     BUS_JOB,     // a job began, moved on or ended: name = its state, text = its title
     BUS_ARRIVAL, // somebody knocked at a registration window: id, text
+    BUS_CATALOG, // a catalog was made: name; source and text = PEM of its CA and its quarantine CA
     BUS_KIND_COUNT,
 };
 

@@ -143,6 +143,11 @@ enum rc device_count(struct store *s, int32_t catalog, int64_t out[STATE_COUNT],
     return RC_OK;
 }
 
+enum rc device_count_fold(struct store *s, struct fault *f)
+{
+    return store_run(s, &Q_DEVICE_COUNT_FOLD, NULL, NULL, f);
+}
+
 enum rc device_find(struct store *s, int32_t catalog, const char *id, int64_t *out, struct fault *f)
 {
     auto_with(rows_freep) struct rows *rows = NULL;
@@ -177,6 +182,20 @@ enum rc device_name_check(const char *name, struct fault *f)
         return fail(f, RC_INVALID, "name must be 1 to %d bytes long", DEVICE_NAME_MAX);
     if (has_control(name) || strstr(name, LAST_CHARACTER))
         return fail(f, RC_INVALID, "name must not contain control characters");
+    return RC_OK;
+}
+
+enum rc device_note_check(const char *note, struct fault *f)
+{
+    size_t characters = 0;
+
+    for (const unsigned char *p = (const unsigned char *)note; *p; p++) {
+        if ((*p < 0x20 && *p != '\n' && *p != '\t') || *p == 0x7f)
+            return fail(f, RC_INVALID, "note must not contain control characters");
+        characters += (*p & 0xc0) != 0x80;
+    }
+    if (characters > DEVICE_NOTE_MAX)
+        return fail(f, RC_INVALID, "note must be at most %d characters long", DEVICE_NOTE_MAX);
     return RC_OK;
 }
 
@@ -327,12 +346,17 @@ enum rc device_unclaim(struct store *s, int32_t catalog, const char *id, struct 
 }
 
 enum rc device_change(struct store *s, int32_t catalog, const char *id, int64_t version,
-                      const char *name, const char *tags, struct fault *f)
+                      const struct device_edit *edit, struct fault *f)
 {
     auto_with(rows_freep) struct rows *rows = NULL;
-    const char *args[] = { ARG_INT(catalog), id, ARG_INT(version), name, tags };
+    const char *args[] = { ARG_INT(catalog), id,         ARG_INT(version),
+                           edit->name,       edit->tags, edit->group ? ARG_INT(edit->group) : NULL,
+                           edit->note };
     enum rc rc = store_run(s, &Q_DEVICE_CHANGE, args, &rows, f);
 
+    // The one thing that it refers to.
+    if (rc == RC_CONFLICT)
+        return fail(f, RC_INVALID, "group: this catalog has no such device group");
     if (rc != RC_OK || rows_count(rows) > 0)
         return rc;
     return why_not(s, catalog, id, "the device changed meanwhile: read it again", f);

@@ -117,6 +117,9 @@ struct store;
 // How many devices of the catalog are in each state.
 enum rc device_count(struct store *s, int32_t catalog, int64_t out[STATE_COUNT], struct fault *f);
 
+// Adds up what triggers have counted since, so that reading the counters stays quick.
+enum rc device_count_fold(struct store *s, struct fault *f);
+
 int devices_count(const struct devices *ds);
 void devices_at(const struct devices *ds, int index, struct device *out);
 void devices_free(struct devices *ds); // NULL is fine
@@ -181,9 +184,19 @@ enum rc device_claim(struct store *s, int32_t catalog, const struct device_entry
 // RC_CONFLICT if it is not claimed.
 enum rc device_unclaim(struct store *s, int32_t catalog, const char *id, struct device_touched *out,
                        struct fault *f);
-// RC_CONFLICT when version is not the current one. name may be NULL; tags: JSON text.
+// What a person may change. Texts may be NULL but for tags, which is JSON.
+struct device_edit {
+    const char *name;
+    const char *tags;
+    const char *note;
+    int64_t group; // 0: none; it has to be one of the catalog
+};
+
+// RC_CONFLICT when version is not the current one; RC_INVALID when the catalog has no such group.
 enum rc device_change(struct store *s, int32_t catalog, const char *id, int64_t version,
-                      const char *name, const char *tags, struct fault *f);
+                      const struct device_edit *edit, struct fault *f);
+// At most DEVICE_NOTE_MAX characters; line breaks and tabs are fine.
+enum rc device_note_check(const char *note, struct fault *f);
 // Into a group (0: it stays where it is), with tags (JSON text; NULL: none) over its own.
 enum rc device_place(struct store *s, int32_t catalog, const char *id, int64_t group,
                      const char *tags, struct fault *f);

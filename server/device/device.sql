@@ -6,6 +6,21 @@ SELECT state, sum(n)::bigint AS n FROM device_count
  WHERE catalog = $1 AND dimension = 'all'
  GROUP BY state;
 
+-- name: device_count_fold ()
+-- Only what has come twice: a fleet of a thousand sites is not written anew for one of them.
+WITH many AS (
+    SELECT catalog, dimension, key, state FROM device_count
+     GROUP BY catalog, dimension, key, state HAVING count(*) > 1
+), gone AS (
+    DELETE FROM device_count c USING many m
+     WHERE c.catalog = m.catalog AND c.dimension = m.dimension AND c.key = m.key
+       AND c.state = m.state
+    RETURNING c.*
+)
+INSERT INTO device_count
+SELECT catalog, dimension, key, state, sum(n) FROM gone
+ GROUP BY catalog, dimension, key, state HAVING sum(n) <> 0;
+
 -- name: device_number (catalog, id)
 SELECT device FROM device WHERE catalog = $1 AND id = $2;
 
@@ -96,8 +111,9 @@ WITH d AS (
 )
 SELECT device, ceil(extract(epoch FROM refused_before))::bigint AS refused_before FROM d;
 
--- name: device_change (catalog, id, version, name, tags)
-UPDATE device SET name = $4, tags = $5::jsonb, version = version + 1
+-- name: device_change (catalog, id, version, name, tags, group, note)
+UPDATE device
+   SET name = $4, tags = $5::jsonb, device_group = $6, note = $7, version = version + 1
  WHERE catalog = $1 AND id = $2 AND version = $3
 RETURNING device;
 

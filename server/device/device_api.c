@@ -11,30 +11,16 @@
 #include "core/bus.h"
 #include "core/clock.h"
 #include "core/json_out.h"
-#include "device/filter.h"
-#include "device/list.h"
+#include "core/number.h"
 #include "keeper/keeper.h"
-
-#define DEVICES_LIMIT 500
 
 DEFINE_AUTO(struct devices *, devices_freep, devices_free)
 
-static inline void filter_donep(struct device_filter *x)
-{
-    device_filter_done(x);
-}
-
-static inline void page_donep(struct device_page *p)
-{
-    device_page_done(p);
-}
-
-static handler list, show, change, counts;
+static handler show, change, counts;
 
 #define DEVICES "/api/v1/catalogs/{catalog}/devices"
 
 const struct route device_routes[] = {
-    { "GET", DEVICES, MAY_SEE_DEVICES, list, ROUTE_REPEATS },
     { "GET", "/api/v1/catalogs/{catalog}/device-counts", MAY_SEE_DEVICES, counts, 0 },
     { "GET", DEVICES "/{id}", MAY_SEE_DEVICES, show, 0 },
     { "PATCH", DEVICES "/{id}", MAY_CHANGE_DEVICES, change, ROUTE_IF_MATCH },
@@ -131,63 +117,13 @@ static enum rc counts(struct req *q, struct reply *r, struct fault *f)
     return reply_json(r, 200, o);
 }
 
-// ---------------------------------------------------------------- list
-
-static enum rc read_sort(const struct req *q, const struct device_filter *filter,
-                         enum device_sort *out, struct fault *f)
-{
-    char text[24];
-    int sort;
-
-    // What begins alike is looked through by name.
-    *out = filter->prefix ? SORT_NAME : SORT_CREATED;
-    if (!req_query(q, "sort", text, sizeof text))
-        return RC_OK;
-    sort = device_sort_from_name(text);
-    if (sort < 0)
-        return fail(f, RC_INVALID, "sort must be one of %s", device_sort_names());
-    *out = (enum device_sort)sort;
-    return RC_OK;
-}
-
-static json_t *page_to_json(const struct devices *ds)
-{
-    json_t *items = json_array();
-    struct device d;
-
-    for (int i = 0; i < devices_count(ds); i++) {
-        devices_at(ds, i, &d);
-        json_array_append_new(items, device_to_json(&d));
-    }
-    return items;
-}
-
-static enum rc list(struct req *q, struct reply *r, struct fault *f)
-{
-    static const char *const also[] = { "sort", "limit", "cursor", NULL };
-    auto_with(filter_donep) struct device_filter filter = { 0 };
-    auto_with(page_donep) struct device_page page = { 0 };
-    char cursor[DEVICE_CURSOR_LEN];
-    enum device_sort sort;
-    int limit;
-    enum rc rc = device_filter_read(q->query, also, q->catalog, &filter, f);
-
-    if (rc == RC_OK)
-        rc = req_limit_to(q, DEVICES_LIMIT, &limit, f);
-    if (rc == RC_OK)
-        rc = req_cursor(q, cursor, sizeof cursor, f);
-    if (rc == RC_OK)
-        rc = read_sort(q, &filter, &sort, f);
-    if (rc == RC_OK)
-        rc = device_page(q->store, &filter, sort, cursor, limit, &page, f);
-    return rc == RC_OK ? reply_page_both(q, r, page_to_json(page.found), page.next, page.prev) : rc;
-}
-
 // ---------------------------------------------------------------- change
 
-// name and tags as they will be: the row's, merged with the patch (RFC 7396).
+// The device as it will be: the row's, merged with the patch (RFC 7396).
 struct outcome {
     const char *name;
+    const char *note;
+    int64_t group;
     json_t *tags;
 };
 
@@ -223,6 +159,45 @@ static enum rc merge_tags(json_t *value, struct outcome *o, struct fault *f)
     return device_tags_check(o->tags, f);
 }
 
+static enum rc merge_note(json_t *value, struct outcome *o, struct fault *f)
+{
+    o->note = json_string_value(value);
+    if (json_is_null(value))
+        return RC_OK;
+    return o->note ? device_note_check(o->note, f)
+                   : fail(f, RC_INVALID, "note must be a string or null");
+}
+
+static enum rc merge_group(json_t *value, struct outcome *o, struct fault *f)
+{
+    const char *text = json_string_value(value);
+
+    o->group = 0;
+    if (json_is_null(value))
+        return RC_OK;
+    if (text && number_read(text, &o->group) && o->group > 0 && o->group <= INT32_MAX)
+        return RC_OK;
+    return fail(f, RC_INVALID, "group must be the id of a device group or null");
+}
+
+static enum rc merge_member(const char *key, json_t *value, struct outcome *o, struct fault *f)
+{
+    static const struct {
+        const char *name;
+        enum rc (*merge)(json_t *value, struct outcome *o, struct fault *f);
+    } members[] = {
+        { "name", merge_name },
+        { "tags", merge_tags },
+        { "note", merge_note },
+        { "group", merge_group },
+    };
+
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        if (!strcmp(key, members[i].name))
+            return members[i].merge(value, o, f);
+    return fail(f, RC_INVALID, "%.60s cannot be changed", key);
+}
+
 static enum rc merge(json_t *patch, struct outcome *o, struct fault *f)
 {
     const char *key;
@@ -231,9 +206,7 @@ static enum rc merge(json_t *patch, struct outcome *o, struct fault *f)
     if (!json_is_object(patch))
         return fail(f, RC_INVALID, "the body must be a JSON object");
     json_object_foreach (patch, key, value) {
-        enum rc rc = !strcmp(key, "name")   ? merge_name(value, o, f)
-                     : !strcmp(key, "tags") ? merge_tags(value, o, f)
-                                            : fail(f, RC_INVALID, "%.60s cannot be changed", key);
+        enum rc rc = merge_member(key, value, o, f);
         if (rc != RC_OK)
             return rc;
     }
@@ -277,7 +250,8 @@ static enum rc save(struct req *q, struct reply *r, const struct device *d, cons
 
     if (!tags)
         return fail(f, RC_INTERNAL, "out of memory");
-    rc = device_change(q->store, q->catalog, d->id, d->version, o->name, tags, f);
+    const struct device_edit edit = { o->name, tags, o->note, o->group };
+    rc = device_change(q->store, q->catalog, d->id, d->version, &edit, f);
     r->stale = rc == RC_CONFLICT;
     return rc == RC_OK ? tell_later(q, d, f) : rc;
 }
@@ -297,7 +271,7 @@ static enum rc change(struct req *q, struct reply *r, struct fault *f)
     if (r->stale)
         return fail(f, RC_CONFLICT, "the device changed meanwhile: read it again");
     json_auto_t *tags = json_loads(d.tags ? d.tags : "{}", 0, NULL);
-    struct outcome o = { .name = d.name, .tags = tags };
+    struct outcome o = { d.name, d.note, d.group, tags };
     rc = merge(q->body, &o, f);
     if (rc == RC_OK)
         rc = save(q, r, &d, &o, f);

@@ -340,6 +340,22 @@ static enum rc encode(json_t *given, int32_t catalog, char **out, struct fault *
     return rc;
 }
 
+// A batch is a tag, and tags have an index.
+static bool add_batch(json_t *row)
+{
+    json_t *batch = json_object_get(row, "batch"), *given = json_object_get(row, "tag");
+    const char *name = json_string_value(json_array_get(batch, 0));
+    auto_free char *text = NULL;
+
+    if (json_array_size(batch) != 1 || !*name)
+        return true;
+    json_auto_t *tags = given ? json_copy(given) : json_array();
+    if (asprintf(&text, "batch:%s", name) < 0)
+        return false;
+    return json_array_append_new(tags, json_string(text)) == 0 &&
+           json_object_set(row, "tag", tags) == 0;
+}
+
 // Takes over params: the parameters as they were given, which the row leaves untouched.
 static enum rc finish(json_t *params_owned, int32_t catalog, struct device_filter *out,
                       struct fault *f)
@@ -349,7 +365,7 @@ static enum rc finish(json_t *params_owned, int32_t catalog, struct device_filte
     char *text = NULL;
     enum rc rc;
 
-    if (!row)
+    if (!given || !row || !add_batch(row))
         return fail(f, RC_INTERNAL, "out of memory");
     if (!json_object_get(row, "lifecycle") && !json_object_get(row, "id"))
         json_object_set_new(row, "lifecycle", json_pack("[s, s]", "registered", "claimed"));

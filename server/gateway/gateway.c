@@ -170,11 +170,24 @@ static void drained(void *ctx)
     post_all(ctx, NOTE_DRAINED);
 }
 
+// A store of OpenSSL's takes a certificate while others verify with it.
+static void trust_new(struct gateway *g, const struct bus_event *e)
+{
+    struct trust *t = &g->shared.tls.trust;
+
+    if (e->source && e->text) {
+        trust_add(&t->catalogs, e->source, NULL);
+        trust_add(&t->quarantine, e->text, NULL);
+    }
+}
+
 static void on_bus(void *ctx, const struct bus_event *e)
 {
     struct gateway *g = ctx;
     uint8_t device[16];
 
+    if (e->kind == BUS_CATALOG)
+        trust_new(g, e);
     if (e->kind != BUS_REVOKE || !e->id || !hex_decode(e->id, device, sizeof device))
         return;
     for (int i = 0; i < g->count; i++) {

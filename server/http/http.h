@@ -155,8 +155,9 @@ enum rc reply_page(struct req *q, struct reply *r, json_t *owned_items, const ch
 // The same with "prev", for a list that is read both ways.
 enum rc reply_page_both(struct req *q, struct reply *r, json_t *owned_items, const char *next,
                         const char *prev);
-// A cursor as text for this path, as reply_page() makes it.
-enum rc req_seal(const struct req *q, const char *place, char *out, size_t size);
+// A cursor as reply_page() makes it, but for the list at the path that ends in tail where this one
+// goes on ("/devices" for "…/devices/marks"). *out is "" for place "".
+enum rc req_seal(const struct req *q, const char *tail, const char *place, char *out, size_t size);
 
 // Events and changes of memory must not happen before the commit: run(services, owned) is
 // called once it is durable, never after a rollback. owned is released with free() either way,

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/auto.h"
 #include "core/json_out.h"
 #include "http/dispatch.h"
 #include "http/query.h"
@@ -100,24 +102,43 @@ enum rc req_cursor(const struct req *q, char *out, size_t size, struct fault *f)
     return fail(f, RC_INVALID, "cursor is not one that this list gave out; start without it");
 }
 
-enum rc req_seal(const struct req *q, const char *place, char *out, size_t size)
+static enum rc seal(const struct req *q, const char *path, const char *place,
+                    char sealed[CURSOR_SIZE])
 {
     const struct dispatch *d = q->dispatch;
-    char sealed[CURSOR_SIZE] = "";
 
-    if (place && *place &&
-        !cursor_seal(d ? d->cursor_key : no_key, d ? d->path : "", place, sealed))
+    *sealed = '\0';
+    if (!place || !*place)
+        return RC_OK;
+    return cursor_seal(d ? d->cursor_key : no_key, path, place, sealed) ? RC_OK : RC_INTERNAL;
+}
+
+static const char *path_of(const struct req *q)
+{
+    const struct dispatch *d = q->dispatch;
+
+    return d ? d->path : "";
+}
+
+enum rc req_seal(const struct req *q, const char *tail, const char *place, char *out, size_t size)
+{
+    char sealed[CURSOR_SIZE];
+    const char *path = path_of(q), *end = strrchr(path, '/');
+    size_t len = end ? (size_t)(end - path) : 0, tail_len = strlen(tail);
+
+    if (*path && (len < tail_len || memcmp(end - tail_len, tail, tail_len) != 0))
         return RC_INTERNAL;
-    if (strlen(sealed) >= size)
-        return RC_INTERNAL;
-    memcpy(out, sealed, strlen(sealed) + 1);
-    return RC_OK;
+    auto_free char *list = strndup(path, len);
+    enum rc rc = list ? seal(q, list, place, sealed) : RC_INTERNAL;
+    if (rc == RC_OK)
+        snprintf(out, size, "%s", sealed);
+    return rc;
 }
 
 static enum rc add_cursor(const struct req *q, json_t *page, const char *name, const char *place,
                           char sealed[CURSOR_SIZE])
 {
-    enum rc rc = req_seal(q, place, sealed, CURSOR_SIZE);
+    enum rc rc = seal(q, path_of(q), place, sealed);
 
     if (rc == RC_OK)
         add_text(page, name, *sealed ? sealed : NULL);

@@ -69,8 +69,13 @@ static void consider(const struct route *t, const char *method, const char *path
     allow_add(out->allow, t->method);
     if (!strcmp(t->method, "GET"))
         allow_add(out->allow, "HEAD");
+    // "devices/facets" is closer than "devices/{id}".
+    if (out->route && n >= out->count)
+        return;
     if (!strcmp(t->method, method) || (!strcmp(method, "HEAD") && !strcmp(t->method, "GET"))) {
         out->route = t;
+        out->count = n;
+        memset(out->params, 0, sizeof out->params);
         memcpy(out->params, params, (size_t)n * PARAM_LEN);
     }
 }

@@ -20,6 +20,7 @@ extern const struct route *const route_tables[]; // ends with NULL
 struct route_found {
     const struct route *route; // NULL: no such path, or not with this method
     char params[PARAM_MAX][PARAM_LEN];
+    int count;      // of params
     char allow[64]; // "GET, HEAD, …"; "" when no route has this path
 };
 

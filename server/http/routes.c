@@ -9,9 +9,12 @@
 #include "attest/reference_api.h"
 #include "audit/audit_api.h"
 #include "catalog/catalog_api.h"
+#include "device/custody_api.h"
 #include "device/device_api.h"
 #include "device/export_api.h"
+#include "device/list_api.h"
 #include "enroll/enroll_api.h"
+#include "group/group_api.h"
 #include "http/route.h"
 #include "http/system_api.h"
 #include "job/job_api.h"
@@ -20,6 +23,7 @@
 #include "live/tickets_api.h"
 #include "overview/overview_api.h"
 #include "pattern/pattern_api.h"
+#include "product/product_api.h"
 #include "telemetry/telemetry_api.h"
 #include "window/arrival_api.h"
 #include "window/window_api.h"
@@ -35,8 +39,12 @@ const struct route *const route_tables[] = {
     ticket_routes,
     event_routes,
     catalog_routes,
+    list_routes,
     device_routes,
     export_routes,
+    custody_routes,
+    product_routes,
+    group_routes,
     enroll_routes,
     window_routes,
     arrival_routes,

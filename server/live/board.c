@@ -300,6 +300,7 @@ static void take(struct board *b, const struct bus_event *e, int64_t now)
     case BUS_REVOKE:
     case BUS_ACCESS:
     case BUS_INTAKE:
+    case BUS_CATALOG:
     case BUS_KIND_COUNT:
         break;
     }

@@ -7,12 +7,14 @@
 
 #include "attest/attest.h"
 #include "audit/audit.h"
+#include "device/device.h"
 #include "http/http.h"
 #include "http/server.h"
 #include "scheduler/scheduler.h"
 #include "window/arrival.h"
 
-#define MINUTE_MS (60 * 1000LL)
+#define SECOND_MS 1000LL
+#define MINUTE_MS (60 * SECOND_MS)
 
 static enum rc seal_audit(void *ctx, struct fault *f)
 {
@@ -38,7 +40,15 @@ static enum rc forget_arrivals(void *ctx, struct fault *f)
     return arrival_expire(o->store, f);
 }
 
+static enum rc fold_counts(void *ctx, struct fault *f)
+{
+    const struct scheduler_options *o = ctx;
+
+    return device_count_fold(o->store, f);
+}
+
 const struct job scheduler_jobs[] = {
+    { "fold the counters of devices", 5 * SECOND_MS, fold_counts },
     { "seal the audit chains", 5 * MINUTE_MS, seal_audit },
     { "drop what has expired", 15 * MINUTE_MS, drop_expired },
     { "forget arrivals", 15 * MINUTE_MS, forget_arrivals },

@@ -229,12 +229,14 @@ static void a_change_that_touched_nothing_says_why(void **state)
     (void)state;
     struct fault f = { 0 };
 
+    const struct device_edit edit = { .name = "x", .tags = "{}" };
+
     store_will("device_change", RC_OK, &no_rows);
     store_will("device_number", RC_OK, &one);
-    assert_int_equal(device_change(NULL, 1, ID, 4, "x", "{}", &f), RC_CONFLICT);
+    assert_int_equal(device_change(NULL, 1, ID, 4, &edit, &f), RC_CONFLICT);
     store_will("device_change", RC_OK, &no_rows);
     store_will("device_number", RC_OK, &no_rows);
-    assert_int_equal(device_change(NULL, 1, ID, 4, "x", "{}", &f), RC_NOT_FOUND);
+    assert_int_equal(device_change(NULL, 1, ID, 4, &edit, &f), RC_NOT_FOUND);
     store_was_asked();
 }
 

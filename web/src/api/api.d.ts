@@ -150,10 +150,16 @@ export type AuditSeal = {
   jws: string;
 };
 
+export type CatalogNew = {
+  name: string;
+};
+
 export type Catalog = {
   name: string;
   telemetryHours: number;
   journalHours: number;
+  devices: number;
+  counts: DeviceCounts;
   createdAt: Time;
 };
 
@@ -232,6 +238,133 @@ export type DeviceCounts = {
   unknown: number;
 };
 
+export type FacetValue = {
+  value: string;
+  label?: string;
+  n: number;
+};
+
+export type FacetValues = FacetValue[];
+
+export type Facets = {
+  total: number;
+  capped: boolean;
+  facets: {
+    state: FacetValues;
+    lifecycle: FacetValues;
+    product: FacetValues;
+    group: FacetValues;
+    version: FacetValues;
+    attested: FacetValues;
+    site: FacetValues;
+    batch: FacetValues;
+  };
+};
+
+export type Marks = {
+  every: number;
+  total: number;
+  cursors: string[];
+};
+
+export type FleetSite = {
+  name: string;
+  count: number;
+};
+
+export type FleetRing = {
+  id: TextOrNull;
+  name: string;
+  count: number;
+  sites: FleetSite[];
+};
+
+export type FleetLayout = {
+  by: 'product' | 'group' | 'version';
+  rings: FleetRing[];
+  total: number;
+};
+
+export type Quarantine = {
+  reason: string;
+};
+
+export type Product = {
+  id: string;
+  name: string;
+  description: string;
+  devices: number;
+  counts: DeviceCounts;
+  groups: number;
+  version: number;
+  createdAt: Time;
+};
+
+export type ProductPage = {
+  items: Product[];
+  next: Next;
+};
+
+export type ProductNew = {
+  name: string;
+  description?: string;
+};
+
+export type ProductChange = {
+  name?: string;
+  description?: string;
+};
+
+export type OsFeed = 'retail' | 'retailEvaluation';
+
+export type UpdatePolicy = 'updateAll' | 'no3rdPartyAppUpdates';
+
+export type RegionalBoundary = 'none' | 'eu';
+
+export type Group = {
+  id: string;
+  product: Named;
+  name: string;
+  description: string;
+  osFeed: OsFeed;
+  updatePolicy: UpdatePolicy;
+  crashDumps: boolean;
+  regionalBoundary: RegionalBoundary;
+  devices: number;
+  counts: DeviceCounts;
+  version: number;
+  createdAt: Time;
+};
+
+export type GroupPage = {
+  items: Group[];
+  next: Next;
+};
+
+export type DefaultGroups = {
+  items: Group[];
+  made: number;
+};
+
+export type GroupNew = {
+  product: string;
+  name: string;
+  description?: string;
+  osFeed?: OsFeed;
+  updatePolicy?: UpdatePolicy;
+  crashDumps?: boolean;
+  regionalBoundary?: RegionalBoundary;
+};
+
+export type GroupChange = {
+  name?: string;
+  description?: string;
+  osFeed?: OsFeed;
+  updatePolicy?: UpdatePolicy;
+  crashDumps?: boolean;
+  regionalBoundary?: RegionalBoundary;
+};
+
 export type DeviceNew = {
   publicKey: string;
   name?: string;
@@ -240,6 +373,8 @@ export type DeviceNew = {
 
 export type DeviceChange = {
   name?: string | null;
+  note?: string | null;
+  group?: string | null;
   tags?: Record<string, string | null> | null;
 };
 
@@ -598,11 +733,29 @@ export interface Routes {
   'GET /catalogs/{catalog}/audit': { path: { catalog: string }; query: { limit?: number; cursor?: string; actor?: string; object?: string; outcome?: 'ok' | 'denied'; from?: number; to?: number }; body: undefined; answer: AuditPage };
   'GET /catalogs/{catalog}/audit/verify': { path: { catalog: string }; query: {}; body: undefined; answer: AuditReport };
   'GET /catalogs': { path: {}; query: { limit?: number; cursor?: string }; body: undefined; answer: CatalogPage };
+  'POST /catalogs': { path: {}; query: {}; body: CatalogNew; answer: Catalog };
   'GET /catalogs/{catalog}': { path: { catalog: string }; query: {}; body: undefined; answer: Catalog };
   'PATCH /catalogs/{catalog}': { path: { catalog: string }; query: {}; body: CatalogChange; answer: Catalog };
   'GET /catalogs/{catalog}/ca': { path: { catalog: string }; query: {}; body: undefined; answer: undefined };
   'GET /catalogs/{catalog}/devices': { path: { catalog: string }; query: { limit?: number; cursor?: string; sort?: 'created' | '-created' | 'name' | '-name' | 'id' | 'state'; q?: string; state?: DeviceState[]; lifecycle?: DeviceLifecycle[]; product?: string[]; group?: string[]; version?: string[]; attested?: string[]; site?: string[]; batch?: string[]; network?: string[]; tag?: string[]; seen?: string; seat?: number }; body: undefined; answer: DevicePage };
   'POST /catalogs/{catalog}/devices': { path: { catalog: string }; query: {}; body: DeviceNew; answer: Device };
+  'GET /catalogs/{catalog}/devices/facets': { path: { catalog: string }; query: { q?: string; state?: DeviceState[]; lifecycle?: DeviceLifecycle[]; product?: string[]; group?: string[]; version?: string[]; attested?: string[]; site?: string[]; batch?: string[]; network?: string[]; tag?: string[]; seen?: string; seat?: number; exact?: boolean }; body: undefined; answer: Facets };
+  'GET /catalogs/{catalog}/devices/marks': { path: { catalog: string }; query: { sort?: 'created' | '-created' | 'name' | '-name' | 'id' | 'state'; q?: string; state?: DeviceState[]; lifecycle?: DeviceLifecycle[]; product?: string[]; group?: string[]; version?: string[]; attested?: string[]; site?: string[]; batch?: string[]; network?: string[]; tag?: string[]; seen?: string; seat?: number; every?: number }; body: undefined; answer: Marks };
+  'GET /catalogs/{catalog}/fleet-layout': { path: { catalog: string }; query: { by?: 'product' | 'group' | 'version' }; body: undefined; answer: undefined };
+  'POST /catalogs/{catalog}/devices/{id}/retire': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Device };
+  'POST /catalogs/{catalog}/devices/{id}/quarantine': { path: { catalog: string; id: string }; query: {}; body: Quarantine; answer: Device };
+  'POST /catalogs/{catalog}/devices/{id}/release': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Device };
+  'GET /catalogs/{catalog}/products': { path: { catalog: string }; query: { limit?: number; cursor?: string }; body: undefined; answer: ProductPage };
+  'POST /catalogs/{catalog}/products': { path: { catalog: string }; query: {}; body: ProductNew; answer: Product };
+  'GET /catalogs/{catalog}/products/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Product };
+  'PATCH /catalogs/{catalog}/products/{id}': { path: { catalog: string; id: string }; query: {}; body: ProductChange; answer: Product };
+  'DELETE /catalogs/{catalog}/products/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: undefined };
+  'POST /catalogs/{catalog}/products/{id}/default-groups': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: DefaultGroups };
+  'GET /catalogs/{catalog}/device-groups': { path: { catalog: string }; query: { limit?: number; cursor?: string; product?: string }; body: undefined; answer: GroupPage };
+  'POST /catalogs/{catalog}/device-groups': { path: { catalog: string }; query: {}; body: GroupNew; answer: Group };
+  'GET /catalogs/{catalog}/device-groups/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Group };
+  'PATCH /catalogs/{catalog}/device-groups/{id}': { path: { catalog: string; id: string }; query: {}; body: GroupChange; answer: Group };
+  'DELETE /catalogs/{catalog}/device-groups/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: undefined };
   'GET /catalogs/{catalog}/device-counts': { path: { catalog: string }; query: {}; body: undefined; answer: DeviceCounts };
   'GET /catalogs/{catalog}/devices/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Device };
   'PATCH /catalogs/{catalog}/devices/{id}': { path: { catalog: string; id: string }; query: {}; body: DeviceChange; answer: Device };
