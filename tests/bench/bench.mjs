@@ -1,5 +1,5 @@
 // Measures Orrery on this machine, each figure beside a limit or a peer measured in the same run.
-//   node tests/bench/bench.mjs [AREA or ROW]      areas: ingest handshake connection rest idle
+//   node tests/bench/bench.mjs [AREA or ROW]      areas: ingest handshake connection rest idle page
 // Prints a table and writes build/bench.json. Loopback only, bounded, ends what it started; keeps
 // an instance and 10,000 device keys below build/bench, so that the next run begins sooner.
 import { spawn } from 'node:child_process';
@@ -9,6 +9,7 @@ import net from 'node:net';
 import { cpus, loadavg } from 'node:os';
 import { createInterface } from 'node:readline';
 import { performance } from 'node:perf_hooks';
+import { overview, weight } from './page.mjs';
 
 const build = process.env.ORRERY_BUILD ?? 'build';
 const work = `${process.cwd()}/build/bench`;
@@ -291,6 +292,23 @@ async function idle() {
   });
 }
 
+// ------------------------------------------------------------------ pages
+
+async function pageOverview() {
+  const [port] = await freePorts(1);
+  const r = await overview(start, stop, port);
+  const smooth = r.fps >= 55 && r.script <= 4;
+  row('page.overview', r.interactive, 'ms', 1000, '<= 1 s until it answers, 100,000 devices', r.interactive <= 1000 && !r.troubles.length,
+    `of ${r.all.map(Math.round).join(' ')} ms; ${r.troubles.length} console errors`);
+  row('page.overview_frame', r.script, 'ms script', 4, '>= 55 fps, <= 4 ms script a frame', smooth,
+    `${r.fps.toFixed(1)} fps, p95 ${r.p95.toFixed(1)} ms, main thread ${r.busy.toFixed(2)} ms a frame, 1,000 state changes/s`);
+}
+function pageWeight() {
+  const { first, pages } = weight();
+  row('page.weight', first, 'KB gz', 45, '<= 45 KB first load, <= 25 KB a page', first <= 45 && pages.every((p) => p.kb <= 25),
+    pages.map((p) => `${p.page} ${p.kb.toFixed(1)}`).join(', '));
+}
+
 // ------------------------------------------------------------------ the run
 
 const measures = {
@@ -307,6 +325,8 @@ const measures = {
   'connection.edge': () => edge('connection'),
   'rest.kept_1000': () => edge('kept'),
   'rest.storm': () => edge('storm'),
+  'page.overview': pageOverview,
+  'page.weight': pageWeight,
 };
 
 async function endAll() {

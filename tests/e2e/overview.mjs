@@ -339,7 +339,7 @@ export async function overviewSteps({ browser, base, page, cable, frames, screen
     await other.page.getByRole('heading', { name: 'This page did not load' }).waitFor();
     await other.page.unroute('**/assets/audit-*.js', lost);
     await other.page.getByRole('button', { name: 'Reload' }).click();
-    await other.page.locator('.entries tbody tr').first().waitFor();
+    await other.page.getByRole('button', { name: 'Verify the chain' }).waitFor();
     await other.context.close();
   });
 

@@ -4,8 +4,7 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Catalog } from '../api/api';
-import { call } from '../api/client';
-import { ask } from '../api/client';
+import { ask, read } from '../api/client';
 import { catalogs, loadCatalogs } from '../core/catalogs';
 import { catalog as present, homeHref, loadSession, may } from '../core/session';
 import { Ago } from '../core/time';
@@ -20,7 +19,9 @@ function Keep({ catalog, onDone }: { catalog: Catalog; onDone: (text: string) =>
     e.preventDefault();
     const hours = (name: string) => Number(new FormData(form.current!).get(name));
     try {
-      await call('PATCH /catalogs/{catalog}', { path: { catalog: catalog.name }, body: { telemetryHours: hours('telemetry'), journalHours: hours('journal') } });
+      const path = { catalog: catalog.name };
+      const { tag } = await read<Catalog>('/catalogs/{catalog}', { path });
+      await ask('PATCH', '/catalogs/{catalog}', { path, ifMatch: tag, body: { telemetryHours: hours('telemetry'), journalHours: hours('journal') } });
       setError(null);
       onDone(t('catalogs.kept', { name: catalog.name }));
     } catch (failure) {

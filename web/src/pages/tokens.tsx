@@ -100,7 +100,7 @@ export function Tokens() {
   }
   useEffect(() => void load(), []);
   return (
-    <section class="card" aria-labelledby="tokens">
+    <section class="card c8" aria-labelledby="tokens">
       <header><h2 id="tokens">{t('tokens.title')}</h2><span class="sub">{t('tokens.sub')}</span></header>
       {error ? <div class="pad"><Says error={error} retry={() => void load()} /></div> : null}
       {tokens?.length ? (

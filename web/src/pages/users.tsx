@@ -8,7 +8,7 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Role, User } from '../api/api';
-import { call } from '../api/client';
+import { ask, call, read } from '../api/client';
 import { may, session } from '../core/session';
 import { Ago } from '../core/time';
 import { listed, t } from '../i18n/i18n';
@@ -82,7 +82,9 @@ async function save(user: User | null, form: HTMLFormElement): Promise<void> {
     await call('POST /users', { body: { name: text('name'), role, password: text('password'), ...catalog } });
   } else {
     const password = text('password') ? { password: text('password') } : {};
-    await call('PATCH /users/{id}', { path: { id: user.id }, body: { role, disabled: data.has('disabled'), ...password, ...catalog } });
+    const path = { id: user.id };
+    const { tag } = await read<User>('/users/{id}', { path });
+    await ask('PATCH', '/users/{id}', { path, ifMatch: tag, body: { role, disabled: data.has('disabled'), ...password, ...catalog } });
   }
 }
 

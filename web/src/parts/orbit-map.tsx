@@ -193,6 +193,7 @@ function usePicture(feed: FleetFeed, view: { chosen: Chosen | null; hover: numbe
         decorated = at;
         const { chosen, hover, patterns } = latest.current;
         picture.decorate(scene(feed, chosen, hover, patterns));
+        if (feed.map.hasStates && !performance.getEntriesByName('orrery.map').length) performance.mark('orrery.map'); // page.overview measures it
         clearTimeout(later);
         later = undefined;
       } else later ??= setTimeout(schedule, SIDE_MS);
