@@ -56,6 +56,40 @@ static EVP_PKEY *key_from_hex(const char *hex)
     return d2i_PUBKEY(NULL, &at, (long)len);
 }
 
+// A device that was claimed by its fingerprint shows its key with the first connection: TLS has
+// proved that it holds it, and the fingerprint that it is the one that was meant.
+static enum rc learn_key(const struct attest *a, const struct attest_device *d, struct record *out,
+                         struct fault *f)
+{
+    const uint8_t *at = d->spki;
+    uint8_t hash[32];
+
+    if (!d->spki_len)
+        return fail(f, RC_DENIED, "its key is not known yet: connect with the factory identity");
+    if (EVP_Digest(d->spki, d->spki_len, hash, NULL, EVP_sha256(), NULL) != 1)
+        return fail(f, RC_INTERNAL, "out of memory");
+    if (CRYPTO_memcmp(hash, out->fingerprint, sizeof hash) != 0)
+        return fail(f, RC_DENIED, "the factory key is not the one that was claimed");
+    out->key = d2i_PUBKEY(NULL, &at, (long)d->spki_len);
+    if (!out->key)
+        return fail(f, RC_DENIED, "the factory key cannot be read");
+    return device_learn_key(a->store, d->catalog, d->device, d->spki, d->spki_len, f);
+}
+
+// With whom the connection was opened, beside who is registered.
+static enum rc check_record(const struct attest *a, const struct attest_device *d,
+                            const char *public_key, struct record *out, struct fault *f)
+{
+    if (d->fingerprint && CRYPTO_memcmp(d->fingerprint, out->fingerprint, 32) != 0)
+        return fail(f, RC_DENIED, "the factory key is not the one that was registered");
+    if (out->lifecycle == DEVICE_RETIRED)
+        return fail(f, RC_DENIED, "this device is retired");
+    if (!public_key)
+        return learn_key(a, d, out, f);
+    out->key = key_from_hex(public_key);
+    return out->key ? RC_OK : fail(f, RC_INTERNAL, "the key of device %s cannot be read", d->id);
+}
+
 static enum rc load_record(const struct attest *a, const struct attest_device *d,
                            struct record *out, struct fault *f)
 {
@@ -71,14 +105,9 @@ static enum rc load_record(const struct attest *a, const struct attest_device *d
     out->boot_count = rows_int(r, 0, "boot_count");
     out->by_hand = rows_bool(r, 0, "by_hand");
     out->log = json_loads(rows_text(r, 0, "log"), 0, NULL);
-    out->key = key_from_hex(rows_text(r, 0, "public_key"));
-    if (!out->key || !hex_decode(rows_text(r, 0, "fingerprint"), out->fingerprint, 32))
-        return fail(f, RC_INTERNAL, "the key of device %s cannot be read", d->id);
-    if (d->fingerprint && CRYPTO_memcmp(d->fingerprint, out->fingerprint, 32) != 0)
-        return fail(f, RC_DENIED, "the factory key is not the one that was registered");
-    if (out->lifecycle == DEVICE_RETIRED)
-        return fail(f, RC_DENIED, "this device is retired");
-    return RC_OK;
+    if (!hex_decode(rows_text(r, 0, "fingerprint"), out->fingerprint, 32))
+        return fail(f, RC_INTERNAL, "the fingerprint of device %s cannot be read", d->id);
+    return check_record(a, d, rows_text(r, 0, "public_key"), out, f);
 }
 
 enum rc attest_admit(const struct attest *a, const struct attest_device *d, struct fault *f)

@@ -42,6 +42,8 @@ struct attest_device {
     bool online;                // has a session with a certificate
     const uint8_t *fingerprint; // 32 bytes: SHA-256 of the key the connection was opened with;
                                 // NULL on a session with a certificate of ours
+    const uint8_t *spki;        // that key, DER; with spki_len 0 it is not at hand
+    size_t spki_len;
 };
 
 struct attest_evidence {

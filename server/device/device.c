@@ -315,6 +315,18 @@ enum rc device_claim(struct store *s, int32_t catalog, const struct device_entry
     return rc;
 }
 
+enum rc device_learn_key(struct store *s, int32_t catalog, int64_t device, const uint8_t *spki,
+                         size_t len, struct fault *f)
+{
+    char key[2 * sizeof((struct device_key){ 0 }.spki) + 1];
+
+    if (len > sizeof key / 2)
+        return fail(f, RC_INVALID, "the key is too long for a P-256 key");
+    hex_encode(spki, len, key);
+    return store_run(s, &Q_DEVICE_LEARN_KEY,
+                     (const char *[]){ ARG_INT(catalog), ARG_INT(device), key }, NULL, f);
+}
+
 // A guarded change that touched nothing: gone, or in another state?
 static enum rc why_not(struct store *s, int32_t catalog, const char *id, const char *conflict,
                        struct fault *f)

@@ -86,6 +86,10 @@ SELECT was.n, was.device, was.lifecycle, was.same, c.device IS NOT NULL AS chang
        ceil(extract(epoch FROM was.refused_before))::bigint AS refused_before
   FROM was LEFT JOIN c ON c.device = was.device;
 
+-- name: device_learn_key (catalog, device, key)
+UPDATE device SET public_key = decode($3, 'hex')
+ WHERE catalog = $1 AND device = $2 AND public_key IS NULL;
+
 -- name: device_unclaim (catalog, id)
 -- What a person decided by hand, and the highest security version seen, outlive it.
 WITH d AS (

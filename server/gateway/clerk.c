@@ -87,6 +87,8 @@ static struct attest_device device_of(const struct job *j)
         .id = j->who.id,
         .online = j->who.kind != IDENTITY_FACTORY,
         .fingerprint = j->who.kind == IDENTITY_FACTORY ? j->who.fingerprint : NULL,
+        .spki = j->spki,
+        .spki_len = j->spki_len,
     };
 }
 

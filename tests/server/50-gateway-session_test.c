@@ -16,6 +16,7 @@
 #include "support/gate.h"
 #include "support/model.h"
 #include "support/pg.h"
+#include "support/rest.h"
 #include "test.h"
 
 static struct gate *gate;
@@ -91,6 +92,49 @@ static void from_first_contact_to_an_acknowledged_reading(void **state)
     assert_true(acked(w, 1));
     json_decref(settings);
     wire_free(w);
+    gate_device_free(d);
+}
+
+// How many devices have that id and a key whose hash is the fingerprint.
+static int64_t with_key(const struct gate_device *d)
+{
+    return rest_sql(pg_conninfo(),
+                    "SELECT count(*) FROM device WHERE id = '%s'"
+                    " AND encode(sha256(public_key), 'hex') = fingerprint",
+                    d->id);
+}
+
+static void a_device_claimed_by_its_fingerprint_brings_its_key(void **state)
+{
+    struct gate_device *d = gate_device(gate, gate->demo, true);
+    struct wire *w;
+
+    (void)state;
+    model_sql(pg_conninfo(), "UPDATE device SET public_key = NULL WHERE id = '%s'", d->id);
+    assert_int_equal(with_key(d), 0);
+    assert_true(gate_enroll(gate, d, "affirming"));
+    assert_int_equal(with_key(d), 1);
+    w = gate_session(gate, d, NULL);
+    assert_true(wire_say_json(w, telemetry(1, 1)));
+    assert_true(acked(w, 1));
+    wire_free(w);
+    gate_device_free(d);
+}
+
+static void a_key_that_fits_only_the_first_half_of_a_fingerprint_is_not_taken(void **state)
+{
+    struct gate_device *d = gate_device(gate, gate->demo, true);
+
+    (void)state;
+    model_sql(pg_conninfo(),
+              "UPDATE device SET public_key = NULL,"
+              " fingerprint = left(fingerprint, 32) || repeat('0', 32) WHERE id = '%s'",
+              d->id);
+    assert_false(gate_enroll(gate, d, "affirming"));
+    assert_int_equal(rest_sql(pg_conninfo(),
+                              "SELECT count(*) FROM device WHERE id = '%s' AND public_key IS NULL",
+                              d->id),
+                     1);
     gate_device_free(d);
 }
 
@@ -360,6 +404,8 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(from_first_contact_to_an_acknowledged_reading),
+        cmocka_unit_test(a_device_claimed_by_its_fingerprint_brings_its_key),
+        cmocka_unit_test(a_key_that_fits_only_the_first_half_of_a_fingerprint_is_not_taken),
         cmocka_unit_test(a_batch_gets_one_cumulative_ack),
         cmocka_unit_test(renewal_goes_on_in_the_same_session),
         cmocka_unit_test(a_changed_component_ends_in_quarantine),
