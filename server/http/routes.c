@@ -8,6 +8,7 @@
 #include "attest/attest_api.h"
 #include "attest/reference_api.h"
 #include "audit/audit_api.h"
+#include "bulk/bulk_api.h"
 #include "catalog/catalog_api.h"
 #include "device/custody_api.h"
 #include "device/device_api.h"
@@ -49,6 +50,7 @@ const struct route *const route_tables[] = {
     window_routes,
     arrival_routes,
     job_routes,
+    bulk_routes,
     attest_routes,
     reference_routes,
     telemetry_routes,

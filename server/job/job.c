@@ -86,6 +86,14 @@ enum rc job_add(struct store *tx, const struct job_new *j, int64_t *id, struct f
     return rc;
 }
 
+enum rc job_settle(struct store *tx, int32_t catalog, int64_t id, int64_t total, const char *title,
+                   struct fault *f)
+{
+    const char *args[] = { ARG_INT(catalog), ARG_INT(id), ARG_INT(total), title };
+
+    return store_run(tx, &Q_JOB_SETTLE, args, NULL, f);
+}
+
 enum rc job_again(struct store *tx, int32_t catalog, const uint8_t input[32], int64_t *id,
                   struct fault *f)
 {

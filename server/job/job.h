@@ -82,6 +82,9 @@ struct job_new {
 
 // RC_LIMIT when the catalog has too many open ones.
 enum rc job_add(struct store *tx, const struct job_new *j, int64_t *id, struct fault *f);
+// What could only be known once it had its id.
+enum rc job_settle(struct store *tx, int32_t catalog, int64_t id, int64_t total, const char *title,
+                   struct fault *f);
 // The newest job for that file, 0 if there is none. One that had stopped goes on.
 enum rc job_again(struct store *tx, int32_t catalog, const uint8_t input[32], int64_t *id,
                   struct fault *f);

@@ -7,6 +7,9 @@ VALUES ($1::int, $2, $3, $4::jsonb || jsonb_build_object('needs', $11::bigint), 
         $9::bigint, $10)
 RETURNING id;
 
+-- name: job_settle (catalog, id, total, title)
+UPDATE job SET total = $3, title = $4 WHERE catalog = $1 AND id = $2;
+
 -- name: job_again (catalog, input)
 -- One at a time for a file, so that two who send it at once get one job.
 WITH l AS MATERIALIZED (

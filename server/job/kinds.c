@@ -4,10 +4,12 @@
 
 #include <stddef.h>
 
+#include "bulk/bulk.h"
 #include "enroll/import.h"
 #include "job/job.h"
 
 const struct job_kind *const job_kinds[] = {
     &import_job,
+    &bulk_job,
     NULL,
 };

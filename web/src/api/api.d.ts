@@ -406,6 +406,38 @@ export type ClaimsResult = {
   problems: ClaimProblem[];
 };
 
+export type DeviceChanges = {
+  action: 'move' | 'tag' | 'untag' | 'unclaim' | 'retire' | 'quarantine' | 'release';
+  filter?: Record<string, unknown>;
+  ids?: string[];
+  group?: string | null;
+  tags?: Tags;
+  names?: string[];
+  reason?: string;
+  expect?: number;
+};
+
+export type ChangePart = {
+  label: TextOrNull;
+  n: number;
+};
+
+export type ChangeExclusion = {
+  reason: string;
+  n: number;
+};
+
+export type ChangePreview = {
+  total: number;
+  changes: number;
+  byProduct: ChangePart[];
+  bySite: ChangePart[];
+  byState: ChangePart[];
+  excluded: ChangeExclusion[];
+  seconds: number;
+  reversible: boolean;
+};
+
 export type JobProblem = {
   line?: number;
   index?: number;
@@ -766,6 +798,8 @@ export interface Routes {
   'GET /catalogs/{catalog}/jobs/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Job };
   'POST /catalogs/{catalog}/jobs/{id}/stop': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Job };
   'POST /catalogs/{catalog}/jobs/{id}/resume': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Job };
+  'POST /catalogs/{catalog}/device-changes': { path: { catalog: string }; query: {}; body: DeviceChanges; answer: Job };
+  'POST /catalogs/{catalog}/device-changes/preview': { path: { catalog: string }; query: {}; body: DeviceChanges; answer: ChangePreview };
   'GET /catalogs/{catalog}/saved-views': { path: { catalog: string }; query: {}; body: undefined; answer: ViewPage };
   'POST /catalogs/{catalog}/saved-views': { path: { catalog: string }; query: {}; body: ViewNew; answer: View };
   'PATCH /catalogs/{catalog}/saved-views/{id}': { path: { catalog: string; id: string }; query: {}; body: ViewChange; answer: View };
