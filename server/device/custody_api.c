@@ -77,8 +77,11 @@ static const struct field quarantine_fields[] = {
 static enum rc quarantine(struct req *q, struct reply *r, struct fault *f)
 {
     struct quarantine_body b = { 0 };
-    enum rc rc = BODY_READ(q->body, quarantine_fields, &b, f);
+    int64_t device;
+    enum rc rc = device_find(q->store, q->catalog, q->params[1], &device, f);
 
+    if (rc == RC_OK)
+        rc = BODY_READ(q->body, quarantine_fields, &b, f);
     if (rc != RC_OK)
         return rc;
     return act_on(q, r, CUSTODY_QUARANTINE, b.reason,

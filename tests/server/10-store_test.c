@@ -22,20 +22,40 @@ DEFINE_AUTO(struct store *, store_closep, store_close)
 DEFINE_AUTO(struct link *, link_closep, link_close)
 DEFINE_AUTO(struct rows *, rows_freep, rows_free)
 
-static const struct query add = { "add", "INSERT INTO thing (id, name) VALUES ($1, $2)", 2 };
+static const struct query add = { .name = "add",
+                                  .sql = "INSERT INTO thing (id, name) VALUES ($1, $2)",
+                                  .params = 2 };
 static const struct query get = {
-    "get", "SELECT id, name, id / 2.0 AS half, true AS yes, NULL AS nil FROM thing WHERE id = $1", 1
+    .name = "get",
+    .sql = "SELECT id, name, id / 2.0 AS half, true AS yes, NULL AS nil FROM thing WHERE id = $1",
+    .params = 1
 };
-static const struct query count = { "count", "SELECT count(*) AS n FROM thing", 0 };
-static const struct query slow = { "slow", "SELECT pg_sleep($1::float8)", 1 };
-static const struct query who = { "who", "SELECT current_user AS me", 0 };
-static const struct query quit = { "quit", "SELECT quit()", 0 };
-static const struct query bad_int = { "bad_int", "SELECT $1::int AS n", 1 };
-static const struct query not_null = { "not_null", "INSERT INTO thing VALUES (1000, NULL)", 0 };
-static const struct query orphan = { "orphan", "INSERT INTO part (thing) VALUES (999999)", 0 };
+static const struct query count = { .name = "count",
+                                    .sql = "SELECT count(*) AS n FROM thing",
+                                    .params = 0 };
+static const struct query slow = { .name = "slow",
+                                   .sql = "SELECT pg_sleep($1::float8)",
+                                   .params = 1 };
+static const struct query who = { .name = "who", .sql = "SELECT current_user AS me", .params = 0 };
+static const struct query quit = { .name = "quit", .sql = "SELECT quit()", .params = 0 };
+static const struct query bad_int = { .name = "bad_int",
+                                      .sql = "SELECT $1::int AS n",
+                                      .params = 1 };
+static const struct query not_null = { .name = "not_null",
+                                       .sql = "INSERT INTO thing VALUES (1000, NULL)",
+                                       .params = 0 };
+static const struct query orphan = { .name = "orphan",
+                                     .sql = "INSERT INTO part (thing) VALUES (999999)",
+                                     .params = 0 };
 
-static const struct query *const list[] = { &add,  &get,     &count,    &slow,  &who,
-                                            &quit, &bad_int, &not_null, &orphan };
+#define PLANS "SELECT generic_plans AS n FROM pg_prepared_statements WHERE name = $1"
+static const struct query plans = { .name = "plans", .sql = PLANS, .params = 1 };
+static const struct query newly = {
+    .name = "newly", .sql = PLANS " AND 1 = 1", .params = 1, .fresh = true
+};
+
+static const struct query *const list[] = { &plans, &newly, &add,     &get,      &count, &slow,
+                                            &who,   &quit,  &bad_int, &not_null, &orphan };
 #define LIST ((int)(sizeof list / sizeof *list))
 
 static const char *db;
@@ -99,10 +119,38 @@ static void every_query_prepares(void **state)
     store_close(s);
 }
 
+static int64_t generic_plans(struct store *s, const char *name)
+{
+    auto_with(rows_freep) struct rows *rows = NULL;
+    struct fault f = { 0 };
+
+    assert_int_equal(store_run(s, &plans, (const char *[]){ name }, &rows, &f), RC_OK);
+    return rows_int(rows, 0, "n");
+}
+
+static void a_fresh_query_never_gets_a_plan_for_all_arguments(void **state)
+{
+    (void)state;
+    auto_with(store_closep) struct store *s = NULL;
+    struct fault f = { 0 };
+
+    assert_int_equal(store_open_with(db, 1, list, LIST, &s, &f), RC_OK);
+    for (int i = 0; i < 12; i++) {
+        auto_with(rows_freep) struct rows *rows = NULL;
+        assert_int_equal(store_run(s, &newly, (const char *[]){ "newly" }, &rows, &f), RC_OK);
+        assert_int_equal(rows_int(rows, 0, "n"), 0);
+        generic_plans(s, "plans");
+    }
+    assert_true(generic_plans(s, "plans") > 0);
+    assert_int_equal(generic_plans(s, "newly"), 0);
+}
+
 static void a_query_that_does_not_fit_the_schema_stops_the_start(void **state)
 {
     (void)state;
-    static const struct query wrong = { "wrong", "SELECT colour FROM thing", 0 };
+    static const struct query wrong = { .name = "wrong",
+                                        .sql = "SELECT colour FROM thing",
+                                        .params = 0 };
     static const struct query *const with_wrong[] = { &add, &wrong, &get };
     struct store *s = NULL;
     struct fault f = { 0 };
@@ -143,8 +191,10 @@ static void the_server_acts_as_its_own_role(void **state)
 static void the_servers_role_cannot_change_the_audit_chain(void **state)
 {
     (void)state;
-    static const struct query forge = { "forge", "UPDATE audit SET actor = 'me'", 0 };
-    static const struct query drop = { "drop", "DROP TABLE audit", 0 };
+    static const struct query forge = { .name = "forge",
+                                        .sql = "UPDATE audit SET actor = 'me'",
+                                        .params = 0 };
+    static const struct query drop = { .name = "drop", .sql = "DROP TABLE audit", .params = 0 };
     static const struct query *const forgers[] = { &forge, &drop };
     auto_with(store_closep) struct store *s = NULL;
 
@@ -582,6 +632,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_query_prepares),
+        cmocka_unit_test(a_fresh_query_never_gets_a_plan_for_all_arguments),
         cmocka_unit_test(a_query_that_does_not_fit_the_schema_stops_the_start),
         cmocka_unit_test(rows_are_read_by_column_name),
         cmocka_unit_test(the_server_acts_as_its_own_role),
