@@ -33,6 +33,7 @@
 #define BODY_WINDOW_BYTES (5 * 1024)
 #define WRITE_WINDOW_MS   20000
 #define WRITE_WINDOW_SIZE (20 * 1024)
+#define LIVE_UNSENT       (16 * 1024)
 #define LINGER_MS         5000
 #define LINGER_SIZE       (4 * 1024 * 1024)
 #define QUEUE_MS          30000 // waiting for a backend connection

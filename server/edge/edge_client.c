@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -501,8 +502,13 @@ static enum flow write_answer(struct client *c)
                                                        : flow;
 }
 
+// What a slow reader has not taken stays with whoever makes it, where newer replaces older: the
+// kernel alone would keep megabytes of it.
 void client_lives(struct client *c)
 {
+    int unsent = LIVE_UNSENT;
+
+    setsockopt(c->watch.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
     c->state = CLIENT_LIVE;
     if (!c->req->status)
         c->req->status = 101;

@@ -35,12 +35,14 @@ int board_topic_find(const char *name, bool may_see_telemetry)
 
 // ---------------------------------------------------------------- all boards
 
-struct boards *boards_new(void)
+struct boards *boards_new(void (*stir)(void *ctx), void *ctx)
 {
     struct boards *b = calloc(1, sizeof *b);
 
     if (!b)
         return NULL;
+    b->stir = stir;
+    b->ctx = ctx;
     pthread_mutex_init(&b->lock, NULL);
     pthread_cond_init(&b->wake, NULL);
     return b;
@@ -309,6 +311,8 @@ static void take(struct board *b, const struct bus_event *e, int64_t now)
 void boards_take(void *boards, const struct bus_event *e)
 {
     struct board *b;
+    const uint32_t *news;
+    bool stirs;
 
     if (e->kind == BUS_READING || e->kind == BUS_ACCESS || e->kind == BUS_REVOKE)
         return;
@@ -323,7 +327,10 @@ void boards_take(void *boards, const struct bus_event *e)
     pthread_mutex_lock(&b->lock);
     if (b->seats) // before that, the load will find it
         take(b, e, clock_mono_ms());
+    stirs = b->was_loaded && b->seats && seats_news(b->seats, &news) == 1;
     pthread_mutex_unlock(&b->lock);
+    if (stirs)
+        b->all->stir(b->all->ctx);
 }
 
 // ---------------------------------------------------------------- frames
@@ -350,8 +357,11 @@ static struct frame *end(struct text *t)
 }
 
 // What was in the ring before a whole one is of no use any more.
-static void publish(struct track *t, struct frame *owned, bool whole)
+static void publish(struct board *b, enum board_topic topic, struct frame *owned, bool whole)
 {
+    struct track *t = &b->tracks[topic];
+
+    b->all->published++;
     if (whole)
         track_clear(t);
     if (whole || !owned)
@@ -417,7 +427,7 @@ static void tick_fleet(struct board *b)
     if (count == 0)
         return;
     t->seq++;
-    publish(t, whole ? picture(b, t->seq) : changes(b, news, count), whole);
+    publish(b, BOARD_FLEET, whole ? picture(b, t->seq) : changes(b, news, count), whole);
     seats_news_taken(b->seats);
 }
 
@@ -433,7 +443,7 @@ static void tick_layout(struct board *b, int64_t now)
     if (!begin(&t, b, BOARD_FLEET))
         return;
     fprintf(t.to, ",\"layout\":true");
-    publish(&b->tracks[BOARD_FLEET], end(&t), false);
+    publish(b, BOARD_FLEET, end(&t), false);
 }
 
 static void tick_census(struct board *b, int64_t now)
@@ -458,7 +468,7 @@ static void tick_census(struct board *b, int64_t now)
         total += counts[s];
     }
     fprintf(t.to, "},\"total\":%" PRId64 ",\"at\":%" PRId64, total, clock_now_ms());
-    publish(track, end(&t), true);
+    publish(b, BOARD_CENSUS, end(&t), true);
     track->snapshot = frame_share(track->ring[track->seq % BOARD_RING]);
     track->snapshot_seq = track->seq;
 }
@@ -483,7 +493,7 @@ static void tick_intake(struct board *b, int64_t now)
     b->intake_at = now;
     b->messages_before = messages;
     b->refused_before = refused;
-    publish(track, end(&t), true);
+    publish(b, BOARD_INTAKE, end(&t), true);
     track->snapshot = frame_share(track->ring[track->seq % BOARD_RING]);
     track->snapshot_seq = track->seq;
 }
@@ -500,7 +510,7 @@ static void tick_jobs(struct board *b)
     if (!begin(&t, b, BOARD_JOBS))
         return;
     fprintf(t.to, ",\"snapshot\":true,\"jobs\":%s", b->jobs);
-    publish(track, end(&t), true);
+    publish(b, BOARD_JOBS, end(&t), true);
     track->snapshot = frame_share(track->ring[track->seq % BOARD_RING]);
     track->snapshot_seq = track->seq;
 }
@@ -554,11 +564,11 @@ static void tick_news(struct board *b, int64_t now)
         plain |= !b->told[i].journal;
     count = show(b);
     b->tracks[BOARD_NEWS].seq++;
-    publish(&b->tracks[BOARD_NEWS], list(b, BOARD_NEWS, "items", count), false);
+    publish(b, BOARD_NEWS, list(b, BOARD_NEWS, "items", count), false);
     if (!plain)
         return;
     b->tracks[BOARD_PLAIN].seq++;
-    publish(&b->tracks[BOARD_PLAIN], list(b, BOARD_PLAIN, "items", count), false);
+    publish(b, BOARD_PLAIN, list(b, BOARD_PLAIN, "items", count), false);
 }
 
 // ---------------------------------------------------------------- the tick
@@ -590,11 +600,12 @@ static void tick(struct board *b, int64_t now)
     tick_jobs(b);
 }
 
-void boards_tick(struct boards *all, int64_t now)
+bool boards_tick(struct boards *all, int64_t now)
 {
+    uint64_t before = all->published;
+
     if (now - all->ticked_at < HUB_FRAME_MS)
-        return;
-    all->ticked_at = now;
+        return false;
     for (struct board *b = atomic_load(&all->first); b; b = b->next) {
         if (!atomic_load(&b->watched))
             continue;
@@ -607,6 +618,9 @@ void boards_tick(struct boards *all, int64_t now)
         }
         pthread_mutex_unlock(&b->lock);
     }
+    if (all->published != before)
+        all->ticked_at = now;
+    return all->published != before;
 }
 
 // ---------------------------------------------------------------- reading

@@ -43,13 +43,14 @@ struct reader { // all zero: new
     bool patient; // takes all that the ring has, however far behind: it came back
 };
 
-struct boards *boards_new(void);
+// stir runs in the publisher's thread at the first news since a tick.
+struct boards *boards_new(void (*stir)(void *ctx), void *ctx);
 void boards_free(struct boards *b); // NULL is fine; after all that publish have ended
 
 void boards_take(void *boards, const struct bus_event *e); // a bus_sink
-// The live thread's: makes frames of what happened. now is monotonic ms; twice within 50 ms it does
-// nothing.
-void boards_tick(struct boards *b, int64_t now);
+// The live thread's: makes frames of what happened. now is monotonic ms; within 50 ms of the last
+// frames it does nothing. Whether it made any.
+bool boards_tick(struct boards *b, int64_t now);
 
 // The catalog's board; as many leave as join. NULL when out of memory.
 struct board *board_join(struct boards *b, int32_t catalog);

@@ -21,6 +21,7 @@
 #define RELOAD_MS 120000
 #define RETRY_MS  2000
 #define JOBS_MS   250
+#define SEATS_MS  5000
 
 static const struct log_ctx ctx = { .area = "live" };
 
@@ -114,6 +115,32 @@ static enum rc load_all(struct board_loader *l, struct board *b, struct fault *f
     }
     pthread_mutex_unlock(&b->lock);
     return rc;
+}
+
+// Devices that came without a word: seeded beside the server, or by another one.
+static enum rc look_for_more(struct board_loader *l, struct board *b, struct fault *f)
+{
+    auto_with(rows_freep) struct rows *rows = NULL;
+    int64_t now = clock_mono_ms(), seat;
+    char catalog[12];
+    enum rc rc;
+
+    if (now - b->looked_at < SEATS_MS)
+        return RC_OK;
+    b->looked_at = now;
+    snprintf(catalog, sizeof catalog, "%d", (int)b->catalog);
+    rc = store_run(l->store, &Q_LIVE_NEXT_SEAT, (const char *[]){ catalog }, &rows, f);
+    if (rc != RC_OK || rows_count(rows) == 0)
+        return rc;
+    seat = rows_int(rows, 0, "next_seat");
+    pthread_mutex_lock(&b->lock);
+    if (b->next_seat && seat > b->next_seat && b->seats && seats_count(b->seats) < seat) {
+        b->load_at = 0;
+        b->layout = true;
+    }
+    b->next_seat = seat;
+    pthread_mutex_unlock(&b->lock);
+    return RC_OK;
 }
 
 // {1,2,3}
@@ -398,6 +425,8 @@ static void work_on(struct board_loader *l, struct board *b)
     } else {
         rc = load_some(l, b, &f);
     }
+    if (rc == RC_OK)
+        rc = look_for_more(l, b, &f);
     if (rc == RC_OK)
         rc = name_items(l, b, &f);
     if (rc == RC_OK)

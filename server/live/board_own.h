@@ -53,7 +53,8 @@ struct board {
     pthread_mutex_t lock;
     struct seats *seats; // NULL until the first load
     bool loaded, layout;
-    int64_t load_at, loaded_at; // when to read all again, and when that was; monotonic ms
+    int64_t next_seat, looked_at; // of the catalog, when last looked
+    int64_t load_at, loaded_at;   // when to read all again, and when that was; monotonic ms
     struct lookups soon, later;
     int64_t later_at;
     struct board_item items[BOARD_EVENTS];
@@ -77,7 +78,10 @@ struct board {
 
 struct boards {
     _Atomic(struct board *) first;
-    int64_t ticked_at;
+    int64_t ticked_at;  // when it last made frames
+    uint64_t published; // frames
+    void (*stir)(void *ctx);
+    void *ctx;
     pthread_mutex_t lock; // for wake
     pthread_cond_t wake;  // of the loader
     bool stopping, woken;

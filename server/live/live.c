@@ -35,7 +35,8 @@
 #define TICKET_MS     5000
 #define RECHECK_MS    30000
 #define STALL_MS      20000 // a browser that takes nothing for that long goes
-#define TICK_S        0.05
+#define TICK_S        0.051 // a little over the distance of two frames
+#define STIR_MS       4     // news wait so long for more of it
 #define HEAD_MAX      16384 // the default of 4 KB drops a request with long cookies unanswered
 #define CLOSE_TICKET  4401
 #define CLOSE_ENDED   4403
@@ -74,8 +75,10 @@ struct live {
     struct ev_loop *loop;
     struct lws_context *cx;
     struct lws_vhost *vhost;
-    ev_async wake;
+    ev_async wake, stir;
     ev_timer tick;
+    bool stirred;      // a tick comes in STIR_MS
+    int64_t ticked_at; // when there was last something to tell
     pthread_t thread;
     bool running;
     pthread_mutex_t lock; // adoptions and stopping
@@ -465,12 +468,14 @@ static void recheck(struct live *l, int64_t account)
     sse_recheck(l->sse, account);
 }
 
-static void take_events(struct live *l)
+// Whether there were any.
+static bool take_events(struct live *l)
 {
     struct bus_event *e;
-    bool lost;
+    bool lost, any = false;
 
     while ((e = inbox_next(l->inbox, &lost)) || lost) {
+        any = true;
         if (lost)
             hub_resend_all(l->hub);
         if (!e)
@@ -481,6 +486,7 @@ static void take_events(struct live *l)
             hub_note(l->hub, e);
         inbox_release(e);
     }
+    return any;
 }
 
 // On failure lws has closed the descriptor.
@@ -556,14 +562,29 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
     int64_t now = clock_mono_ms();
 
     (void)loop, (void)events;
-    take_events(l);
-    boards_tick(l->boards, now);
+    l->stirred = false;
+    if (take_events(l) | boards_tick(l->boards, now))
+        l->ticked_at = now;
     sse_tick(l->sse, now);
     atomic_store(&l->streams, sse_count(l->sse));
     for (struct socket *s = l->sockets, *next; s; s = next) {
         next = s->next;
         mind_socket(s, now);
     }
+}
+
+// After a quiet moment the first news need not wait for the clock.
+static void on_stir(struct ev_loop *loop, ev_async *w, int events)
+{
+    struct live *l = w->data;
+
+    (void)events;
+    if (l->stirred || clock_mono_ms() - l->ticked_at < HUB_FRAME_MS - STIR_MS)
+        return;
+    l->stirred = true;
+    ev_timer_stop(loop, &l->tick);
+    ev_timer_set(&l->tick, STIR_MS / 1000.0, TICK_S);
+    ev_timer_start(loop, &l->tick);
 }
 
 static void say_goodbye(struct live *l)
@@ -597,10 +618,11 @@ static void wake(void *ctx_)
     ev_async_send(l->loop, &l->wake);
 }
 
-// Events wait for the next tick, at most 50 ms: nobody has to be woken for them.
-static void no_hurry(void *ctx_)
+static void stir(void *ctx_)
 {
-    (void)ctx_;
+    struct live *l = ctx_;
+
+    ev_async_send(l->loop, &l->stir);
 }
 
 // Takes owned.
@@ -685,6 +707,9 @@ static enum rc make_context(struct live *l, struct fault *f)
     ev_async_init(&l->wake, on_wake);
     l->wake.data = l;
     ev_async_start(l->loop, &l->wake);
+    ev_async_init(&l->stir, on_stir);
+    l->stir.data = l;
+    ev_async_start(l->loop, &l->stir);
     ev_timer_init(&l->tick, on_tick, TICK_S, TICK_S);
     l->tick.data = l;
     ev_timer_start(l->loop, &l->tick);
@@ -696,8 +721,8 @@ static enum rc make_parts(struct live *l, struct fault *f)
     const struct live_options *o = &l->options;
     enum rc rc;
 
-    l->inbox = inbox_new(no_hurry, l);
-    l->boards = boards_new();
+    l->inbox = inbox_new(stir, l);
+    l->boards = boards_new(stir, l);
     l->hub = l->inbox && l->boards ? hub_new(l->inbox, l->boards) : NULL;
     if (!l->hub)
         return fail(f, RC_INTERNAL, "out of memory");
@@ -740,6 +765,7 @@ static void drop_context(struct live *l)
     if (l->cx) {
         ev_timer_stop(l->loop, &l->tick);
         ev_async_stop(l->loop, &l->wake);
+        ev_async_stop(l->loop, &l->stir);
         // Once: with libev, unlike with libuv, the first call frees the context.
         lws_context_destroy(l->cx);
     }

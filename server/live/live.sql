@@ -21,6 +21,9 @@ SELECT device, seat, lifecycle, state
   FROM device_index
  WHERE catalog = $1 AND device = ANY ($2::bigint[]);
 
+-- name: live_next_seat (catalog)
+SELECT next_seat FROM catalog WHERE id = $1;
+
 -- name: live_names (catalog, devices)
 SELECT device, name FROM device WHERE catalog = $1 AND device = ANY ($2::bigint[]);
 

@@ -1,5 +1,5 @@
 // Measures Orrery on this machine, each figure beside a limit or a peer measured in the same run.
-//   node tests/bench/bench.mjs [AREA or ROW]      areas: ingest handshake connection rest idle page
+//   node tests/bench/bench.mjs [AREA or ROW]      areas: ingest handshake connection rest idle live page
 // Prints a table and writes build/bench.json. Loopback only, bounded, ends what it started; keeps
 // an instance and 10,000 device keys below build/bench, so that the next run begins sooner.
 import { spawn } from 'node:child_process';
@@ -270,6 +270,27 @@ async function edge(part) {
     row(l.name, l.value, l.unit, l.limit, l.goal, l.met, l.note);
 }
 
+// ------------------------------------------------------------------ live
+
+/** A reading's own time to the browsers' frames: 20,000 messages a second, 50 browsers of 50 rows. */
+async function liveLatency() {
+  const i = await big.open();
+  await i.settle();
+  let r;
+  const sent = await i.withFleet(['--open', '20000', '--frame', '1'], 10000, async () => {
+    await sleep(3000);
+    r = await jsonOf(`${build}/tests/bench/live_bench`, ['latency', '127.0.0.1', String(i.edge), `${i.dir}/admin-token`, '50', '50', '10']);
+  });
+  row('live.latency', r.p99, 'ms p99', 150, '<= 150 ms at 20,000 msgs/s, 50 subs', r.p99 <= 150 && r.lost === 0 && r.frames > 0,
+    `p50 ${r.p50}, max ${r.max} ms, ${r.frames} frames, ${Math.round(sent.ackedPerS)} acked/s`);
+}
+async function liveFanout() {
+  await big.close();
+  const r = await jsonOf(`${build}/tests/bench/live_bench`, ['fanout', '1000', '100', '15']);
+  row('live.fanout', r.p99, 'ms p99', 60, '<= 60 ms, a stuck one <= 32 kB', r.p99 <= 60 && r.kb <= 32 && r.lost === 0,
+    `p50 ${r.p50}, max ${r.max} ms, 900 read ${r.frames} frames of 100 changes; a stuck one costs ${r.kb} kB`);
+}
+
 // ------------------------------------------------------------------ idle
 
 async function startTime() {
@@ -319,6 +340,8 @@ const measures = {
   'handshake.full': () => handshake('handshake.full', ['--cycles', '2']),
   'handshake.resumed': () => handshake('handshake.resumed', ['--cycles', '6', '--resume']),
   'rest.device': restDevice,
+  'live.latency': liveLatency,
+  'live.fanout': liveFanout,
   'connection.device': deviceConnections,
   'idle.start': startTime,
   'idle.server': idle,

@@ -82,6 +82,21 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
     return remove(path);
 }
 
+// Where a test starts no live, events are promised and then never come.
+static bool refuse_stream(void *ctx, void *arg, int fd)
+{
+    (void)ctx;
+    free(arg);
+    close(fd);
+    return false;
+}
+
+static void drop_stream(void *ctx, void *arg)
+{
+    (void)ctx;
+    free(arg);
+}
+
 void rest_start(struct rest *r, const char *conninfo)
 {
     struct fault f = { 0 };
@@ -108,6 +123,7 @@ void rest_start(struct rest *r, const char *conninfo)
         .started_at = clock_now_ms(),
     };
     r->services.streams = streams_new();
+    streams_provide(r->services.streams, STREAM_EVENTS, refuse_stream, drop_stream, NULL);
     must(exports_start(conninfo, r->services.streams, &r->services.exports, &f), &f);
     must(catalogs_load(r->store, &r->services.catalogs, &f), &f);
     must(roster_load(r->store, &r->services.roster, &f), &f);

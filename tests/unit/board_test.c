@@ -17,6 +17,14 @@ static struct boards *boards;
 static struct board *board;
 static int64_t now = 100000;
 
+static int stirred;
+
+static void stir(void *ctx)
+{
+    (void)ctx;
+    stirred++;
+}
+
 static void tick(int64_t ms)
 {
     now += ms;
@@ -41,7 +49,7 @@ static void load(int lifecycle)
 static int begin(void **state)
 {
     (void)state;
-    boards = boards_new();
+    boards = boards_new(stir, NULL);
     board = board_join(boards, 1);
     return 0;
 }
@@ -163,6 +171,21 @@ static void no_more_than_twenty_frames_a_second(void **state)
             frame_drop(f);
     }
     assert_in_range(frames, 19, 20);
+}
+
+static void the_first_news_stir_and_the_others_wait(void **state)
+{
+    (void)state;
+
+    load(DEVICE_CLAIMED);
+    tick(50);
+    stirred = 0;
+    for (int i = 0; i < 10; i++)
+        change(i, STATE_OFFLINE);
+    assert_int_equal(stirred, 1);
+    tick(50);
+    change(1, STATE_HEALTHY);
+    assert_int_equal(stirred, 2);
 }
 
 static void who_fell_behind_gets_a_picture(void **state)
@@ -373,6 +396,7 @@ int main(void)
         BOARD_TEST(the_fleet_starts_with_a_picture_and_counts_on),
         BOARD_TEST(a_frame_is_made_once_for_all_readers),
         BOARD_TEST(no_more_than_twenty_frames_a_second),
+        BOARD_TEST(the_first_news_stir_and_the_others_wait),
         BOARD_TEST(who_fell_behind_gets_a_picture),
         BOARD_TEST(who_comes_back_gets_all_that_the_ring_has),
         BOARD_TEST(where_many_change_at_once_the_picture_goes_out),
