@@ -205,7 +205,7 @@ static void an_outbox_has_an_end(void **state)
 static void every_message_of_every_persona_is_json_of_its_kind(void **state)
 {
     (void)state;
-    static const char *const types[] = { "telemetry", "log", "event", "reported" };
+    static const char *const types[] = { "telemetry", "log", "event", "reported", "event" };
     struct writer_options o = { .ledger = true, .metrics = 8, .seed = 5 };
     struct writer *w;
     char text[2048];
@@ -214,8 +214,8 @@ static void every_message_of_every_persona_is_json_of_its_kind(void **state)
     for (uint32_t i = 0; i < 40; i++) {
         struct persona p;
         persona_make(5, i, &p);
-        struct writer_who who = { &p, i, 3, 1 };
-        for (enum item_kind k = ITEM_TELEMETRY; k <= ITEM_REPORTED; k++) {
+        struct writer_who who = { &p, i, 3, 1, 2.5, 1780000000000 };
+        for (enum item_kind k = ITEM_TELEMETRY; k <= ITEM_CRASH; k++) {
             size_t n = writer_print(w, &who, k, 1000000 + i, 1790000000000 + i, text, sizeof text);
             json_t *m = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
             assert_non_null(m);
