@@ -68,6 +68,17 @@ await() {
     return 1
 }
 
+ca=$dir/pki/server-ca.pem
+device=("$build/orrery-device")
+connected=$((fleet > 2000 ? 2000 : fleet))
+mkdir -p "$dir/device"
+if [ "$fleet" -gt "$connected" ]; then
+    say "$connected emulated devices connect, $((fleet - connected)) more are seeded rows"
+    "$build/orreryd" --dir "$dir" seed --catalog demo --devices $((fleet - connected)) \
+        --beside "$("${device[@]}" identity --dir "$dir/device" | head -n 1)" > "$dir/run/seed.out" 2>> "$dir/log/orreryd.log" ||
+        die "the fleet could not be seeded: $(tail -n 1 "$dir/log/orreryd.log")"
+fi
+
 : > "$dir/run/server.out"
 chmod 600 "$dir/run/server.out"
 "$build/orreryd" --dir "$dir" --set "edge.listen=0.0.0.0:$port" --set "gateway.listen=0.0.0.0:$((port + 1))" \
@@ -95,8 +106,6 @@ api() {
     [[ "$status" == 2* ]] || { echo "orrery: $method $path answered $status" >&2; return 1; }
 }
 
-ca=$dir/pki/server-ca.pem
-device=("$build/orrery-device")
 post() {
     local file
     file=$(mktemp "$dir/run/body.XXXXXX")
@@ -107,7 +116,6 @@ post() {
 
 # This machine. What was measured on the first run is the reference; nothing is learnt after that, but the
 # agent that was just built is known by its manifest.
-mkdir -p "$dir/device"
 if [ ! -e "$dir/device/.measured" ]; then
     "${device[@]}" measure | post reference-values
     touch "$dir/device/.measured"
@@ -117,12 +125,24 @@ fi
 "${device[@]}" run --dir "$dir/device" --server "localhost:$((port + 1))" --ca "$ca" >> "$dir/log/device.log" 2>&1 9>&- &
 pids+=($!)
 
-connected=$((fleet > 2000 ? 2000 : fleet))
-[ "$fleet" = "$connected" ] || say "a fleet of at most 2000 runs beside the server; FLEET=$fleet starts 2000"
+# The fleet's products with their default groups, once; a person may take them away again.
+products() {
+    local body id
+    "$build/orrery-fleet" products | while read -r body; do
+        echo "$body" > "$dir/run/product"
+        id=$({ api POST products "$dir/run/product" 2> /dev/null || true; } | sed -n 's/.*"id": *"\([0-9]*\)".*/\1/p')
+        [ -z "$id" ] || echo '{}' | post "products/$id/default-groups"
+    done
+    rm -f "$dir/run/product"
+    touch "$dir/fleet/.products"
+}
+
 if [ "$connected" -gt 0 ]; then
     "$build/orrery-fleet" init --dir "$dir/fleet" --count "$connected"
     "$build/orrery-fleet" manifest --dir "$dir/fleet" | post reference-values
-    "$build/orrery-fleet" keys --dir "$dir/fleet" --claims | while read -r body; do echo "$body" | post claims; done
+    [ -e "$dir/fleet/.products" ] || products
+    api GET 'device-groups?limit=200' > "$dir/fleet/groups.json"
+    "$build/orrery-fleet" keys --dir "$dir/fleet" --claims --groups "$dir/fleet/groups.json" | while read -r body; do echo "$body" | post claims; done
     "$build/orrery-fleet" run --dir "$dir/fleet" --server "localhost:$((port + 1))" --ca "$ca" >> "$dir/log/fleet.log" 2>&1 9>&- &
     pids+=($!)
 fi
