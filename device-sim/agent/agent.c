@@ -228,7 +228,8 @@ static void give_up(struct agent *a, const char *text)
 // seq 0: of the whole session.
 static void session_refused(struct agent *a, const char *code, const char *text)
 {
-    bool of_claim = !strcmp(code, "claim") || (a->env->claim && !strcmp(code, "rate"));
+    bool of_claim =
+        a->env->claim && (!strcmp(code, "claim") || (!strcmp(code, "rate") && a->link.retry_s));
 
     if (of_claim && a->o->ca_sha256)
         give_up(a, text);

@@ -30,6 +30,7 @@
 #define OUT_MAX        (256 * 1024) // bytes that a device does not read
 #define AT_ONCE_MAX    1024         // a longer frame waits for its turn
 #define REASON_MAX     123          // RFC 6455 5.5: 125 with the code
+#define STRANGERS_MAX  64           // of one address, at a time
 #define SWEEP_S        1.0
 #define FULL_PAUSE_S   0.1 // after the process ran out of descriptors
 #define SLOT_BITS      20  // of a session's number; the rest counts
@@ -59,7 +60,7 @@ struct conn {
     bool established, claimed, closing, doomed, ping_due;
     bool paused, pause_due;
     struct conn *next_pausing;
-    bool stranger; // when it came
+    bool stranger; // when it came, and counted
 };
 
 struct loop {
@@ -228,6 +229,8 @@ static void conn_free(struct conn *c)
         c->out = o->next;
         free(o);
     }
+    if (c->stranger)
+        address_stranger_leave(l->shared->presence, c->address);
     address_leave(l->shared->presence, c->address);
     l->slots[c->number & ((1u << SLOT_BITS) - 1)] = NULL;
     l->used--;
@@ -474,13 +477,21 @@ static int admit(struct loop *l, struct conn *c, struct lws *wsi, const char *su
     return 1;
 }
 
+// One address must not take up all the room there is for strangers.
+static void count_stranger(struct loop *l, struct conn *c)
+{
+    c->stranger = address_stranger_enter(l->shared->presence, c->address, STRANGERS_MAX);
+    l->shared->strangers += c->stranger;
+    if (!c->stranger)
+        session_refuse(&c->session, "rate", CLOSE_RETRY,
+                       "too many new devices come from this address at once, try again later");
+}
+
 static void established(struct loop *l, struct conn *c)
 {
     struct identity who = c->session.who;
 
-    c->stranger = who.kind == IDENTITY_STRANGER;
-    l->shared->strangers += c->stranger;
-    tls_keep(lws_get_ssl(c->wsi), &l->shared->tls, !c->stranger);
+    tls_keep(lws_get_ssl(c->wsi), &l->shared->tls, who.kind != IDENTITY_STRANGER);
     c->established = true;
     l->arrivals--;
     l->shared->arrivals--;
@@ -490,6 +501,8 @@ static void established(struct loop *l, struct conn *c)
     memcpy(who.network, c->network, sizeof who.network);
     session_open(&c->session, &port, l->shared->ingest, &who, clock_mono_ms());
     c->session.ping_s = l->shared->ping_s;
+    if (who.kind == IDENTITY_STRANGER)
+        count_stranger(l, c);
 }
 
 // One frame in pieces: they are kept until the last one is there.

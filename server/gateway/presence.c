@@ -22,7 +22,7 @@ struct present {
 struct address {
     struct address *next;
     uint8_t key[PEER_KEY_LEN];
-    uint32_t count;
+    uint32_t count, strangers;
 };
 
 struct presence {
@@ -163,5 +163,23 @@ void address_leave(struct presence *p, struct address *a)
         *at = a->next;
         free(a);
     }
+    pthread_mutex_unlock(&p->lock);
+}
+
+bool address_stranger_enter(struct presence *p, struct address *a, uint32_t max)
+{
+    bool room;
+
+    pthread_mutex_lock(&p->lock);
+    room = a->strangers < max;
+    a->strangers += room;
+    pthread_mutex_unlock(&p->lock);
+    return room;
+}
+
+void address_stranger_leave(struct presence *p, struct address *a)
+{
+    pthread_mutex_lock(&p->lock);
+    a->strangers--;
     pthread_mutex_unlock(&p->lock);
 }

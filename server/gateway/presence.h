@@ -38,3 +38,6 @@ struct address;
 struct address *address_enter(struct presence *p, const struct sockaddr_storage *from,
                               uint32_t max);
 void address_leave(struct presence *p, struct address *a); // NULL is fine
+// One of its connections is a stranger's: false if max are already.
+bool address_stranger_enter(struct presence *p, struct address *a, uint32_t max);
+void address_stranger_leave(struct presence *p, struct address *a);
