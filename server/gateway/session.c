@@ -113,6 +113,8 @@ void session_revoke(struct session *s, const char *why)
         { "retired", "retired", "this device was retired: it is not served any more" },
         { "quarantined", "quarantined",
           "this device was put in quarantine: attest again for a quarantine certificate" },
+        { "released", "released",
+          "this device was released from quarantine: attest again for its certificate" },
     };
 
     for (size_t i = 0; why && i < sizeof kinds / sizeof *kinds; i++)

@@ -201,6 +201,10 @@ static void play_line(struct play *p, char *line)
             stop(p, "it closed with another code", NULL);
     } else if (!strcmp(line, "! unclaim")) {
         gate_unclaim(gate, p->d);
+    } else if (!strcmp(line, "! retire")) {
+        gate_custody(gate, p->d->id, CUSTODY_RETIRE);
+    } else if (!strcmp(line, "! quarantine")) {
+        gate_custody(gate, p->d->id, CUSTODY_QUARANTINE);
     } else if (line[0] != '#' && line[0] != '\0') {
         stop(p, "what is this", line);
     }

@@ -163,7 +163,7 @@ static bool says(const char *name, const char *words)
     char path[100];
 
     snprintf(path, sizeof path, "%s/%s.log", folder, name);
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < 400; i++) {
         FILE *f = fopen(path, "r");
         size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
 
@@ -196,6 +196,23 @@ static void gives_up(const char *name, pid_t pid, const char *words)
         usleep(100000);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 1);
+}
+
+// "device ID, boot …", as it says at the start.
+static void read_id(const char *name, char id[DEVICE_ID_LEN + 1])
+{
+    char path[100], text[400] = "";
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/%s.log", folder, name);
+    f = fopen(path, "r");
+    assert_non_null(f);
+    text[fread(text, 1, sizeof text - 1, f)] = '\0';
+    fclose(f);
+    char *at = strstr(text, "msg=\"device ");
+    assert_non_null(at);
+    memcpy(id, at + strlen("msg=\"device "), DEVICE_ID_LEN);
+    id[DEVICE_ID_LEN] = '\0';
 }
 
 // What this machine measures is good in demo.
@@ -311,6 +328,29 @@ static void every_failure_is_a_sentence_for_the_person_who_waits(void **state)
     assert_int_equal(shell("test -e %s/code/server-ca.pem", folder), 0);
 }
 
+static void whoever_is_unclaimed_or_retired_is_told_so(void **state)
+{
+    char dir[100], id[DEVICE_ID_LEN + 1];
+    const char *args[] = { "run", "--dir", dir, "--interval", "100ms", NULL };
+    struct device_touched touched;
+    struct fault f = { 0 };
+    pid_t pid;
+
+    (void)state;
+    snprintf(dir, sizeof dir, "%s/second", folder); // of the first story
+    pid = start("told", args);
+    assert_true(says("told", "connected"));
+    read_id("told", id);
+    assert_int_equal(device_unclaim(gate->store, gate->demo, id, &touched, &f), RC_OK);
+    struct enroll_news news = { .catalog = gate->demo, .revoked = true, .what = touched };
+    memcpy(news.id, id, sizeof news.id);
+    enroll_announce(gate->roster, gate->bus, &news);
+    assert_true(says("told", "this device was unclaimed"));
+    gate_custody(gate, id, CUSTODY_RETIRE);
+    assert_true(says("told", "the server has retired this device"));
+    assert_int_equal(stop(pid), 0);
+}
+
 // ---------------------------------------------------------------- namespaces
 
 static void the_second_machine_was_not_tried(void **state)
@@ -349,6 +389,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(one_command_makes_a_second_machine_a_device, clean),
         cmocka_unit_test_teardown(without_a_code_it_waits_until_a_person_claims_it, clean),
+        cmocka_unit_test_teardown(whoever_is_unclaimed_or_retired_is_told_so, clean),
         cmocka_unit_test_teardown(every_failure_is_a_sentence_for_the_person_who_waits, clean),
     };
     const struct CMUnitTest none[] = { cmocka_unit_test(the_second_machine_was_not_tried) };

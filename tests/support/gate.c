@@ -297,6 +297,20 @@ void gate_unclaim(struct gate *g, struct gate_device *d)
     announce(g, d, &touched, true);
 }
 
+void gate_custody(struct gate *g, const char *id, enum custody_act act)
+{
+    struct custody_change change = { 0 };
+    struct fault f = { 0 };
+    size_t changed = 0;
+    int64_t device;
+
+    CHECK(device_find(g->store, g->demo, id, &device, &f) == RC_OK, f);
+    CHECK(custody_act(g->store, g->demo, act, &device, 1, "test", &change, &changed, &f) == RC_OK &&
+              changed == 1,
+          f);
+    custody_announce(g->roster, g->bus, g->demo, &change);
+}
+
 void gate_claim(struct gate *g, struct gate_device *d)
 {
     struct device_touched touched = { 0 };

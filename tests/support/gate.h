@@ -15,6 +15,7 @@
 
 #include "catalog/catalog.h"
 #include "core/bus.h"
+#include "device/custody.h"
 #include "device/device.h"
 #include "device/roster.h"
 #include "gateway/gateway.h"
@@ -70,6 +71,8 @@ void gate_device_free(struct gate_device *d);
 void gate_admit(struct gate *g, int32_t catalog, const char *pem, bool claim,
                 char id[DEVICE_ID_LEN + 1]);
 void gate_unclaim(struct gate *g, struct gate_device *d);
+// Retires it, quarantines it, releases it.
+void gate_custody(struct gate *g, const char *id, enum custody_act act);
 void gate_claim(struct gate *g, struct gate_device *d);
 void gate_accept(struct gate *g, int32_t catalog, const char *component, const char *version,
                  const char *sha256, int svn);
