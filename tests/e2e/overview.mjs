@@ -315,6 +315,7 @@ export async function overviewSteps({ browser, base, page, cable, frames, screen
   await step('a lost socket keeps the picture, says since when, and mends', async () => {
     await page.goto(demo);
     await page.locator('.live.on').first().waitFor({ state: 'attached' });
+    if (hasMap) await mapDrawn(page);
     page.excused = /./;
     await cable.cut();
     setTimeout(() => cable.mend(), 12_000);

@@ -136,7 +136,7 @@ export function snapshot(topic) {
     Buffer.from(states.buffer).copy(out, 8);
     return out;
   }
-  if (topic === 'census') return { topic, seq: 1, snapshot: census(), ...census() };
+  if (topic === 'census') return { topic, seq: 1, snapshot: true, ...census() };
   if (topic === 'intake') return { topic, seq: 1, snapshot: Array.from({ length: 120 }, (_, i) => ({ ...flow(), at: Date.now() - (120 - i) * 1000 })) };
   if (topic === 'events') return { topic, seq: 1, snapshot: Array.from({ length: 30 }, (_, i) => ({ ...event(), at: Date.now() - i * 3100 })) };
   return null;

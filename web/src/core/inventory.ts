@@ -15,7 +15,7 @@ const all = async <T>(pattern: string, catalog: string): Promise<T[]> => {
   const items: T[] = [];
   let cursor: string | null = null;
   do {
-    const page: Page<T> = await ask('GET', pattern, { path: { catalog }, query: { limit: 500, cursor } });
+    const page: Page<T> = await ask('GET', pattern, { path: { catalog }, query: { limit: 200, cursor } });
     items.push(...page.items);
     cursor = page.next ?? null;
   } while (cursor);

@@ -98,6 +98,9 @@ const keptOf = (catalog: string) => {
   return k;
 };
 
+// A snapshot is a member of its own, or only a mark beside the members of any other frame.
+const body = (f: Frame): unknown => (f.snapshot && f.snapshot !== true ? f.snapshot : f);
+
 export const totalOf = (c: Counts) => Object.values(c).reduce((a, b) => a + b, 0);
 
 export class OverviewData {
@@ -178,12 +181,12 @@ export class OverviewData {
   }
 
   private census(f: Frame): void {
-    const said = (f.snapshot ?? f) as { counts?: Counts; at?: number };
+    const said = body(f) as { counts?: Counts; at?: number };
     if (said.counts) this.count(said.counts, toMs(said.at) ?? Date.now());
   }
 
   private flow(f: Frame): void {
-    const said = f.snapshot ?? f;
+    const said = body(f);
     const list = (Array.isArray(said) ? said : [said]) as Intake[];
     const points = list.filter(p => typeof p.messages === 'number').map(p => ({ ...p, at: toMs(p.at) ?? Date.now() }));
     const { intake } = keptOf(this.catalog);

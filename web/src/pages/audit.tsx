@@ -202,6 +202,13 @@ function Filters({ w }: { w: Wanted }) {
   const form = useRef<HTMLFormElement>(null);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   useEffect(() => () => clearTimeout(timer.current), []);
+  useEffect(() => {
+    // The address changed by another hand: back, or "clear".
+    for (const name of ['actor', 'object'] as const) {
+      const input = form.current!.elements.namedItem(name) as HTMLInputElement;
+      if (document.activeElement !== input) input.value = w[name];
+    }
+  }, [w.actor, w.object]);
   const text = (name: string) => String(new FormData(form.current!).get(name) ?? '').trim() || null;
   const change = () => {
     clearTimeout(timer.current);

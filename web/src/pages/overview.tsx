@@ -208,7 +208,7 @@ export function Overview() {
     <Page title={title} tools={may('devices:claim') ? <a class="btn p wide" href={hrefOf('/claim')}>{t('nav.claim')}</a> : null}>
       <Census data={data} />
       <OrbitCard catalog={name} patterns={patterns.value?.items ?? null} patternsMissing={patterns.missing} />
-      <div class="c4 stack tall"><NeedsYou data={data} /><Arrivals data={data} /><Events data={data} /></div>
+      <div class="c4 stack pile"><NeedsYou data={data} /><Arrivals data={data} /><Events data={data} /></div>
       <Flow data={data} />
       <Refusals data={data} />
       <Certificates data={data} />

@@ -161,7 +161,9 @@ export function Users() {
   };
   const drop = async (user: User) => {
     try {
-      await call('DELETE /users/{id}', { path: { id: user.id } });
+      const path = { id: user.id };
+      const { tag } = await read<User>('/users/{id}', { path });
+      await ask('DELETE', '/users/{id}', { path, ifMatch: tag });
       setDone(t('users.dropped', { name: user.name }));
       await load();
     } catch (failure) {

@@ -418,7 +418,7 @@ export function OrbitCard({ catalog, patterns, patternsMissing }: { catalog: str
       {feed.missing.value ? <p class="empty">{t('orbit.missing')}</p> : (
         <div class={'both' + (table ? ' told' : '')}>
           {table ? <Twin feed={feed} /> : <div class="view"><Picture feed={feed} patterns={shown} chosen={chosen} onChoose={setChosen} /><Caption feed={feed} chosen={chosen} /></div>}
-          <div class="side">{table ? null : <Rings feed={feed} />}<Patterns items={patterns} missing={patternsMissing} /></div>
+          <div class="beside">{table ? null : <Rings feed={feed} />}<Patterns items={patterns} missing={patternsMissing} /></div>
         </div>
       )}
     </section>
