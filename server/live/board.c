@@ -278,6 +278,13 @@ static void take_entry(struct board *b, const struct bus_event *e)
              e->text ? e->text : "");
 }
 
+static void take_job(struct board *b, const struct bus_event *e)
+{
+    b->jobs_due = true;
+    if (e->text && e->name && strcmp(e->name, "running") != 0)
+        snprintf(new_item(b, e, "job")->text, sizeof b->items->text, "%s: %s", e->text, e->name);
+}
+
 static void take(struct board *b, const struct bus_event *e, int64_t now)
 {
     switch (e->kind) {
@@ -291,9 +298,7 @@ static void take(struct board *b, const struct bus_event *e, int64_t now)
         take_entry(b, e);
         break;
     case BUS_JOB:
-        b->jobs_due = true;
-        if (e->text && e->name && strcmp(e->name, "running") != 0)
-            new_item(b, e, "job");
+        take_job(b, e);
         break;
     case BUS_ARRIVAL:
         new_item(b, e, "arrival");

@@ -335,10 +335,7 @@ static json_t *job_of(const struct rows *r, int i)
     add_text(o, "kind", rows_text(r, i, "kind"));
     add_text(o, "state", rows_text(r, i, "state"));
     add_text(o, "title", rows_text(r, i, "title"));
-    if (rows_text(r, i, "total"))
-        add_int(o, "total", rows_int(r, i, "total"));
-    else
-        add_null(o, "total");
+    add_int(o, "total", rows_int(r, i, "total"));
     add_int(o, "done", rows_int(r, i, "done"));
     add_int(o, "changed", rows_int(r, i, "changed"));
     add_int(o, "unchanged", rows_int(r, i, "unchanged"));

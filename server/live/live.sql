@@ -38,7 +38,9 @@ SELECT d.id, d.name, s.state, s.reason, (extract(epoch FROM s.state_since) * 100
  ORDER BY s.state_since DESC;
 
 -- name: live_jobs (catalog)
-SELECT id, kind, state, title, total, position AS done, changed, unchanged, refused, failure, actor,
+-- As in the REST API, but for what is refused in detail.
+SELECT id, kind, state, title, total, changed + unchanged + refused AS done, changed, unchanged,
+       refused, failure, actor,
        (extract(epoch FROM created_at) * 1000)::bigint AS created_at,
        (extract(epoch FROM updated_at) * 1000)::bigint AS updated_at
   FROM job
