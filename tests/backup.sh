@@ -121,6 +121,21 @@ check "the fleet is back" sessions_are_back
 check "and speaks" fleet_ends
 check "with the certificates it had" test "$(serials "$i" | wc -l)" = "$at_first"
 check "people have to sign in again" test "$(sql 'SELECT count(*) FROM session')" = 0
+
+# Into a server of its own, for which the first one's serves here, and out of it again.
+own="host=$i/run dbname=other"
+createdb -h "$i/run" other
+mkdir -m 700 "$dir/l"
+cp "$i/keeper-passphrase" "$dir/l/"
+restore_own() {
+    "$orreryd" --dir "$dir/l" --set "database=$own" restore "$dir/b.tar" > "$dir/restore.out" 2>&1
+}
+check "it is restored into a database of one's own" restore_own
+check "which needs a word in the config" grep -q 'names another database' "$dir/restore.out"
+check "no cluster was made for it" test ! -e "$dir/l/pg"
+check "a backup of that is made" "$orreryd" --dir "$dir/l" --set "database=$own" backup "$dir/l.tar"
+rm -rf "$dir/l/pki" "$dir/l/blobs" "$dir/l/config"
+check "a database with tables is left alone" bash -c "! '$orreryd' --dir '$dir/l' --set 'database=$own' restore '$dir/l.tar' > '$dir/own.out' 2>&1 && grep -q 'holds tables already' '$dir/own.out' && [ \"\$(ls -A '$dir/l')\" = keeper-passphrase ]"
 check "the server stops" stop_server
 
 first=$i
