@@ -154,6 +154,7 @@ export interface RegistrationWindow {
 export interface WindowMade extends RegistrationWindow {
   code?: string;
   command?: string;
+  notice?: string | null;
 }
 
 export interface Arrival {
