@@ -130,7 +130,7 @@ function Flow({ data }: { data: OverviewData }) {
   const points = data.intake.value;
   const last = points[points.length - 1];
   return (
-    <section class="card c5" aria-labelledby="intake">
+    <section class="card c5 half" aria-labelledby="intake">
       <header><h2 id="intake">{t('intake.title')}</h2><span class="sub">{t('intake.sub')}</span><span class="grow" />
         {last ? <span class="num"><b>{t('number', { n: Math.round(last.messages) })}</b> <span class="dim">{t('intake.perS')}</span></span> : null}</header>
       {last ? <FlowChart points={points} /> : <p class="empty">{t('intake.wait')}</p>}
@@ -144,7 +144,7 @@ function Refusals({ data }: { data: OverviewData }) {
   const all = [...(value?.refusals ?? [])].sort((a, b) => b.n - a.n);
   const total = all.reduce((n, r) => n + r.n, 0);
   return (
-    <section class="card c4" aria-labelledby="refusals">
+    <section class="card c4 half" aria-labelledby="refusals">
       <header><h2 id="refusals">{t('refusals.title')}</h2><span class="sub">{t('refusals.sub')}</span><span class="grow" /><Fresh asOf={asOf} every={POLL_MS} />{value ? <span class="num dim">{t('number', { n: total })}</span> : null}</header>
       {all.length ? <ul class="meters">{all.slice(0, 6).map(r => <Meter key={r.reason} label={named(`refusal.${r.reason}`, r.reason)} value={t('number', { n: r.n })} share={r.n / all[0]!.n} tone="quar" />)}</ul>
         : <p class="empty">{t(missing ? 'part.missing' : value ? 'refusals.none' : 'part.wait')}</p>}

@@ -288,6 +288,7 @@ function Picture({ feed, patterns, chosen, onChoose }: { feed: FleetFeed; patter
         <canvas ref={over} aria-hidden="true" class={'over' + (hover >= 0 ? ' hit' : '')} onPointerMove={point} onPointerLeave={() => setHover(-1)} onClick={e => void press(e as unknown as PointerEvent)} />
         {hover >= 0 && orbit.current?.plan && hover < map.layout!.dots ? <Tip feed={feed} names={names} dot={hover} at={orbit.current.pointOf(hover)} side={side.current} /> : null}
       </div>
+      {feed.ready.value ? null : <p class="loading dim" role="status">{t('orbit.loading')}</p>}
       <span id="orbit-told" class="only-read">{told}</span>
     </div>
   );

@@ -405,7 +405,9 @@ export class Orbit {
     c.textAlign = 'center';
     c.fillStyle = this.colours.ink;
     c.font = `620 ${25 * scale * this.dpr}px ${this.colours.font}`;
-    c.fillText(centre.big, middle, middle - 6 * scale * this.dpr);
+    const small = r < 38 * this.dpr; // a phone: the number alone
+    c.fillText(centre.big, middle, middle - (small ? -1 : 6 * scale) * this.dpr);
+    if (small) return;
     c.fillStyle = this.colours.ink3;
     c.font = `500 ${Math.max(9.5, 11 * scale) * this.dpr}px ${this.colours.font}`;
     c.fillText(centre.small, middle, middle + 15 * scale * this.dpr);
