@@ -472,7 +472,7 @@ void ingest_facts(struct ingest_device *d, const struct device_facts *facts)
 // ---------------------------------------------------------------- what others say of devices
 
 // Others write states too (a verdict without a session, a quarantine by hand) and let devices go:
-// what is kept here of a device without a session is then out of date.
+// what is kept here of a device is then out of date.
 static void hear(void *ctx, const struct bus_event *e)
 {
     struct news n = { .catalog = e->catalog, .device = e->device };

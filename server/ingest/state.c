@@ -382,7 +382,8 @@ void state_news(struct ingest *g, const struct news *n)
     pthread_mutex_unlock(&g->idle_lock);
 }
 
-// A device without a session, as the database now has it. The shard is locked.
+// A device as the database now has it. Of one with a session only what evidence says is news:
+// another session (a copy of the device) may have brought it. The shard is locked.
 static bool refresh(struct shard *h, const struct rows *r, int row, int64_t since,
                     struct change *out)
 {
@@ -390,8 +391,10 @@ static bool refresh(struct shard *h, const struct rows *r, int row, int64_t sinc
     int64_t device = rows_int(r, row, "device");
     struct slot *s = slot_find(h, catalog, device);
 
-    if (s && s->session)
-        return false;
+    if (s && s->session) {
+        slot_load_facts(s, r, row);
+        return slot_judge(h, s, clock_now_ms(), out);
+    }
     if (!s) {
         s = slot_make(h, catalog, device, rows_text(r, row, "id"));
         if (!s)

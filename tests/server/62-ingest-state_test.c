@@ -185,6 +185,26 @@ static void what_others_write_of_a_device_without_session_stays(void **state)
                      STATE_QUARANTINED);
 }
 
+static void evidence_that_came_by_another_session_counts_at_once(void **state)
+{
+    (void)state;
+    struct bus_event e = { .kind = BUS_STATE, .catalog = 1, .device = 2, .id = w.devices[1].id };
+
+    assert_true(becomes("SELECT state FROM device_state WHERE device = 2", STATE_HEALTHY, 4000));
+    feed_run(&w, "UPDATE device_trust SET verdict = 2 WHERE device = 2");
+    bus_publish(w.bus, &e);
+    assert_true(becomes("SELECT state FROM device_state WHERE device = 2", STATE_AT_RISK, 4000));
+    feed_send(&w, 1); // what the device says does not wash it away
+    assert_true(feed_wait(&w, 5000));
+    nap(2500);
+    assert_int_equal(feed_ask(&w, "SELECT state FROM device_state WHERE device = 2"),
+                     STATE_AT_RISK);
+    assert_int_equal(feed_ask(&w, "SELECT online::int FROM device_state WHERE device = 2"), 1);
+    feed_run(&w, "UPDATE device_trust SET verdict = 1 WHERE device = 2");
+    bus_publish(w.bus, &e);
+    assert_true(becomes("SELECT state FROM device_state WHERE device = 2", STATE_HEALTHY, 4000));
+}
+
 static void an_unclaim_lets_the_sequence_start_again(void **state)
 {
     (void)state;
@@ -296,6 +316,7 @@ int main(void)
         STORY(a_device_goes_offline_three_pings_after_its_session),
         STORY(a_new_verdict_changes_the_state),
         STORY(what_others_write_of_a_device_without_session_stays),
+        STORY(evidence_that_came_by_another_session_counts_at_once),
         STORY(an_unclaim_lets_the_sequence_start_again),
         STORY(sessions_of_a_server_that_died_go_offline),
         STORY(partitions_no_catalog_wants_are_dropped),
