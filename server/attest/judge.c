@@ -26,7 +26,7 @@ static void refuse(struct said *said, const char *reason, const char *component)
     char text[200];
 
     if (component)
-        snprintf(text, sizeof text, "%s of %.100s", reason, component);
+        snprintf(text, sizeof text, "%s: %.100s", reason, component);
     else
         snprintf(text, sizeof text, "%s", reason);
     json_array_append_new(said->reasons, json_string(text));

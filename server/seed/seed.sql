@@ -35,8 +35,8 @@ UPDATE catalog SET next_seat = next_seat + $2 WHERE id = $1 RETURNING next_seat 
 INSERT INTO refusal (catalog, hour, reason, n)
 SELECT $1::int, date_trunc('hour', now()) - h * interval '1 hour', reason,
        greatest(1, n * $2::bigint / 600000)
-  FROM (VALUES ('Build not accepted of gateway.kernel', 61), ('Identity not proven', 38),
+  FROM (VALUES ('Build not accepted: gateway.kernel', 61), ('Identity not proven', 38),
                ('Debugging on', 24), ('Component not known', 12),
-               ('Withdrawn version of hvac.sensor-task', 8)) r (reason, n),
+               ('Withdrawn version: hvac.sensor-task', 8)) r (reason, n),
        generate_series(0, 5) h
 ON CONFLICT DO NOTHING;

@@ -268,7 +268,7 @@ static void changed_firmware_is_quarantined_and_counted(void **state)
     // It proved its version before it was changed; the changed one proves nothing.
     assert_int_equal(devices("tampered", "t.attested_version IS NOT NULL"), DEVICES);
     assert_true(ask("SELECT coalesce(sum(n), 0) FROM refusal"
-                    " WHERE reason LIKE 'Build not accepted of %%'") >= before + 4);
+                    " WHERE reason LIKE 'Build not accepted: %%'") >= before + 4);
 }
 
 static void a_clone_is_noticed_by_its_boot_count(void **state)

@@ -165,6 +165,41 @@ static void a_component_that_is_missing_since_is_a_warning(void **state)
     json_decref(log);
 }
 
+// The words it is counted by; the only one.
+static void is_counted(const struct eat *e, const char *reason)
+{
+    json_auto_t *findings = json_array(), *reasons = json_array();
+
+    attest_judge(e, refs, sizeof refs / sizeof *refs, &first, NOW, findings, reasons);
+    assert_int_equal(json_array_size(reasons), reason ? 1 : 0);
+    if (reason)
+        assert_string_equal(json_string_value(json_array_get(reasons, 0)), reason);
+}
+
+static void a_refusal_is_counted_in_words_of_ours(void **state)
+{
+    struct eat e = good();
+
+    (void)state;
+    is_counted(&e, NULL);
+    e.issued_at = 0; // a warning is no refusal
+    is_counted(&e, NULL);
+    e.log[1].component = "whatever the device likes";
+    is_counted(&e, "Component not known");
+    e = good();
+    e.log[1].sha256 = OTHER;
+    is_counted(&e, "Build not accepted: app");
+    e = good();
+    e.log[0].sha256 = OLD;
+    is_counted(&e, "Withdrawn version: loader");
+    e = good();
+    e.debug = 0;
+    is_counted(&e, "Debugging on");
+    e = good();
+    e.count = 0;
+    is_counted(&e, "Nothing measured");
+}
+
 static void the_worst_finding_decides(void **state)
 {
     struct eat e = good();
@@ -191,6 +226,7 @@ int main(void)
         cmocka_unit_test(a_clock_off_by_more_than_five_minutes_is_a_warning),
         cmocka_unit_test(a_boot_count_that_went_back_is_a_warning),
         cmocka_unit_test(a_component_that_is_missing_since_is_a_warning),
+        cmocka_unit_test(a_refusal_is_counted_in_words_of_ours),
         cmocka_unit_test(the_worst_finding_decides),
     };
 
