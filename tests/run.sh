@@ -116,6 +116,7 @@ check "it comes up" start
 [ $failed = 0 ] || { echo "$passed passed, $failed failed"; exit 1; }
 check "the first sign-in is shown" grep -q '^orrery: first sign-in: owner / ' "$dir/out"
 check "this machine and the fleet are healthy and online" eventually catalogs/demo/devices 'v.items.length===4&&v.items.every(d=>d.state==="healthy"&&d.online)'
+check "the fleet has products, and its devices are in their groups" eventually catalogs/demo/products 'v.items.length===6&&v.items.reduce((n,p)=>n+p.devices,0)===3&&v.items.every(p=>p.groups===5)'
 check "telemetry arrives" eventually "catalogs/demo/devices/$(api catalogs/demo/devices | node -e 'let t="";process.stdin.on("data",d=>t+=d).on("end",()=>console.log(JSON.parse(t).items[0].id))')/telemetry/last" 'Object.keys(v.m).length>3'
 check "no part runs as root" no_process_of_root
 check "the admin token is for its owner only" is_private "$dir/i/admin-token"

@@ -386,6 +386,8 @@ static void recover(struct unit *u, enum behaviour_id was)
         flash(u);
     else if (was == BEHAVIOUR_OFFLINE && u->started)
         drop(u, dice(u, 3000)); // not all in the same instant
+    else if (was == BEHAVIOUR_CLONED)
+        drop(u, FOR_GOOD_MS); // the copy itself is switched off
     else if (was == BEHAVIOUR_SILENT && u->fleet->o->interval_ms)
         u->sample_ms = u->fleet->env->now_ms + dice(u, u->fleet->o->interval_ms);
 }
