@@ -5,11 +5,11 @@
 //   live_bench fanout SUBSCRIBERS STUCK SECONDS
 //       a server of its own (TLS edge, live, a throw-away PostgreSQL) and subscribers of the fleet
 //       in another process; ten frames a second, STUCK of them never read.
-//       Prints {"p50","p99","max","frames","kb"}: publish to frame in ms, and what a stuck one
-//       costs.
+//       Prints {"p50","p99","max","frames","lost","kb","us"}: publish to frame in ms, memory that a
+//       stuck one costs above an idle one, and the server's CPU time a frame.
 //   live_bench latency ADDRESS PORT TOKEN-FILE SUBSCRIBERS DEVICES SECONDS
 //       subscribers of DEVICES rows each on a running server whose devices send readings.
-//       Prints {"p50","p99","max","frames"}: a reading's own time to its frame in ms.
+//       The same: from a reading's own time to its frame.
 
 #include <errno.h>
 #include <fcntl.h>
@@ -61,6 +61,11 @@ struct client {
     uint32_t *us;
     size_t samples;
     long frames, lost;
+    int64_t since; // Unix ms; older readings come with some other change
+};
+
+struct cost {
+    double kb, cpu_s;
 };
 
 // Between the two processes of fanout.
@@ -165,7 +170,7 @@ static void judge_devices(struct client *l, const char *text)
     for (const char *at = text; (at = strstr(at, "\"t\":")); at += 4) {
         int64_t t = strtoll(at + 4, NULL, 10);
 
-        if (t > 0)
+        if (t >= l->since)
             sample(l, (now - t) * 1000);
     }
 }
@@ -269,11 +274,13 @@ static double quantile_ms(const struct client *l, double q)
     return l->samples ? l->us[(size_t)(q * (double)(l->samples - 1))] / 1000.0 : 1e9;
 }
 
-static void print_client(struct client *l, double kb)
+static void print_client(struct client *l, const struct cost *c)
 {
     qsort(l->us, l->samples, sizeof *l->us, by_size);
-    printf("{\"p50\":%.1f,\"p99\":%.1f,\"max\":%.1f,\"frames\":%ld,\"lost\":%ld,\"kb\":%.1f}\n",
-           quantile_ms(l, 0.5), quantile_ms(l, 0.99), quantile_ms(l, 1), l->frames, l->lost, kb);
+    printf("{\"p50\":%.1f,\"p99\":%.1f,\"max\":%.1f,\"frames\":%ld,\"lost\":%ld,\"kb\":%.1f,"
+           "\"us\":%.1f}\n",
+           quantile_ms(l, 0.5), quantile_ms(l, 0.99), quantile_ms(l, 1), l->frames, l->lost, c->kb,
+           l->frames ? c->cpu_s * 1e6 / (double)l->frames : 0);
 }
 
 // ---------------------------------------------------------------- fanout
@@ -357,9 +364,9 @@ static void be_client(int fd, uint16_t port, int count, int stuck, int seconds)
     must(write(fd, "r", 1) == 1, "the server");
     listen_for(l, seconds * 1000 + 500);
     must(write(fd, "d", 1) == 1, "the server");
-    double kb = 0;
-    must(read(fd, &kb, sizeof kb) == sizeof kb, "the server");
-    print_client(l, kb);
+    struct cost c;
+    must(read(fd, &c, sizeof c) == sizeof c, "the server");
+    print_client(l, &c);
     fflush(stdout);
     _exit(0);
 }
@@ -372,6 +379,15 @@ static double resident_kb(void)
     must(file && fscanf(file, "%*s %ld", &pages) == 1, "statm");
     fclose(file);
     return (double)pages * (double)sysconf(_SC_PAGESIZE) / 1024;
+}
+
+static double cpu_s(void)
+{
+    struct rusage u;
+
+    getrusage(RUSAGE_SELF, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
 // Changes a hundred devices; the frame that tells it starts with the first of them.
@@ -394,7 +410,8 @@ static void fanout(int count, int stuck, int seconds)
 {
     int pair[2];
     pid_t pid;
-    double before, kb;
+    double before, used;
+    struct cost cost = { 0 };
     char one;
 
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -405,12 +422,15 @@ static void fanout(int count, int stuck, int seconds)
         be_client(pair[1], edge_port(edge), count, stuck, seconds);
     give_tickets(pair[0], count);
     before = resident_kb();
+    used = cpu_s();
     for (int round = 0; round < seconds * 1000 / FRAME_MS; round++) {
         publish(round);
         usleep(FRAME_MS * 1000);
     }
-    kb = stuck ? (resident_kb() - before) / stuck : 0;
-    must(read(pair[0], &one, 1) == 1 && write(pair[0], &kb, sizeof kb) == sizeof kb, "the client");
+    cost.kb = stuck ? (resident_kb() - before) / stuck : 0;
+    cost.cpu_s = cpu_s() - used;
+    must(read(pair[0], &one, 1) == 1 && write(pair[0], &cost, sizeof cost) == sizeof cost,
+         "the client");
     waitpid(pid, NULL, 0);
     edge_stop(edge);
     live_stop(live);
@@ -496,8 +516,9 @@ static void latency(char **argv)
     listen_for(l, 2000); // snapshots, and what was merged while they came
     l->samples = 0;
     l->frames = 0;
+    l->since = clock_now_ms();
     listen_for(l, strtol(argv[7], NULL, 10) * 1000);
-    print_client(l, 0);
+    print_client(l, &(struct cost){ 0 });
 }
 
 int main(int argc, char **argv)
