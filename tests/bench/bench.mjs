@@ -315,6 +315,11 @@ async function idle() {
 
 // ------------------------------------------------------------------ pages
 
+async function pageDevices() {
+  const r = await jsonOf('node', ['tests/bench/page_devices.mjs'], 120);
+  row('page.devices', r.fps, 'fps', r.bareFps, '>= 55 over 100,000 rows, 1,000/s', r.fps >= 55 && r.rows === 100000 && !r.troubles.length,
+    `p95 ${r.p95.toFixed(1)} ms a frame, ${r.scriptMs.toFixed(1)} ms script; beside: a bare page scrolled alike`);
+}
 async function pageOverview() {
   const [port] = await freePorts(1);
   const r = await overview(start, stop, port);
@@ -348,6 +353,7 @@ const measures = {
   'connection.edge': () => edge('connection'),
   'rest.kept_1000': () => edge('kept'),
   'rest.storm': () => edge('storm'),
+  'page.devices': pageDevices,
   'page.overview': pageOverview,
   'page.weight': pageWeight,
 };
