@@ -17,6 +17,7 @@ import { fileURLToPath } from 'node:url';
 import { executablePath, hasBrowser, launch, open, overflow, violations } from './browser.mjs';
 import { cutter } from './cutter.mjs';
 import { check, finish, skip, step } from './harness.mjs';
+import { deviceSteps } from './devices.mjs';
 import { overviewSteps } from './overview.mjs';
 
 const env = process.env;
@@ -55,7 +56,8 @@ const quiet = () => {
   check(!all.length, all.join('\n'));
 };
 const shot = name => page.screenshot({ path: join(screens, name + '.png') });
-const rows = () => page.locator('.rows .row');
+const rows = () => page.locator('.rows .row:not(.blank)');
+const bar = () => page.getByRole('combobox', { name: /^Filter devices/ });
 const fill = async (label, text) => page.getByLabel(label, { exact: true }).fill(text);
 
 const home = (p = page) => p.getByRole('heading', { level: 1, name: 'Overview' });
@@ -127,16 +129,17 @@ await step(`at least ${wanted} devices are listed, this machine among them`, asy
   page.excused = undefined;
   await page.goto('/c/demo/devices');
   for (let s = 0; s < 30; s++) {
+    await rows().first().waitFor();
     const said = await page.locator('.tiles b').first().innerText();
     if (Number(said.replace(/\D/g, '')) >= wanted) break;
     await page.reload();
     await pause(1000);
   }
   check((await rows().count()) >= Math.min(wanted, 8), `only ${await rows().count()} rows`);
-  await page.getByRole('searchbox').fill(here);
+  await bar().fill(here);
   await page.waitForURL(/q=/);
   await page.locator('.rows .k-name a', { hasText: here }).first().waitFor();
-  await page.getByRole('searchbox').fill('');
+  await bar().fill('');
   await page.waitForURL(/devices$/);
 });
 
@@ -205,8 +208,7 @@ await step('the keyboard alone finds and opens a device', async () => {
   await page.getByRole('grid').waitFor();
   await rows().nth(1).waitFor();
   const all = await rows().count();
-  await page.locator('#main').focus();
-  await page.keyboard.press('/');
+  await bar().focus();
   await page.keyboard.type(here);
   await page.waitForURL(/q=/);
   await page.waitForFunction(([name, all]) => {
@@ -220,7 +222,12 @@ await step('the keyboard alone finds and opens a device', async () => {
   deviceUrl = page.url();
 });
 
+const tab = name => page.getByRole('navigation', { name: 'Parts of the device' }).getByRole('link', { name }).click();
+
+await step('the device page is accessible and fits every width', () => judge('device'), 120);
+
 await step('a device draws its charts and they run on', async () => {
+  await tab('Telemetry');
   await page.locator('.chart canvas').first().waitFor({ timeout: 20_000 });
   const painted = () => page.locator('.chart canvas').first().evaluate(c => {
     const { data } = c.getContext('2d').getImageData(0, 0, c.width, c.height);
@@ -245,7 +252,7 @@ await step('a chart without readings says so instead of drawing a scale', async 
   const other = await context.newPage();
   await other.routeWebSocket(/\/live/, () => {});
   await other.route('**/telemetry?*', nothing);
-  await other.goto(deviceUrl);
+  await other.goto(deviceUrl + '/telemetry');
   await other.locator('.chart.bare p', { hasText: 'No readings in this range' }).first().waitFor();
   await other.locator('.chart.bare .uplot').first().waitFor({ state: 'hidden' });
   await other.close();
@@ -264,21 +271,25 @@ await step('another metric is picked by keyboard and kept in the address', async
   check(!(await page.locator('.picker .menu').isVisible()), 'the menu is still open');
 });
 
+await step('the telemetry of a device is accessible and fits every width', () => judge('device-telemetry'), 120);
+
 await step('its evidence is told in words, its boot log measured', async () => {
+  await tab('Trust');
   await page.getByText(/Everything it measured at boot is known|something about it should be looked at|It is not what it should be/).waitFor();
   check((await page.locator('.boot tbody tr').count()) > 0, 'no measurement');
   await page.locator('.boot .st', { hasText: /known/ }).first().waitFor();
   await page.getByText('Expires').first().waitFor();
-});
+  await judge('device-trust');
+}, 120);
 
 await step('its log is there and can be filtered', async () => {
+  await tab('Logs');
   await page.locator('.lines li').first().waitFor({ timeout: 20_000 });
   await page.getByRole('group', { name: 'Lowest level shown' }).getByRole('button', { name: 'Info' }).click();
   await page.waitForURL(/level=info/);
   await page.getByRole('group', { name: 'Lowest level shown' }).getByRole('button', { name: 'All' }).click();
-});
-
-await step('the device page is accessible and fits every width', () => judge('device'), 120);
+  await judge('device-logs');
+}, 120);
 
 await step('a device that is quarantined says why', async () => {
   await page.goto(new URL(deviceUrl).pathname.replace(/\/[^/]+$/, '') + '?state=quarantined');
@@ -373,7 +384,8 @@ await step('who lacks a permission is told which', async () => {
   await other.page.getByRole('button', { name: 'Change password' }).click();
   await home(other.page).waitFor();
   await other.page.goto('/c/demo/devices');
-  await other.page.locator('.rows .row').first().click();
+  await other.page.locator('.rows .row:not(.blank) .k-name a').first().click();
+  await other.page.getByRole('link', { name: 'Telemetry' }).click();
   await other.page.getByText('This part needs the permission “telemetry:read”').waitFor();
   await other.page.goto('/c/demo/settings/tokens');
   await other.page.getByText('It needs the permission “tokens:write”, which your role “Auditor” does not hold.').waitFor();
@@ -393,6 +405,8 @@ await step('the keyboard alone signs in', async () => {
   check(!other.troubles.length, other.troubles.join('\n'));
   await other.context.close();
 });
+
+await deviceSteps({ browser, base, page, cable, quiet, judge, pause });
 
 await overviewSteps({ browser, base, page, cable, frames, screens, quiet, pause, signIn });
 

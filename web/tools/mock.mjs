@@ -3,7 +3,7 @@
 // mock: serves web/dist and plays a fleet of DEVICES (50), to look at pages without a server.
 // A development tool; of the measurements only page.devices relies on it. `npm run build && npm run mock`, any name, password "x".
 //
-//   PORT=8099 DEVICES=100000 RATE=1000 node tools/mock.mjs [--out] [--first]      --out: not signed in; --first: the password must be changed
+//   PORT=8099 DEVICES=100000 RATE=1000 BEAT=500 BURST=0 node tools/mock.mjs [--out] [--first]      --out: not signed in; --first: the password must be changed
 
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync, existsSync } from 'node:fs';
@@ -160,6 +160,11 @@ function* unmask(buffer) {
 
 const change = i => ({ id: devices[i].id, state: devices[i].state, stateReason: devices[i].stateReason, online: devices[i].online, lastSeen: Date.now(), m: reading(i, Date.now()) });
 
+// Each device in sight once a beat, or BURST changes, whomever they hit.
+const BEAT = Number(process.env.BEAT ?? 500);
+const BURST = Number(process.env.BURST ?? 0);
+const burst = ({ ids }) => (BURST && ids.length ? Array.from({ length: BURST }, () => ids[Math.floor(Math.random() * ids.length)]) : ids);
+
 server.on('upgrade', (req, socket) => {
   const accept = createHash('sha1').update(req.headers['sec-websocket-key'] + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11').digest('base64');
   socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
@@ -189,10 +194,10 @@ server.on('upgrade', (req, socket) => {
     for (const [topic, s] of topics) {
       if (topic !== 'devices' && !topic.startsWith('device:')) continue;
       s.seq++; s.k++;
-      if (topic === 'devices') send({ topic, seq: s.seq, changes: s.ids.map(find).filter(i => i >= 0 && awake(i)).map(change) });
+      if (topic === 'devices') send({ topic, seq: s.seq, changes: burst(s).map(find).filter(i => i >= 0 && awake(i)).map(change) });
       else if (find(topic.slice(7)) >= 0) send({ topic, seq: s.seq, ...members(topic, find(topic.slice(7)), s.k) });
     }
-  }, 500);
+  }, BEAT);
   const rest = fleet.play(topics, send);
   const end = () => {
     clearInterval(beat);

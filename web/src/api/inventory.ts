@@ -152,9 +152,9 @@ export interface RegistrationWindow {
 }
 
 export interface WindowMade extends RegistrationWindow {
-  code?: string;
+  code?: string | null;
   command?: string;
-  notice?: string | null;
+  notice?: string | null; // why another machine could not connect
 }
 
 export interface Arrival {

@@ -27,14 +27,17 @@ export const writeColumns = (chosen: Column[]): string | null => {
   return text === COLUMNS.filter(c => USUAL.includes(c)).join(',') ? null : text;
 };
 
-// Those that fit beside each other, the first ones first.
+// Those that fit beside each other: name and state, then what was asked for beyond the usual.
 export function fitting(chosen: Column[], width: number): Column[] {
-  let room = width - PADDING - CHECK - WIDTHS.name[0];
-  return chosen.filter(c => {
-    if (c === 'name') return true;
-    room -= WIDTHS[c][0] + GAP;
-    return room >= 0;
+  const rank = (c: Column) => (c === 'name' ? 0 : c === 'state' ? 1 : USUAL.includes(c) ? 3 : 2);
+  let room = width - PADDING - CHECK + GAP;
+  const kept = [...chosen].sort((a, b) => rank(a) - rank(b)).filter(c => {
+    const need = WIDTHS[c][0] + GAP;
+    if (c !== 'name' && need > room) return false;
+    room -= need;
+    return true;
   });
+  return chosen.filter(c => kept.includes(c));
 }
 
 export const template = (shown: Column[]): string =>

@@ -7,7 +7,6 @@
 import { signal } from '@preact/signals';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { ask } from '../api/client';
-import type { Named } from '../api/inventory';
 import { NotText, cut, idOf, readList, type BadLine, type Entry, type Found } from '../core/claims';
 import { Fleet } from '../core/fleet';
 import { groupName, groups, loadInventory } from '../core/inventory';
@@ -210,6 +209,7 @@ function FromFile({ group, site }: { group: string; site: string }) {
 }
 
 function Watched({ fleet, id }: { fleet: Fleet; id: string }) {
+  fleet.blocks.value; // a row that was not there may have come
   const row = fleet.rows.get(id)?.value;
   return (
     <li>
@@ -229,7 +229,6 @@ function Coming() {
     void fleet.load(ids);
     return subscribe({ name: 'devices', ids: () => claimedIds.peek(), frame: f => fleet.frame(f) });
   }, [key]);
-  fleet.blocks.value; // rows that came
   return (
     <section class="card" aria-labelledby="coming">
       <header><h2 id="coming">{t('claim.coming')}</h2></header>
@@ -238,14 +237,21 @@ function Coming() {
   );
 }
 
+interface Place {
+  server: string;
+  caSha256: string;
+  notice?: string | null;
+}
+
 function Enrolment() {
-  const [at, setAt] = useState<(Partial<Named> & { server: string; caSha256: string }) | null>(null);
-  useEffect(() => void ask<{ server: string; caSha256: string }>('GET', '/catalogs/{catalog}/enrolment', { path: { catalog: catalog.value } }).then(setAt, () => {}), []); // the rest of the page needs it not
+  const [at, setAt] = useState<Place | null>(null);
+  useEffect(() => void ask<Place>('GET', '/catalogs/{catalog}/enrolment', { path: { catalog: catalog.value } }).then(setAt, () => {}), []); // the rest of the page needs it not
   if (!at) return null;
   return (
     <section class="card" aria-labelledby="enrolment">
       <header><h2 id="enrolment">{t('claim.where')}</h2></header>
       <dl class="kv pad"><dt>{t('claim.server')}</dt><dd class="mono">{at.server}</dd><dt>{t('claim.ca')}</dt><dd class="mono">{at.caSha256}</dd></dl>
+      {at.notice ? <p class="pad divided dim">{at.notice}</p> : null}
     </section>
   );
 }

@@ -4,6 +4,7 @@
 //
 //   pointer, focus, choice or scroll in it --> frozen        j k x Enter, arrows, Page, Home, End
 
+import { signal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { foremost, label, write } from '../core/metrics';
 import { fitting, template, type Column } from '../core/columns';
@@ -22,6 +23,8 @@ import { VirtualRows, type Scroller } from './virtual';
 const READINGS = 3;
 const ASK_LIVE_MS = 120;
 const SORTED: Partial<Record<Column, string>> = { name: 'name', id: 'id', state: 'state' };
+
+export const lacking = signal<Column[]>([]); // for which there is no room
 
 export interface Look {
   columns: Column[];
@@ -156,7 +159,12 @@ export function DeviceGrid({ fleet, selection, look, sort, chooses, onSort }: {
   const renewing = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const noting = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const restored = useRef(false);
-  const [active, setActive] = useState(() => left().active ?? 0);
+  const [active, show] = useState(() => left().active ?? 0);
+  const at = useRef(active); // as of the last key, drawn or not
+  const setActive = useRef((i: number) => {
+    at.current = i;
+    show(i);
+  }).current;
   const [width, setWidth] = useState(1000);
   const { narrow, height } = useShape(look.dense);
   const count = fleet.total.value;
@@ -164,6 +172,9 @@ export function DeviceGrid({ fleet, selection, look, sort, chooses, onSort }: {
   const chosen = selection.any;
   const columns = narrow ? look.columns : fitting(look.columns, width);
   const shownColumns = columns.join(',');
+  useEffect(() => {
+    lacking.value = narrow ? [] : look.columns.filter(c => !columns.includes(c));
+  }, [shownColumns, look.columns.join()]);
 
   const thaw = () => {
     const i = inside.current;
@@ -197,14 +208,16 @@ export function DeviceGrid({ fleet, selection, look, sort, chooses, onSort }: {
 
   function note(top: number) {
     clearTimeout(noting.current);
-    noting.current = setTimeout(() => history.replaceState({ top, active }, ''), 250);
+    noting.current = setTimeout(() => history.replaceState({ top, active: at.current }, ''), 250);
   }
 
   function shown(first: number, last: number) {
     fleet.want(first, last);
     visible.current = fleet.between(first, last - 1);
-    clearTimeout(renewing.current);
-    renewing.current = setTimeout(() => renew('devices'), ASK_LIVE_MS);
+    renewing.current ??= setTimeout(() => {
+      renewing.current = undefined;
+      renew('devices');
+    }, ASK_LIVE_MS);
   }
 
   function focusRow(index: number) {
@@ -215,20 +228,21 @@ export function DeviceGrid({ fleet, selection, look, sort, chooses, onSort }: {
   }
   const focused = () => grid.current?.contains(document.activeElement) ?? false;
   const mark = () => {
-    const id = fleet.at(active);
-    if (id && chooses && focused()) selection.toggle(id, active);
+    const id = fleet.at(at.current);
+    if (id && chooses && focused()) selection.toggle(id, at.current);
   };
   useEffect(() => {
-    const undo = [onKey('j', () => focusRow(focused() ? active + 1 : active)), onKey('k', () => focusRow(focused() ? active - 1 : active)), onKey('x', mark)];
+    const undo = [onKey('j', () => focusRow(focused() ? at.current + 1 : at.current)), onKey('k', () => focusRow(focused() ? at.current - 1 : at.current)), onKey('x', mark)];
     return () => undo.forEach(run => run());
   });
 
   function move(e: KeyboardEvent) {
     if ((e.target as Element).closest('.head')) return;
     const page = Math.max(1, Math.floor((grid.current!.querySelector('.rows')?.clientHeight ?? 400) / height) - 1);
-    const steps: Record<string, number> = { ArrowDown: active + 1, ArrowUp: active - 1, Home: 0, End: count - 1, PageDown: active + page, PageUp: active - page };
+    const from = at.current;
+    const steps: Record<string, number> = { ArrowDown: from + 1, ArrowUp: from - 1, Home: 0, End: count - 1, PageDown: from + page, PageUp: from - page };
     const to = steps[e.key];
-    const id = fleet.at(active);
+    const id = fleet.at(from);
     if (to !== undefined) {
       e.preventDefault();
       focusRow(to);

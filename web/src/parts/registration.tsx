@@ -123,7 +123,7 @@ export function Registration({ group, site }: { group: string; site: string }) {
         <div class="secret" role="status">
           <b>{made.code ? t('claim.commandOnce') : t('claim.command')}</b>
           <Copyable text={made.command} label={t('claim.command')} />
-          {made.notice ? <p>{made.notice}</p> : null}
+          {made.notice ? <p class="risk">{made.notice}</p> : null}
         </div>
       ) : null}
       {error ? <Says error={error} retry={() => void look()} /> : null}

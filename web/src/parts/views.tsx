@@ -11,6 +11,7 @@ import { filterBody, type Filter } from '../core/filter';
 import { place } from '../core/router';
 import { catalog, devicesHref } from '../core/session';
 import { named, t } from '../i18n/i18n';
+import { lacking } from './device-grid';
 import { Dialog } from './dialog';
 import { Menu } from './menu';
 import { Says } from './says';
@@ -65,7 +66,7 @@ export function Views() {
   const here = views.value?.find(v => new URLSearchParams(v.query).toString() === present());
   return (
     <>
-      <Menu label={t('devices.views')} face={<span class="btn sm">{here ? <bdi class="cut">{here.name}</bdi> : t('devices.views')}</span>} onOpen={load}>
+      <Menu label={here?.name ?? t('devices.views')} face={<span class="btn sm">{here ? <bdi class="cut">{here.name}</bdi> : t('devices.views')}</span>} onOpen={load}>
         <Says error={failed.value} />
         {views.value?.length ? <ul class="viewlist">{views.value.map(v => (
           <li key={v.id}><a href={devicesHref() + (v.query ? '?' + v.query : '')} aria-current={v === here ? 'true' : undefined}><bdi class="cut">{v.name}</bdi>{v.shared ? <span class="tag">{t('devices.shared')}</span> : null}</a>
@@ -87,7 +88,7 @@ export function More({ filter, sort, columns, dense, onColumns, onDense }: {
   const [copied, setCopied] = useState('');
   const query = { ...filterBody(filter), sort };
   const path = { catalog: catalog.value };
-  const link = (format: string) => address('/catalogs/{catalog}/devices/export', path, { ...query, format, columns: EXPORTED.join(',') });
+  const link = (format: string) => address('/catalogs/{catalog}/devices/export', path, { ...filterBody(filter), format, columns: EXPORTED.join(',') });
   const copy = async (text: string) => {
     await navigator.clipboard.writeText(text);
     setCopied(t('action.copied'));
@@ -100,7 +101,7 @@ export function More({ filter, sort, columns, dense, onColumns, onDense }: {
       <Menu label={t('devices.columns')} face={<span class="btn sm">{t('devices.columns')}</span>}>
         <fieldset class="checks"><legend class="only-read">{t('devices.columns')}</legend>
           {COLUMNS.map(c => <label key={c} class="tick"><input type="checkbox" disabled={c === 'name'} checked={columns.includes(c)}
-            onChange={() => onColumns(columns.includes(c) ? columns.filter(x => x !== c) : [...columns, c])} />{named(`col.${c}`, c)}</label>)}
+            onChange={() => onColumns(columns.includes(c) ? columns.filter(x => x !== c) : [...columns, c])} />{named(`col.${c}`, c)}{lacking.value.includes(c) ? <span class="dimmer">{t('devices.noRoom')}</span> : null}</label>)}
           <hr />
           <label class="tick"><input type="checkbox" checked={dense} onChange={() => onDense(!dense)} />{t('devices.dense')}</label>
         </fieldset>
