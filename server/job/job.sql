@@ -45,10 +45,10 @@ UPDATE job SET state = 'waiting', failure = NULL, updated_at = now()
 RETURNING id;
 
 -- name: job_next (after)
--- In turn, so that a long one does not keep the others waiting.
+-- The catalogs in turn, so that none keeps the others waiting; within one, in order.
 SELECT catalog, id, kind, title, position, request FROM job
  WHERE state IN ('waiting', 'running')
- ORDER BY id <= $1::bigint, id LIMIT 1;
+ ORDER BY catalog <= $1::int, catalog, id LIMIT 1;
 
 -- name: job_take (catalog, id)
 -- Locks it for one chunk.

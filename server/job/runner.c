@@ -23,7 +23,7 @@
 #define LINK_MS    5000
 #define IDLE_MS    2000 // between looks at the table, and attempts to become the one who works
 #define RETRY_MS   1000
-#define SLICE_MS   2000 // of one job before the next has its turn
+#define SLICE_MS   10000 // of one catalog before the next has its turn
 #define ATTEMPTS   3
 
 struct job_runner {
@@ -34,7 +34,7 @@ struct job_runner {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     bool stop, woken, running;
-    int64_t last;    // job that had the latest slice
+    int64_t last;    // catalog that had the latest slice
     int64_t failing; // job whose last chunk failed, and how often
     int failures;
 };
@@ -190,10 +190,13 @@ static bool goes_on(struct job_runner *r)
 
 static enum rc slice(struct job_runner *r, struct hand *h, struct fault *f)
 {
-    int64_t until = clock_mono_ms() + SLICE_MS;
     bool more = true;
     enum rc rc = h->kind->open(r->pool, h->catalog, h->request, h->position, &h->state, f);
+    int64_t until =
+        clock_mono_ms() + SLICE_MS; // from here: opening may take long, but it must go on
 
+    if (rc == RC_OK)
+        rc = one_chunk(r, h, &more, f);
     while (rc == RC_OK && more && goes_on(r) && clock_mono_ms() < until)
         rc = one_chunk(r, h, &more, f);
     return rc;
@@ -223,8 +226,9 @@ static enum rc next_job(struct job_runner *r, struct hand *out, struct fault *f)
 
     if (rc != RC_OK || rows_count(rows) == 0)
         return rc;
-    out->id = r->last = rows_int(rows, 0, "id");
-    out->catalog = (int32_t)rows_int(rows, 0, "catalog");
+    out->id = rows_int(rows, 0, "id");
+    r->last = rows_int(rows, 0, "catalog");
+    out->catalog = (int32_t)r->last;
     out->position = rows_int(rows, 0, "position");
     snprintf(out->title, sizeof out->title, "%s", rows_text(rows, 0, "title"));
     out->kind = job_kind_named(rows_text(rows, 0, "kind"));

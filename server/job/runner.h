@@ -2,7 +2,8 @@
 //
 // job/runner: the one thread that does the jobs.
 //
-//   waiting for its turn --advisory lock--> a slice of the next job --> a slice of the one after it
+//   waiting for its turn --advisory lock--> a slice of a catalog's oldest job --> the next
+//   catalog's
 //
 // Each server has one; the lock in PostgreSQL lets one of them work, and should two ever do, the
 // row of the job, locked for each chunk, still lets every chunk happen once. A chunk that fails for
