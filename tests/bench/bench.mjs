@@ -3,6 +3,7 @@
 // Prints a table and writes build/bench.json. Loopback only, bounded, ends what it started; keeps
 // an instance and 10,000 device keys below build/bench, so that the next run begins sooner.
 import { spawn } from 'node:child_process';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { appendFileSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import net from 'node:net';
@@ -138,8 +139,8 @@ class Instance {
     await this.serve();
   }
 
-  request(method, path, body) {
-    const headers = { Authorization: `Bearer ${this.token}`, ...(body && { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }) };
+  request(method, path, body, type = 'application/json') {
+    const headers = { Authorization: `Bearer ${this.token}`, ...(body && { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) }) };
     return new Promise((resolve, reject) => {
       const r = https.request({ host: '127.0.0.1', port: this.edge, servername: 'localhost', method, path: `/api/v1/${path}`, ca: this.ca, headers }, (a) => {
         let text = '';
@@ -264,6 +265,44 @@ async function restDevice() {
   row('rest.device', r.perS, 'req/s', 5000, '>= 5,000/s, p99 <= 25 ms, 64 conns', r.perS >= 5000 && r.p99 <= 25,
     `p50 ${r.p50.toFixed(1)}, p99 ${r.p99.toFixed(1)}, max ${r.max.toFixed(1)} ms`);
 }
+/** Claims by file, from the first post to the last job's end. */
+async function claimed(i, files) {
+  const began = performance.now();
+  let jobs = [];
+  for (const file of files) jobs.push(JSON.parse(await i.request('POST', 'catalogs/demo/claims', file, 'text/csv')));
+  while (!jobs.every((j) => j.state === 'done')) {
+    await sleep(20);
+    jobs = await Promise.all(jobs.map(async (j) => JSON.parse(await i.request('GET', `catalogs/demo/jobs/${j.id}`))));
+    if (jobs.some((j) => j.state === 'failed')) throw new Error(jobs.map((j) => j.failure).join('; '));
+  }
+  const changed = jobs.reduce((n, j) => n + j.changed, 0);
+  if (changed !== 10000) throw new Error(`${changed} of 10,000 were claimed`);
+  return (performance.now() - began) / 1000;
+}
+/** An instance of its own, thrown away: its devices exist nowhere. */
+async function restClaim() {
+  const i = new Instance('c', 0);
+  rmSync(i.dir, { recursive: true, force: true });
+  await i.serve();
+  try {
+    const at = (n) => `pump ${n},site ${n % 40},batch ${n % 7}\n`;
+    const key = () => generateKeyPairSync('ec', { namedCurve: 'P-256', publicKeyEncoding: { type: 'spki', format: 'der' }, privateKeyEncoding: { type: 'pkcs8', format: 'der' } });
+    let prints = 'fingerprint,name,site,batch\n';
+    const keys = ['publicKey,name,site,batch\n', 'publicKey,name,site,batch\n'];
+    for (let n = 0; n < 10000; n++) {
+      prints += `${randomBytes(32).toString('hex')},${at(n)}`;
+      keys[n % 2] += `${key().publicKey.toString('base64')},${at(n)}`;
+    }
+    const byPrint = await claimed(i, [prints]), byKey = await claimed(i, keys);
+    const chunks = await run('psql', ['-AtqX', '-d', i.conninfo, '-c', "SELECT count(*) FROM audit WHERE action = 'job claims'"]);
+    const slower = Math.max(byPrint, byKey);
+    row('rest.claim', slower, 's', 5, '<= 5 s for 10,000 devices by CSV', slower <= 5,
+      `by fingerprint ${byPrint.toFixed(2)}, by key ${byKey.toFixed(2)} s (two files); ${chunks.trim()} transactions for both`);
+  } finally {
+    await i.close();
+    rmSync(i.dir, { recursive: true, force: true });
+  }
+}
 async function edge(part) {
   await big.close();
   for (const l of jsonLines(await run(`${build}/tests/bench/edge_bench`, [part])))
@@ -345,6 +384,7 @@ const measures = {
   'handshake.full': () => handshake('handshake.full', ['--cycles', '2']),
   'handshake.resumed': () => handshake('handshake.resumed', ['--cycles', '6', '--resume']),
   'rest.device': restDevice,
+  'rest.claim': restClaim,
   'live.latency': liveLatency,
   'live.fanout': liveFanout,
   'connection.device': deviceConnections,
