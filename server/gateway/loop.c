@@ -813,12 +813,11 @@ static void on_replace(struct loop *l, const struct note *n)
     l->shared->post(l->shared->ctx, n->place.loop, clear);
 }
 
-// Begins with the one that was left waiting first: where ingest has room for a few only, each has
-// its turn.
+// Begins with the one that was left waiting last time: where ingest has room for a few only, each
+// has its turn, and nobody is asked in vain.
 static void on_drained(struct loop *l)
 {
     uint32_t from = l->drain_from;
-    bool left = false;
 
     for (uint32_t n = 0; n < l->slot_count; n++) {
         uint32_t i = (from + n) % l->slot_count;
@@ -827,9 +826,10 @@ static void on_drained(struct loop *l)
         if (!c || !c->session.held)
             continue;
         session_drained(&c->session, clock_mono_ms());
-        if (c->session.held && !left)
-            l->drain_from = i;
-        left = left || c->session.held;
+        if (c->session.held && ingest_is_full(l->shared->ingest)) {
+            l->drain_from = i; // another call comes once it has room
+            return;
+        }
     }
 }
 
