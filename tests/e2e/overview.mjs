@@ -195,6 +195,22 @@ export async function overviewSteps({ browser, base, page, cable, frames, screen
     quiet();
   }, 90);
 
+  await step('a page can be taken along as an API call that answers', async () => {
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.goto('/c/demo/devices?state=healthy');
+    await heading('Devices').waitFor();
+    await page.locator('#main').focus();
+    await page.keyboard.press('/');
+    await page.getByRole('combobox').fill('API call');
+    await page.getByRole('option', { name: 'Copy this page as an API call' }).waitFor();
+    await page.keyboard.press('Enter');
+    const text = await page.evaluate(() => navigator.clipboard.readText());
+    const url = /'(https:[^']+)'$/.exec(text)?.[1] ?? '';
+    check(/\/api\/v1\/catalogs\/demo\/devices\?state=healthy$/.test(url), text);
+    check((await page.evaluate(async u => (await fetch(u)).status, url)) === 200, `${url} does not answer`);
+    quiet();
+  });
+
   await step('single-key shortcuts can be switched off', async () => {
     await page.goto('/c/demo/settings');
     await page.getByLabel('Single-key shortcuts').uncheck();

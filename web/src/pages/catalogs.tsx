@@ -35,7 +35,7 @@ function Keep({ catalog, onDone }: { catalog: Catalog; onDone: (text: string) =>
         <div class="field"><label for="keep-telemetry">{t('catalogs.telemetry')}</label><input class="input num" id="keep-telemetry" name="telemetry" type="number" min={1} required defaultValue={String(catalog.telemetryHours)} /></div>
         <div class="field"><label for="keep-journal">{t('catalogs.journal')}</label><input class="input num" id="keep-journal" name="journal" type="number" min={1} required defaultValue={String(catalog.journalHours)} /></div>
       </div>
-      <div class="actions"><button class="btn" type="submit">{t('catalogs.keep')}</button></div>
+      <div class="actions"><button class="btn" type="submit">{t('catalogs.keep', { name: catalog.name })}</button></div>
     </form>
   );
 }

@@ -11,11 +11,12 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { call } from '../api/client';
 import { setTheme } from '../core/prefs';
-import { go } from '../core/router';
+import { go, place } from '../core/router';
 import { catalog, devicesHref, homeHref, hrefOf, may, session, signOut } from '../core/session';
 import { t } from '../i18n/i18n';
+import { announce } from './announce';
 import { Dialog } from './dialog';
-import { DevicesIcon, MoonIcon, SearchIcon, SettingsIcon, SunIcon, SystemIcon } from './icons';
+import { CopyIcon, DevicesIcon, MoonIcon, SearchIcon, SettingsIcon, SunIcon, SystemIcon } from './icons';
 import { Keys, keysShown } from './key-sheet';
 import { Glyph, stateWord } from './state';
 
@@ -48,6 +49,23 @@ export function FindButton() {
   );
 }
 
+// What a page shows, asked for over REST. A filter in the address is the API's own.
+const CALLS: [RegExp, string][] = [
+  [/^\/$/, '/catalogs/{c}/overview'], [/^(\/devices(?:\/[0-9a-f]{32})?)/, '/catalogs/{c}$1'], [/^(\/audit)/, '/catalogs/{c}$1'],
+  [/^(\/products)/, '/catalogs/{c}$1'], [/^\/settings\/(users|tokens|catalogs)/, '/$1'],
+];
+const PAGE_ONLY = ['cols', 'view', 'by', 'chain', 'from'];
+
+function asCall(): string | null {
+  const rest = place.value.path.replace(/^\/c\/[^/]+/, '') || '/';
+  const [at, to] = CALLS.find(([pattern]) => pattern.test(rest)) ?? [];
+  if (!at || !to) return null;
+  const query = new URLSearchParams(place.value.query);
+  PAGE_ONLY.forEach(name => query.delete(name));
+  const path = to.replace('$1', at.exec(rest)?.[1] ?? '').replace('{c}', encodeURIComponent(catalog.value));
+  return `curl -H "Authorization: Bearer $ORRERY_TOKEN" '${window.location.origin}/api/v1${path}${query.size ? '?' + query : ''}'`;
+}
+
 function commands(places: Place[]): Hit[] {
   const pages = places.map(p => ({ id: 'p' + p.href, group: t('find.pages'), label: p.label, icon: p.icon, keys: p.keys, run: () => go(p.href) }));
   const others = (session.value?.catalogs ?? []).filter(c => c !== catalog.value)
@@ -57,6 +75,8 @@ function commands(places: Place[]): Hit[] {
   const rest: Hit[] = [
     ...(may('users:read') ? [{ id: 'users', group, label: t('users.title'), icon: settings, run: () => go(hrefOf('/settings/users')) }] : []),
     ...(may('tokens:write') ? [{ id: 'tokens', group, label: t('tokens.title'), icon: settings, run: () => go(hrefOf('/settings/tokens')) }] : []),
+    ...(asCall() ? [{ id: 'curl', group, label: t('find.curl'), icon: <CopyIcon />, run: () => copied(asCall()!) }] : []),
+    { id: 'link', group, label: t('find.link'), icon: <CopyIcon />, run: () => copied(window.location.href) },
     { id: 'light', group, label: t('find.light'), icon: <SunIcon />, run: () => setTheme('light') },
     { id: 'dark', group, label: t('find.dark'), icon: <MoonIcon />, run: () => setTheme('dark') },
     { id: 'system', group, label: t('find.system'), icon: <SystemIcon />, run: () => setTheme('system') },
@@ -65,6 +85,8 @@ function commands(places: Place[]): Hit[] {
   ];
   return [...pages, ...others, ...rest];
 }
+
+const copied = (text: string) => void navigator.clipboard.writeText(text).then(() => announce(t('action.copied'), { now: true }));
 
 async function devices(q: string, signal: AbortSignal): Promise<Hit[]> {
   const page = await call('GET /catalogs/{catalog}/devices', { path: { catalog: catalog.value }, query: { q, limit: MOST }, signal });
