@@ -170,7 +170,7 @@ export async function overviewSteps({ browser, base, page, cable, frames, screen
     await page.goto(demo);
     await heading('Overview').waitFor();
     await page.keyboard.press('/');
-    const field = page.getByRole('combobox');
+    const field = page.getByRole('combobox', { name: 'Find a device, page or command' });
     await field.waitFor();
     await field.fill('audit');
     await page.getByRole('option', { name: /^Audit/ }).waitFor();
@@ -201,7 +201,7 @@ export async function overviewSteps({ browser, base, page, cable, frames, screen
     await heading('Devices').waitFor();
     await page.locator('#main').focus();
     await page.keyboard.press('/');
-    await page.getByRole('combobox').fill('API call');
+    await page.getByRole('combobox', { name: 'Find a device, page or command' }).fill('API call');
     await page.getByRole('option', { name: 'Copy this page as an API call' }).waitFor();
     await page.keyboard.press('Enter');
     const text = await page.evaluate(() => navigator.clipboard.readText());
@@ -317,7 +317,7 @@ export async function overviewSteps({ browser, base, page, cable, frames, screen
     other.page.excused = /401/;
     await other.context.clearCookies();
     await other.page.keyboard.press('/');
-    await other.page.getByRole('combobox').fill('a');
+    await other.page.getByRole('combobox', { name: 'Find a device, page or command' }).fill('a');
     await other.page.getByText('Your session ended').waitFor();
     await other.page.getByLabel('Name', { exact: true }).fill(other.name);
     await other.page.getByLabel('Password', { exact: true }).fill(other.secret);
