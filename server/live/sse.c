@@ -287,12 +287,13 @@ static void want_write(struct stream *c, bool write)
 static bool pump(struct stream *c, int64_t now)
 {
     for (;;) {
-        if (c->lead_len == 0 && (c->said_end || !compose(c, now))) {
-            if (c->said_end)
-                close_stream(c);
-            else
-                want_write(c, false);
-            return !c->said_end;
+        if (c->lead_len == 0 && c->said_end) {
+            close_stream(c);
+            return false;
+        }
+        if (c->lead_len == 0 && !compose(c, now)) {
+            want_write(c, false);
+            return true;
         }
         switch (send_message(c)) {
         case SENT_ALL:
