@@ -140,8 +140,9 @@ export async function deviceSteps({ browser, base, page, cable, quiet, judge, pa
     await page.waitForURL(/cols=.*sort=id|sort=id.*cols=/);
     await page.reload();
     await page.getByRole('columnheader', { name: 'Id' }).and(page.locator('[aria-sort=ascending]')).waitFor();
-    const order = await page.locator('.k-id .mono').allInnerTexts();
-    check(order.length > 1 && order.every((id, i) => !i || order[i - 1] < id || i > 12), 'rows are not in order of id');
+    await rows().nth(1).waitFor();
+    const order = await rows().evaluateAll(all => all.sort((a, b) => a.dataset.index - b.dataset.index).map(r => r.dataset.id));
+    check(order.length > 1 && order.every((id, i) => !i || order[i - 1] < id), 'rows are not in order of id');
     quiet();
   });
 
@@ -211,7 +212,7 @@ export async function deviceSteps({ browser, base, page, cable, quiet, judge, pa
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByText('Someone else changed this group meanwhile').waitFor();
     await page.keyboard.press('Escape');
-    await page.getByText('theirs').waitFor();
+    await page.getByRole('region', { name }).getByText('theirs').waitFor();
     page.excused = undefined;
   });
 

@@ -99,8 +99,8 @@ test('live points follow history once, and the window moves on', () => {
 });
 
 test('only the rows in sight are drawn, with a few to spare', () => {
-  assert.deepEqual(windowOf(0, 400, 40, 100_000), { first: 0, last: 16 });
-  assert.deepEqual(windowOf(40_000, 400, 40, 100_000), { first: 994, last: 1016 });
+  assert.deepEqual(windowOf(0, 400, 40, 100_000), { first: 0, last: 13 });
+  assert.deepEqual(windowOf(40_000, 400, 40, 100_000), { first: 997, last: 1013 });
   assert.deepEqual(windowOf(0, 400, 40, 3), { first: 0, last: 3 });
 });
 

@@ -19,9 +19,14 @@ export function startClock(): void {
 export const toMs = (t: string | number | null | undefined): number | null =>
   t === null || t === undefined ? null : typeof t === 'number' ? t : Date.parse(t);
 
+// The same few texts again and again; making one is dear.
+const texts = new Map<string, string>();
 export function ago(ms: number, at: number): string {
   const { n, unit } = elapsed(ms - at);
-  return relative.format(n, unit);
+  const key = n + unit;
+  let text = texts.get(key);
+  if (!text) texts.set(key, (text = relative.format(n, unit)));
+  return text;
 }
 
 const units = new Map<string, Intl.NumberFormat>();

@@ -14,8 +14,8 @@ import { renew, subscribe } from '../core/live';
 import { go } from '../core/router';
 import { devicesHref as href } from '../core/session';
 import type { Selection } from '../core/selection';
-import { Ago } from '../core/time';
-import { named, t } from '../i18n/i18n';
+import { ago, now } from '../core/time';
+import { longDate, named, t } from '../i18n/i18n';
 import { memo } from './memo';
 import { StateMark, stateWord } from './state';
 import { VirtualRows, type Scroller } from './virtual';
@@ -50,30 +50,43 @@ function Tags({ tags }: { tags: Record<string, unknown> }) {
   const all = Object.entries(tags);
   if (!all.length) return null;
   const [k, v] = all.find(([name]) => name !== 'site') ?? all[0]!;
-  return <><span class="tag cut" title={`${k}: ${String(v)}`}><bdi>{k}: {String(v)}</bdi></span>{all.length > 1 ? <span class="dimmer num" title={all.map(p => p.join(': ')).join('\n')}>+{all.length - 1}</span> : null}</>;
+  return <><span class="tag cut"><bdi>{k}: {String(v)}</bdi></span>{all.length > 1 ? <span class="dimmer num" title={all.map(p => p.join(': ')).join('\n')}>+{all.length - 1}</span> : null}</>;
 }
 
+// By place, not by name: a row that becomes another device's keeps its elements.
 function Readings({ row }: { row: Row }) {
-  return <>{foremost(Object.keys(row.m), READINGS).map(name => (
-    <span key={name} class="reading" title={name}><span class="dimmer cut">{label(name)}</span> <b class="num fades">{write(name, row.m[name])}</b></span>
+  return <>{foremost(Object.keys(row.m), READINGS).map((name, i) => (
+    <span key={i} class="reading"><span class="dimmer cut">{label(name)}</span> <b class="num fades">{write(name, row.m[name])}</b></span>
   ))}</>;
 }
+
+const Seen = ({ ms }: { ms: number | null }) =>
+  (ms === null ? <span class="dimmer">{t('device.never')}</span> : <time class="num" data-ms={ms}>{ago(ms, now.value)}</time>);
 
 function Cell({ column, r }: { column: Column; r: Row }) {
   switch (column) {
     case 'state': return <StateMark state={r.state} />;
-    case 'name': return <><a href={href(r.id)} tabIndex={-1} class="cut" title={r.name ?? ''}><bdi>{r.name ?? t('device.unnamed')}</bdi></a><span class="mono dimmer">{r.id.slice(0, 8)}</span></>;
-    case 'why': return <span class="cut" title={r.stateReason ?? ''}>{r.stateReason ?? ''}</span>;
-    case 'seen': return <Ago t={r.seenMs} never={t('device.never')} />;
+    case 'name': return <><a href={href(r.id)} tabIndex={-1} class="cut"><bdi>{r.name ?? t('device.unnamed')}</bdi></a><span class="mono dimmer">{r.id.slice(0, 8)}</span></>;
+    case 'why': return <>{r.stateReason ?? ''}</>;
+    case 'seen': return <Seen ms={r.seenMs} />;
     case 'readings': return <Readings row={r} />;
-    case 'group': return r.group ? <span class="cut" title={`${r.product?.name ?? ''} / ${r.group.name}`}><bdi>{r.product?.name}</bdi> <span class="dimmer">/ <bdi>{r.group.name}</bdi></span></span> : <span class="dimmer">–</span>;
-    case 'site': return <bdi class="cut" title={r.tags.site ?? ''}>{r.tags.site ?? '–'}</bdi>;
-    case 'os': return <span class="cut" title={r.osVersion ?? ''}>{r.osVersion ?? '–'}</span>;
-    case 'attested': return <span class="cut">{r.attestedVersion ?? '–'}</span>;
+    case 'group': return r.group ? <><bdi>{r.product?.name}</bdi> <span class="dimmer">/ <bdi>{r.group.name}</bdi></span></> : <span class="dimmer">–</span>;
+    case 'site': return <bdi>{r.tags.site ?? '–'}</bdi>;
+    case 'os': return <>{r.osVersion ?? '–'}</>;
+    case 'attested': return <>{r.attestedVersion ?? '–'}</>;
     case 'tags': return <Tags tags={r.tags} />;
-    case 'id': return <span class="mono cut">{r.id}</span>;
+    case 'id': return <span class="mono">{r.id}</span>;
     case 'lifecycle': return <span class="dim">{named(`lifecycle.${r.lifecycle}`, r.lifecycle)}</span>;
   }
+}
+
+// What is cut off, and when exactly, is told when somebody points at it: hundreds of titles a second are dear.
+function explain(e: PointerEvent): void {
+  const at = e.target as HTMLElement;
+  const time = at.closest<HTMLElement>('time[data-ms]');
+  const cut = at.closest<HTMLElement>('.cut, [role=gridcell]');
+  if (time) time.title = longDate.format(Number(time.dataset.ms));
+  else if (cut) cut.title = cut.scrollWidth > cut.clientWidth ? cut.innerText : '';
 }
 
 interface RowProps {
@@ -258,7 +271,7 @@ export function DeviceGrid({ fleet, selection, look, sort, chooses, onSort }: {
   return (
     <div class={'grid' + (look.dense ? ' dense' : '')} role="grid" ref={grid} aria-label={t('nav.devices')} aria-rowcount={count + 1} aria-colcount={columns.length + 1} aria-multiselectable={chooses ? true : undefined}
       style={{ '--columns': narrow ? 'none' : template(columns) }}
-      onPointerEnter={e => e.pointerType === 'mouse' && set({ pointer: true })} onPointerLeave={() => set({ pointer: false })}
+      onPointerOver={explain} onPointerEnter={e => e.pointerType === 'mouse' && set({ pointer: true })} onPointerLeave={() => set({ pointer: false })}
       onFocusIn={() => set({ focus: true })} onFocusOut={e => set({ focus: grid.current?.contains(e.relatedTarget as Node | null) ?? false })}
       onKeyDown={move}>
       <Heads columns={columns} sort={sort} onSort={onSort} />

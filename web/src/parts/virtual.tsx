@@ -10,7 +10,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
-const SPARE = 6;
+const SPARE = 3;
 const HIGHEST = 12_000_000; // px; Firefox ends at 17.8 million
 
 export interface Window {
@@ -60,8 +60,6 @@ export function VirtualRows({ count, rowHeight, active, row, version, onWindow, 
   const scale = pressed(count, rowHeight, at.height);
   const measure = () => {
     const b = box.current!;
-    // The head stands outside the scroller and leaves the same room for its bar.
-    b.parentElement!.style.setProperty('--scrollbar', `${b.offsetWidth - b.clientWidth}px`);
     setAt(v => (v.top === b.scrollTop && v.height === b.clientHeight ? v : { top: b.scrollTop, height: b.clientHeight }));
     onScroll(b.scrollTop);
   };
@@ -76,8 +74,14 @@ export function VirtualRows({ count, rowHeight, active, row, version, onWindow, 
     },
   };
   useLayoutEffect(() => {
-    measure();
-    const watch = new ResizeObserver(measure);
+    const fit = () => {
+      const b = box.current!;
+      // The head stands outside the scroller and leaves the same room for its bar.
+      b.parentElement!.style.setProperty('--scrollbar', `${b.offsetWidth - b.clientWidth}px`);
+      measure();
+    };
+    fit();
+    const watch = new ResizeObserver(fit);
     watch.observe(box.current!);
     return () => watch.disconnect();
   }, []);
