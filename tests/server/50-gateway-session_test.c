@@ -321,6 +321,25 @@ static void unclaiming_ends_the_session_within_a_second(void **state)
     gate_device_free(d);
 }
 
+// The server keeps a session after it has answered, so who comes back at once may be too early.
+static struct wire *resume(struct wire_options *o, SSL_SESSION *owned)
+{
+    for (int i = 0; i < 20; i++) {
+        o->resume = owned;
+        struct wire *w = wire_connect(o);
+
+        assert_non_null(w);
+        SSL_SESSION_free(owned);
+        if (SSL_session_reused(wire_ssl(w)))
+            return w;
+        usleep(50000);
+        owned = SSL_get1_session(wire_ssl(w));
+        wire_free(w);
+    }
+    fail_msg("no session was resumed");
+    return NULL;
+}
+
 // The hook is not asked on resumption, so this is where a revoked certificate would slip through.
 static void a_revoked_certificate_does_not_resume(int version)
 {
@@ -336,12 +355,8 @@ static void a_revoked_certificate_does_not_resume(int version)
     assert_non_null(w);
     session = SSL_get1_session(wire_ssl(w));
     wire_free(w);
-    o.resume = session;
     assert_true(SSL_SESSION_is_resumable(session));
-    w = wire_connect(&o);
-    assert_non_null(w);
-    assert_true(SSL_session_reused(wire_ssl(w)));
-    SSL_SESSION_free(session);
+    w = resume(&o, session);
     session = SSL_get1_session(wire_ssl(w)); // each is good once
     wire_free(w);
     o.resume = session;
