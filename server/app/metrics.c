@@ -173,6 +173,7 @@ static void live(FILE *to, const struct app *a)
 
     live_stats(a->live, &c);
     gauge(to, "orrery_live_sockets", "Browsers that watch.", (double)c.sockets);
+    gauge(to, "orrery_live_streams", "Readers of server-sent events.", (double)c.streams);
     counter(to, "orrery_live_frames_total", "Frames sent to browsers.", c.frames);
     counter(to, "orrery_live_sent_bytes_total", "Bytes sent to browsers.", c.bytes);
     counter(to, "orrery_live_refused_total", "Sockets refused.", c.refused);
