@@ -207,3 +207,8 @@ enum rc job_resume(struct store *tx, int32_t catalog, int64_t id, struct fault *
     return turn(tx, &Q_JOB_RESUME, catalog, id, "only a job that was stopped or failed can go on",
                 f);
 }
+
+enum rc job_expire(struct store *s, struct fault *f)
+{
+    return store_run(s, &Q_JOB_EXPIRE, NULL, NULL, f);
+}

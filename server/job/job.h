@@ -100,3 +100,5 @@ enum rc job_needs(struct store *s, int32_t catalog, int64_t id, uint32_t *out, s
 enum rc job_stop(struct store *tx, int32_t catalog, int64_t id, struct fault *f);
 // A stopped or failed one goes on where it was. RC_CONFLICT where it is neither.
 enum rc job_resume(struct store *tx, int32_t catalog, int64_t id, struct fault *f);
+// Forgets those that ended 90 days ago. For the scheduler.
+enum rc job_expire(struct store *s, struct fault *f);

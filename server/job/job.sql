@@ -80,5 +80,9 @@ DELETE FROM job_target WHERE job = $1;
 
 -- name: job_expire ()
 -- They are a record for people; the audit trail keeps what was done.
-DELETE FROM job WHERE state IN ('done', 'stopped', 'failed')
-   AND updated_at < now() - interval '90 days';
+WITH gone AS (
+    DELETE FROM job WHERE state IN ('done', 'stopped', 'failed')
+       AND updated_at < now() - interval '90 days'
+    RETURNING id
+)
+DELETE FROM job_target t USING gone WHERE t.job = gone.id;

@@ -10,6 +10,7 @@
 #include "device/device.h"
 #include "http/http.h"
 #include "http/server.h"
+#include "job/job.h"
 #include "scheduler/scheduler.h"
 #include "window/arrival.h"
 
@@ -30,7 +31,9 @@ static enum rc drop_expired(void *ctx, struct fault *f)
 
     enum rc rc = http_upkeep(o->store, &services, f);
 
-    return rc == RC_OK ? attest_upkeep(o->store, f) : rc;
+    if (rc == RC_OK)
+        rc = attest_upkeep(o->store, f);
+    return rc == RC_OK ? job_expire(o->store, f) : rc;
 }
 
 static enum rc forget_arrivals(void *ctx, struct fault *f)

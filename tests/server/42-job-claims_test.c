@@ -429,6 +429,20 @@ static void kills_in_the_middle_lose_and_repeat_nothing(void **state)
         SQL("SELECT count(*) FROM device WHERE lifecycle = 1"));
 }
 
+static void jobs_are_forgotten_with_their_targets_after_90_days(void **state)
+{
+    (void)state;
+    struct fault f = { 0 };
+    int64_t before = SQL("SELECT count(*) FROM job");
+
+    model_sql(pg_conninfo(), "INSERT INTO job_target SELECT min(id), 1, 1 FROM job;"
+                             "UPDATE job SET updated_at = now() - interval '91 days'"
+                             " WHERE id = (SELECT min(id) FROM job)");
+    assert_int_equal(job_expire(rest.store, &f), RC_OK);
+    assert_int_equal(SQL("SELECT count(*) FROM job"), before - 1);
+    assert_int_equal(SQL("SELECT count(*) FROM job_target"), 0);
+}
+
 static void saved_views_are_ones_own_unless_shared(void **state)
 {
     (void)state;
@@ -474,6 +488,7 @@ int main(void)
         cmocka_unit_test(a_job_of_another_catalog_is_not_there),
         cmocka_unit_test(a_stopped_job_goes_on_where_it_was),
         cmocka_unit_test(kills_in_the_middle_lose_and_repeat_nothing),
+        cmocka_unit_test(jobs_are_forgotten_with_their_targets_after_90_days),
         cmocka_unit_test(saved_views_are_ones_own_unless_shared),
     };
 
