@@ -69,6 +69,7 @@ function sentence(map: FleetMap, patterns: Pattern[]): string {
 
 function useTick(feed: FleetFeed): number {
   const [version, set] = useState(0);
+  void feed.ready.value; // its first layout does not wait for the clock
   useEffect(() => {
     const timer = setInterval(() => set(feed.map.version), SIDE_MS);
     return () => clearInterval(timer);
