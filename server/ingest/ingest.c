@@ -326,6 +326,16 @@ static enum rc ask(struct ingest *g, int32_t catalog, int64_t device, struct row
     return rc;
 }
 
+// The session may be refused yet; then it is by these that the device is judged, without one.
+static void begin_facts(struct slot *s, const struct ingest_who *who)
+{
+    s->facts = who->facts;
+    s->facts.online = false;
+    s->facts.last_session_at = s->seen_at;
+    if (s->facts.ping_ms == 0)
+        s->facts.ping_ms = PING_S * 1000;
+}
+
 // The device's slot. The shard is locked on RC_OK only. What the database said is believed only
 // if no slot was forgotten meanwhile: it could have been this one, with newer positions.
 static enum rc lock_slot(struct shard *h, const struct ingest_who *who, struct slot **out,
@@ -351,6 +361,8 @@ static enum rc lock_slot(struct shard *h, const struct ingest_who *who, struct s
         *out = slot_make(h, who->catalog, who->device, who->id);
         if (*out && rows_count(known) > 0)
             slot_load(*out, known, 0);
+        if (*out)
+            begin_facts(*out, who);
     }
     if (*out)
         return RC_OK;

@@ -205,6 +205,30 @@ static void evidence_that_came_by_another_session_counts_at_once(void **state)
     assert_true(becomes("SELECT state FROM device_state WHERE device = 2", STATE_HEALTHY, 4000));
 }
 
+static void a_copy_that_is_refused_changes_no_state(void **state)
+{
+    (void)state;
+    struct ingest_who copy = { .catalog = 1,
+                               .device = 4,
+                               .boot = 1,
+                               .facts = { .verdict = VERDICT_CONTRAINDICATED,
+                                          .attested_once = true } };
+    struct ingest_device *d = NULL;
+    int64_t boot, seq;
+
+    assert_true(becomes("SELECT state FROM device_state WHERE device = 4", STATE_HEALTHY, 4000));
+    feed_close(&w);
+    feed_run(&w, "UPDATE device_trust SET verdict = 3 WHERE device = 4");
+    feed_run(&w, "UPDATE device_state SET state = 4, hello_boot = 9, online = false"
+                 " WHERE device = 4");
+    assert_int_equal(feed_try(&w, NULL), RC_OK); // nobody has a session
+    memcpy(copy.id, w.devices[3].id, sizeof copy.id);
+    assert_int_equal(ingest_attach(w.g, &copy, &d, &boot, &seq, NULL), RC_CONFLICT);
+    nap(2500);
+    assert_int_equal(feed_ask(&w, "SELECT state FROM device_state WHERE device = 4"),
+                     STATE_QUARANTINED);
+}
+
 static void an_unclaim_lets_the_sequence_start_again(void **state)
 {
     (void)state;
@@ -317,6 +341,7 @@ int main(void)
         STORY(a_new_verdict_changes_the_state),
         STORY(what_others_write_of_a_device_without_session_stays),
         STORY(evidence_that_came_by_another_session_counts_at_once),
+        STORY(a_copy_that_is_refused_changes_no_state),
         STORY(an_unclaim_lets_the_sequence_start_again),
         STORY(sessions_of_a_server_that_died_go_offline),
         STORY(partitions_no_catalog_wants_are_dropped),
