@@ -10,7 +10,8 @@ SELECT d.fingerprint, encode(d.public_key, 'hex') AS public_key, d.lifecycle,
 SELECT lifecycle FROM device WHERE catalog = $1 AND device = $2 AND lifecycle IN (0, 1) FOR SHARE;
 
 -- name: attest_verdict (catalog, device, verdict, findings, evidence, evidence_hash, claims, attester, os_version, hw_model, svn, boot_count, network)
--- What it says it runs is believed, as attested_version, only where the verdict was no refusal.
+-- What it says it runs is believed, as attested_version, only where the verdict was no refusal. The
+-- highest boot count stays: a copy of an older image that attests twice is no better for it.
 INSERT INTO device_trust (catalog, device, verdict, attested_at, findings, evidence, evidence_hash,
                           claims, attester, os_version, hw_model, svn, boot_count, network,
                           attested_version)
@@ -21,7 +22,8 @@ ON CONFLICT (catalog, device) DO UPDATE
        findings = excluded.findings, evidence = excluded.evidence,
        evidence_hash = excluded.evidence_hash, claims = excluded.claims,
        attester = excluded.attester, os_version = excluded.os_version,
-       hw_model = excluded.hw_model, svn = excluded.svn, boot_count = excluded.boot_count,
+       hw_model = excluded.hw_model, svn = excluded.svn,
+       boot_count = greatest(excluded.boot_count, device_trust.boot_count),
        network = coalesce(excluded.network, device_trust.network),
        attested_version = CASE WHEN $3::smallint IN (1, 2) THEN excluded.os_version
                                ELSE device_trust.attested_version END;
