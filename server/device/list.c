@@ -12,6 +12,7 @@
 #include "store/store.h"
 
 #define LENGTH(a) (sizeof(a) / sizeof *(a))
+#define FEW       2000 // devices that are put in order for a page
 
 DEFINE_AUTO(struct rows *, rows_freep, rows_free)
 
@@ -91,6 +92,23 @@ void device_page_done(struct device_page *p)
     *p = (struct device_page){ 0 };
 }
 
+// Does an index hold just these devices in this order?
+static bool is_in_order(const struct device_filter *filter, enum device_sort sort)
+{
+    static const char *const indexed[] = { "state", "product", "group", "version", "site" };
+    bool by_name = sort == SORT_NAME || sort == SORT_NAME_DOWN;
+    bool by_age = sort == SORT_CREATED || sort == SORT_CREATED_DOWN;
+
+    if (filter->empty)
+        return true;
+    if (json_object_size(filter->params) != 1)
+        return false;
+    for (size_t i = 0; by_age && i < LENGTH(indexed); i++)
+        if (json_array_size(json_object_get(filter->params, indexed[i])) == 1)
+            return true;
+    return by_name && filter->prefix;
+}
+
 enum rc device_page(struct store *s, const struct device_filter *filter, enum device_sort sort,
                     const char *cursor, int limit, struct device_page *out, struct fault *f)
 {
@@ -102,6 +120,7 @@ enum rc device_page(struct store *s, const struct device_filter *filter, enum de
     if (rc != RC_OK)
         return rc;
     const char *args[] = { filter->row, *from.device ? from.device : NULL, ARG_INT(limit + 1),
+                           ARG_INT(is_in_order(filter, sort) ? -1 : FEW),
                            *from.device ? from.key : NULL };
     rc = store_run(s, from.back ? orders[sort].back : orders[sort].forth, args, &rows, f);
     if (rc != RC_OK)

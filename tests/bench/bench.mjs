@@ -195,6 +195,18 @@ class Instance {
 const big = new Instance('i', 10000);
 const small = new Instance('s', 50);
 
+/** A million devices that do not exist (orreryd seed), for what is asked of the whole catalog. */
+class Million extends Instance {
+  async populate() {
+    const count = async () => Number(JSON.parse(await this.request('GET', 'catalogs')).items.find((c) => c.name === 'demo').devices);
+    if ((await count()) >= this.devices) return;
+    console.log('(a million devices are seeded below build/bench, once)');
+    await run(`${build}/orreryd`, ['--dir', this.dir, 'seed', '--devices', String(this.devices)], 1800);
+    await run('psql', ['-qX', '-d', this.conninfo, '-c', 'VACUUM ANALYZE']);
+  }
+}
+const million = new Million('m', 1000000);
+
 // ------------------------------------------------------------------ ingest
 
 async function closed(count, window, least) {
@@ -303,6 +315,41 @@ async function restClaim() {
     rmSync(i.dir, { recursive: true, force: true });
   }
 }
+/** Asks for path on one connection for some seconds. */
+function asked(i, path) {
+  return jsonOf(`${build}/tests/bench/load_bench`, ['127.0.0.1', String(i.edge), `/api/v1/catalogs/demo/${path}`, `${i.dir}/admin-token`, '1', '3']);
+}
+/** Each path's median beside the goal; the row shows the slowest. */
+async function slowest(name, i, paths, goal) {
+  const all = [];
+  for (const [what, path] of Object.entries(paths)) all.push({ what, ...(await asked(i, path)) });
+  const worst = all.reduce((a, b) => (b.p50 > a.p50 ? b : a));
+  row(name, worst.p50, 'ms', goal, `<= ${goal} ms each (median), 1,000,000 devices`, worst.p50 <= goal, all.map((a) => `${a.what} ${a.p50.toFixed(1)}`).join(', '));
+}
+/** A page far in: marks know where it begins. */
+async function restList() {
+  const i = await million.open();
+  const facets = JSON.parse(await i.request('GET', 'catalogs/demo/devices/facets')).facets;
+  const marks = JSON.parse(await i.request('GET', 'catalogs/demo/devices/marks?every=500'));
+  const far = marks.cursors[Math.ceil(500000 / marks.every) - 1];
+  const one = JSON.parse(await i.request('GET', 'catalogs/demo/devices?limit=1&sort=-name')).items[0];
+  await slowest('rest.list', i, {
+    first: 'devices',
+    'row 500,000': `devices?cursor=${far}`,
+    'group+state+tag': `devices?group=${facets.group[0].value}&state=atRisk,offline&tag=seeded:yes`,
+    prefix: `devices?q=${encodeURIComponent(one.name.slice(0, -2))}`,
+  }, 20);
+}
+async function restFacets() {
+  const i = await million.open();
+  const facets = JSON.parse(await i.request('GET', 'catalogs/demo/devices/facets')).facets;
+  const near = facets.site.filter((v) => v.n <= 20000)[0];
+  await slowest('rest.facets', i, { all: 'devices/facets' }, 5);
+  await slowest('rest.facets_filtered', i, {
+    [`site of ${near.n}`]: `devices/facets?site=${encodeURIComponent(near.value)}`,
+    'beyond 20,000': `devices/facets?product=${facets.product[0].value}`,
+  }, 20);
+}
 async function edge(part) {
   await big.close();
   for (const l of jsonLines(await run(`${build}/tests/bench/edge_bench`, [part])))
@@ -385,6 +432,8 @@ const measures = {
   'handshake.resumed': () => handshake('handshake.resumed', ['--cycles', '6', '--resume']),
   'rest.device': restDevice,
   'rest.claim': restClaim,
+  'rest.list': restList,
+  'rest.facets': restFacets,
   'live.latency': liveLatency,
   'live.fanout': liveFanout,
   'connection.device': deviceConnections,
@@ -399,7 +448,7 @@ const measures = {
 };
 
 async function endAll() {
-  const [servers, others] = [[big.server, small.server], [...children]];
+  const [servers, others] = [[big.server, small.server, million.server], [...children]];
   await Promise.all(others.filter((c) => !servers.includes(c)).map(stop));
   await Promise.all(servers.filter(Boolean).map(stop));
 }

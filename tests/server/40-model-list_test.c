@@ -317,6 +317,7 @@ static void marks_are_where_the_pages_begin(void **state)
 
 // ---------------------------------------------------------------- plans and time
 
+// Of the walk in order. The first few ("i_1") are found in any way, and here it is none of them.
 static void must_not_scan(PGconn *pg, const struct query *q, const char *const *args)
 {
     auto_free char *text = NULL;
@@ -326,7 +327,8 @@ static void must_not_scan(PGconn *pg, const struct query *q, const char *const *
     if (PQresultStatus(r) != PGRES_TUPLES_OK)
         fail_msg("%s: %s", text, PQerrorMessage(pg));
     for (int i = 0; i < PQntuples(r); i++)
-        if (strstr(PQgetvalue(r, i, 0), "Seq Scan on device"))
+        if (strstr(PQgetvalue(r, i, 0), "Seq Scan on device") &&
+            !strstr(PQgetvalue(r, i, 0), "device_index i_1"))
             fail_msg("%s %s: %s", q->name, args[0], PQgetvalue(r, i, 0));
     PQclear(r);
 }
@@ -360,9 +362,10 @@ static void no_page_scans_the_device_table(void **state)
     for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
         struct device_filter x;
         assert_int_equal(device_filter_read(far[i].query, NULL, demo, &x, NULL), RC_OK);
-        must_not_scan(pg, &Q_DEVICE_PAGE_CREATED_UP, (const char *[]){ x.row, "60000", "51" });
+        must_not_scan(pg, &Q_DEVICE_PAGE_CREATED_UP,
+                      (const char *[]){ x.row, "60000", "51", "-1" });
         must_not_scan(pg, &Q_DEVICE_PAGE_NAME_DOWN,
-                      (const char *[]){ x.row, "60000", "51", "pump-060000" });
+                      (const char *[]){ x.row, "60000", "51", "-1", "pump-060000" });
         device_filter_done(&x);
     }
     PQfinish(pg);
