@@ -56,6 +56,8 @@ static void a_query_is_bounded(void **state)
     assert_int_equal(query_check(query, false, &f), RC_INVALID);
     assert_int_equal(query_check("a&b&c&d&e&f&g&h&i&j&k&l&m&n&o&p", false, &f), RC_OK);
     assert_int_equal(query_check("a&b&c&d&e&f&g&h&i&j&k&l&m&n&o&p&q", false, &f), RC_INVALID);
+    assert_int_equal(query_check("a&b&c&d&e&f&g&h&i&j&k&l&m&n&o&p&q&a", true, &f), RC_OK);
+    assert_int_equal(query_check("a=1&a=%ff", true, &f), RC_INVALID);
     free(query);
 }
 
