@@ -85,14 +85,14 @@ struct req {
     json_t *body;                  // borrowed; NULL when there was none
     const char *text;              // with ROUTE_CSV: a body of text/csv, as it came; else NULL
     size_t text_len;
-    const char *query;             // raw query string or ""
-    const char *remote;            // address of the client
-    const char *agent;             // User-Agent; NULL if there is none or it is not clean text
-    const char *id;                // request id
-    const char *last_event_id;     // "" if there is none
-    const char *if_match;          // entity tag of If-Match without quotes; NULL if none was sent
-    void *dispatch;                // the dispatcher's own
-    struct after *after;           // see req_after_commit()
+    const char *query;         // raw query string or ""
+    const char *remote;        // address of the client
+    const char *agent;         // User-Agent; NULL if there is none or it is not clean text
+    const char *id;            // request id
+    const char *last_event_id; // "" if there is none
+    const char *if_match;      // entity tag of If-Match without quotes; NULL if none was sent
+    void *dispatch;            // the dispatcher's own
+    struct after *after;       // see req_after_commit()
 };
 
 struct reply {

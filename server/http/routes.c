@@ -26,9 +26,9 @@
 #include "pattern/pattern_api.h"
 #include "product/product_api.h"
 #include "telemetry/telemetry_api.h"
+#include "view/view_api.h"
 #include "window/arrival_api.h"
 #include "window/window_api.h"
-#include "view/view_api.h"
 
 // clang-format off
 const struct route *const route_tables[] = {

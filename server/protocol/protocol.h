@@ -57,8 +57,8 @@ enum close_code {
     CLOSE_NORMAL = 1000,
     CLOSE_DRAIN = 1001, // the server stops; come back with back-off
     CLOSE_MALFORMED = 4400,
-    CLOSE_ORDER = 4401,    // a message that does not belong here
-    CLOSE_IDENTITY = 4403, // proof of identity failed
+    CLOSE_ORDER = 4401,     // a message that does not belong here
+    CLOSE_IDENTITY = 4403,  // proof of identity failed
     CLOSE_UNCLAIMED = 4404, // no device of anybody's yet; the nack before says what to do
     CLOSE_TIMEOUT = 4408,
     CLOSE_REPLACED = 4409, // a newer session of the same device
