@@ -83,8 +83,8 @@ static enum rc write_audit(struct store *tx, const struct hand *h, const struct 
         return RC_OK;
     snprintf(object, sizeof object, "job %lld", (long long)h->id);
     snprintf(detail, sizeof detail, "%lld to %lld: changed %lld, unchanged %lld, refused %lld",
-             (long long)c->position + 1, (long long)(c->position + c->count), (long long)c->changed,
-             (long long)c->unchanged, (long long)c->refused);
+             (long long)c->position + 1, (long long)c->position + (long long)c->count,
+             (long long)c->changed, (long long)c->unchanged, (long long)c->refused);
     return audit_append(tx, &e, f);
 }
 
