@@ -13,7 +13,8 @@ mkdir -p $out
 
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:handle_abort=1
 export UBSAN_OPTIONS=print_stacktrace=1
-export TSAN_OPTIONS=second_deadlock_stack=1:suppressions=$PWD/tests/support/tsan.supp
+# A test kills what it forked in the midst of its threads' work.
+export TSAN_OPTIONS=die_after_fork=0:second_deadlock_stack=1:suppressions=$PWD/tests/support/tsan.supp
 export LSAN_OPTIONS=suppressions=$PWD/tests/support/lsan.supp:print_suppressions=0
 
 want() {
