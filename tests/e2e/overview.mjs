@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, overflow, violations } from './browser.mjs';
-import { check, skip, step } from './harness.mjs';
+import { check, skip, step, until } from './harness.mjs';
 
 export async function overviewSteps({ browser, base, page, cable, frames, screens, quiet, pause, signIn }) {
   const demo = '/c/demo/';
@@ -67,9 +67,9 @@ export async function overviewSteps({ browser, base, page, cable, frames, screen
     const { body } = await api('GET', '/catalogs/demo/device-counts');
     const total = Object.values(body).reduce((a, b) => a + b, 0);
     const number = text => Number(text.replace(/\D/g, ''));
-    const states = (await page.locator('.sums li a b').allInnerTexts()).map(number);
-    check(states.length === 6, `${states.length} states`);
-    check(Math.abs(states.reduce((a, b) => a + b, 0) - total) <= 2, `${states.join(' + ')} is not ${total}`);
+    const states = async () => (await page.locator('.sums li a b').allInnerTexts()).map(number);
+    check((await states()).length === 6, `${(await states()).length} states`);
+    await until(async () => Math.abs((await states()).reduce((a, b) => a + b, 0) - total) <= 2, async () => `${(await states()).join(' + ')} is not ${total}`);
     await page.locator('.sums li a', { hasText: 'Healthy' }).click();
     await page.waitForURL(/devices\?state=healthy/);
     await page.goBack();
@@ -103,9 +103,9 @@ export async function overviewSteps({ browser, base, page, cable, frames, screen
     await page.getByRole('button', { name: 'As table' }).click();
     await page.waitForURL(/view=table/);
     await page.locator('.twin tbody tr').first().waitFor();
-    const sum = (await page.locator('.twin tbody tr > td:nth-child(2)').allInnerTexts()).reduce((n, s) => n + Number(s.replace(/\D/g, '')), 0);
-    const whole = Number((await page.locator('.sums .whole .dimmer').innerText()).replace(/\D/g, ''));
-    check(Math.abs(sum - whole) <= 2, `the table has ${sum} devices, the census ${whole}`);
+    const sum = async () => (await page.locator('.twin tbody tr > td:nth-child(2)').allInnerTexts()).reduce((n, s) => n + Number(s.replace(/\D/g, '')), 0);
+    const whole = async () => Number((await page.locator('.sums .whole .dimmer').innerText()).replace(/\D/g, ''));
+    await until(async () => Math.abs((await sum()) - (await whole())) <= 2, async () => `the table has ${await sum()} devices, the census ${await whole()}`);
     await page.locator('.twin button').first().click();
     await page.locator('.twin .inner').first().waitFor();
     await judged('overview-table');
@@ -121,10 +121,10 @@ export async function overviewSteps({ browser, base, page, cable, frames, screen
     await page.keyboard.press('ArrowRight');
     await page.locator('.caption a').waitFor();
     const before = await page.locator('.caption b').innerText();
-    check((await page.locator('.only-read[role=status]', { hasText: /devices?,/ }).count()) > 0, 'it is not announced');
+    await page.locator('.only-read[role=status]', { hasText: /devices?,/ }).first().waitFor({ state: 'attached' });
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press('ArrowLeft');
-    check((await page.locator('.caption b').innerText()) === before, 'there and back is not the same');
+    await until(async () => (await page.locator('.caption b').innerText()) === before, 'there and back is not the same');
     await page.keyboard.press('Enter');
     await page.waitForURL(/devices\?(product|group|version)=.*site=/);
     await page.goBack();
@@ -204,9 +204,9 @@ export async function overviewSteps({ browser, base, page, cable, frames, screen
     await page.getByRole('combobox', { name: 'Find a device, page or command' }).fill('API call');
     await page.getByRole('option', { name: 'Copy this page as an API call' }).waitFor();
     await page.keyboard.press('Enter');
-    const text = await page.evaluate(() => navigator.clipboard.readText());
-    const url = /'(https:[^']+)'$/.exec(text)?.[1] ?? '';
-    check(/\/api\/v1\/catalogs\/demo\/devices\?state=healthy$/.test(url), text);
+    const text = () => page.evaluate(() => navigator.clipboard.readText());
+    await until(async () => /'https:[^']+\/api\/v1\/catalogs\/demo\/devices\?state=healthy'$/.test(await text()), text);
+    const url = /'(https:[^']+)'$/.exec(await text())[1];
     check((await page.evaluate(async u => (await fetch(u)).status, url)) === 200, `${url} does not answer`);
     quiet();
   });

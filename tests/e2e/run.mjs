@@ -259,6 +259,7 @@ await step('a chart without readings says so instead of drawing a scale', async 
 });
 
 await step('another metric is picked by keyboard and kept in the address', async () => {
+  await page.locator('.chart').first().waitFor();
   const drawn = await page.locator('.chart').count();
   await page.locator('.picker summary').focus();
   await page.keyboard.press('Enter');
@@ -276,7 +277,7 @@ await step('the telemetry of a device is accessible and fits every width', () =>
 await step('its evidence is told in words, its boot log measured', async () => {
   await tab('Trust');
   await page.getByText(/Everything it measured at boot is known|something about it should be looked at|It is not what it should be/).waitFor();
-  check((await page.locator('.boot tbody tr').count()) > 0, 'no measurement');
+  await page.locator('.boot tbody tr').first().waitFor();
   await page.locator('.boot .st', { hasText: /known/ }).first().waitFor();
   await page.getByText('Expires').first().waitFor();
   await judge('device-trust');
