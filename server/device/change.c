@@ -2,7 +2,6 @@
 
 #include "device/change.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,20 +30,6 @@ int device_action_from_name(const char *name)
         if (!strcmp(names[a], name))
             return a;
     return -1;
-}
-
-// "{1,2}"; NULL when out of memory.
-static char *array_text(const int64_t *devices, size_t count)
-{
-    char *text = malloc(count * 21 + 3), *at = text;
-
-    if (!text)
-        return NULL;
-    *at++ = '{';
-    for (size_t i = 0; i < count; i++)
-        at += snprintf(at, 22, "%s%" PRId64, i ? "," : "", devices[i]);
-    memcpy(at, "}", 2);
-    return text;
 }
 
 // ---------------------------------------------------------------- group, tags, unclaim
@@ -168,7 +153,7 @@ enum rc device_turn(struct store *tx, int32_t catalog, const struct device_order
                     const int64_t *devices, size_t count, struct device_turned *out, size_t *found,
                     struct fault *f)
 {
-    auto_free char *list = array_text(devices, count);
+    auto_free char *list = arg_list(devices, count);
 
     if (!list)
         return fail(f, RC_INTERNAL, "out of memory");

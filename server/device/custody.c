@@ -2,7 +2,6 @@
 
 #include "device/custody.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,24 +24,6 @@ static const char *const words[] = {
     [CUSTODY_QUARANTINE] = "quarantined",
     [CUSTODY_RELEASE] = "released",
 };
-
-// "{1,2}"; NULL when out of memory.
-static char *list_text(const int64_t *devices, size_t count)
-{
-    char *text = NULL;
-    size_t len = 0;
-    FILE *out = open_memstream(&text, &len);
-
-    if (!out)
-        return NULL;
-    for (size_t i = 0; i < count; i++)
-        fprintf(out, "%c%" PRId64, i ? ',' : '{', devices[i]);
-    fputs(count ? "}" : "{}", out);
-    if (fclose(out) == 0)
-        return text;
-    free(text);
-    return NULL;
-}
 
 static void from_row(const struct rows *r, int row, enum custody_act act,
                      struct custody_change *out)
@@ -108,7 +89,7 @@ enum rc custody_act(struct store *s, int32_t catalog, enum custody_act act, cons
                     struct fault *f)
 {
     auto_with(rows_freep) struct rows *rows = NULL;
-    auto_free char *list = list_text(devices, count);
+    auto_free char *list = arg_list(devices, count);
     enum rc rc;
 
     if (!list)

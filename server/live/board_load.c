@@ -14,6 +14,7 @@
 #include "journal/journal.h"
 #include "live/board_own.h"
 #include "live_sql.h"
+#include "store/arg.h"
 #include "store/store.h"
 
 #define PAGE      20000
@@ -143,33 +144,14 @@ static enum rc look_for_more(struct board_loader *l, struct board *b, struct fau
     return RC_OK;
 }
 
-// {1,2,3}
-static char *array_of(const int64_t *devices, size_t count)
-{
-    char *text = NULL;
-    size_t len;
-    FILE *to = open_memstream(&text, &len);
-
-    if (!to)
-        return NULL;
-    fprintf(to, "{");
-    for (size_t i = 0; i < count; i++)
-        fprintf(to, "%s%" PRId64, i ? "," : "", devices[i]);
-    fprintf(to, "}");
-    (void)fclose(to);
-    return text;
-}
-
 static enum rc query_of(struct board_loader *l, const struct board *b, const struct query *q,
                         const int64_t *devices, size_t count, struct rows **out, struct fault *f)
 {
-    auto_free char *list = array_of(devices, count);
-    char catalog[12];
+    auto_free char *list = arg_list(devices, count);
 
     if (!list)
         return fail(f, RC_INTERNAL, "out of memory");
-    snprintf(catalog, sizeof catalog, "%d", (int)b->catalog);
-    return store_run(l->store, q, (const char *[]){ catalog, list }, out, f);
+    return store_run(l->store, q, (const char *[]){ ARG_INT(b->catalog), list }, out, f);
 }
 
 static struct lookups due_lookups(struct board *b, int64_t now)
