@@ -160,3 +160,22 @@ enum rc device_turn(struct store *tx, int32_t catalog, const struct device_order
     return o->action < DEVICE_RETIRE ? turn_here(tx, catalog, o, list, out, found, f)
                                      : turn_custody(tx, catalog, o, list, out, found, f);
 }
+
+enum rc device_unclaim(struct store *s, int32_t catalog, const char *id, struct device_touched *out,
+                       struct fault *f)
+{
+    const struct device_order order = { .action = DEVICE_UNCLAIM };
+    struct device_turned turned = { 0 };
+    size_t found = 0;
+    int64_t device;
+    enum rc rc = device_find(s, catalog, id, &device, f);
+
+    if (rc == RC_OK)
+        rc = device_turn(s, catalog, &order, &device, 1, &turned, &found, f);
+    if (rc != RC_OK)
+        return rc;
+    if (!turned.changed)
+        return fail(f, RC_CONFLICT, "this device is not claimed");
+    *out = turned.touched;
+    return RC_OK;
+}

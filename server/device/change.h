@@ -59,3 +59,8 @@ struct store;
 enum rc device_turn(struct store *tx, int32_t catalog, const struct device_order *o,
                     const int64_t *devices, size_t count, struct device_turned *out, size_t *found,
                     struct fault *f);
+
+// The same for one. claimed -> registered: forgets trust, boot and sequence; certificates issued so
+// far are denied. RC_CONFLICT if it is not claimed.
+enum rc device_unclaim(struct store *s, int32_t catalog, const char *id, struct device_touched *out,
+                       struct fault *f);

@@ -327,36 +327,6 @@ enum rc device_learn_key(struct store *s, int32_t catalog, int64_t device, const
                      (const char *[]){ ARG_INT(catalog), ARG_INT(device), key }, NULL, f);
 }
 
-// A guarded change that touched nothing: gone, or in another state?
-static enum rc why_not(struct store *s, int32_t catalog, const char *id, const char *conflict,
-                       struct fault *f)
-{
-    int64_t device;
-    enum rc rc = device_find(s, catalog, id, &device, f);
-
-    return rc != RC_OK ? rc : fail(f, RC_CONFLICT, "%s", conflict);
-}
-
-enum rc device_unclaim(struct store *s, int32_t catalog, const char *id, struct device_touched *out,
-                       struct fault *f)
-{
-    auto_with(rows_freep) struct rows *rows = NULL;
-    enum rc rc =
-        store_run(s, &Q_DEVICE_UNCLAIM, (const char *[]){ ARG_INT(catalog), id }, &rows, f);
-
-    if (rc != RC_OK)
-        return rc;
-    if (rows_count(rows) == 0)
-        return why_not(s, catalog, id, "this device is not claimed", f);
-    *out = (struct device_touched){
-        .device = rows_int(rows, 0, "device"),
-        .changed = true,
-        .lifecycle = DEVICE_REGISTERED,
-        .refused_before = rows_int(rows, 0, "refused_before"),
-    };
-    return RC_OK;
-}
-
 enum rc device_change(struct store *s, int32_t catalog, const char *id, int64_t version,
                       const struct device_edit *edit, struct fault *f)
 {
@@ -364,6 +334,7 @@ enum rc device_change(struct store *s, int32_t catalog, const char *id, int64_t 
     const char *args[] = { ARG_INT(catalog), id,         ARG_INT(version),
                            edit->name,       edit->tags, edit->group ? ARG_INT(edit->group) : NULL,
                            edit->note };
+    int64_t device;
     enum rc rc = store_run(s, &Q_DEVICE_CHANGE, args, &rows, f);
 
     // The one thing that it refers to.
@@ -371,7 +342,8 @@ enum rc device_change(struct store *s, int32_t catalog, const char *id, int64_t 
         return fail(f, RC_INVALID, "group: this catalog has no such device group");
     if (rc != RC_OK || rows_count(rows) > 0)
         return rc;
-    return why_not(s, catalog, id, "the device changed meanwhile: read it again", f);
+    rc = device_find(s, catalog, id, &device, f);
+    return rc == RC_OK ? fail(f, RC_CONFLICT, "the device changed meanwhile: read it again") : rc;
 }
 
 enum rc device_place(struct store *s, int32_t catalog, const char *id, int64_t group,

@@ -183,10 +183,6 @@ enum rc device_claim(struct store *s, int32_t catalog, const struct device_entry
 // The key of a device that was claimed by its fingerprint, which the caller has compared.
 enum rc device_learn_key(struct store *s, int32_t catalog, int64_t device, const uint8_t *spki,
                          size_t len, struct fault *f);
-// claimed -> registered: forgets trust, boot and sequence; certificates issued so far are denied.
-// RC_CONFLICT if it is not claimed.
-enum rc device_unclaim(struct store *s, int32_t catalog, const char *id, struct device_touched *out,
-                       struct fault *f);
 // What a person may change. Texts may be NULL but for tags, which is JSON.
 struct device_edit {
     const char *name;

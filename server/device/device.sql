@@ -90,31 +90,6 @@ SELECT was.n, was.device, was.lifecycle, was.same, c.device IS NOT NULL AS chang
 UPDATE device SET public_key = decode($3, 'hex')
  WHERE catalog = $1 AND device = $2 AND public_key IS NULL;
 
--- name: device_unclaim (catalog, id)
--- What a person decided by hand, and the highest security version seen, outlive it.
-WITH d AS (
-    UPDATE device
-       SET lifecycle = 0, claimed_at = NULL, refused_before = clock_timestamp(),
-           version = version + 1
-     WHERE catalog = $1 AND id = $2 AND lifecycle = 1
-    RETURNING catalog, device, refused_before
-), s AS (
-    UPDATE device_state s
-       SET state = CASE WHEN h.by_hand IS NULL THEN 0 ELSE 4 END,
-           reason = CASE WHEN h.by_hand IS NULL THEN 'It has never shown evidence'
-                         ELSE 'A person put it in quarantine' END,
-           state_since = now(), online = false, boot = 0, last_seq = 0, hello_boot = 0
-      FROM d LEFT JOIN device_trust h ON h.catalog = d.catalog AND h.device = d.device
-     WHERE s.catalog = d.catalog AND s.device = d.device
-), t AS (
-    UPDATE device_trust t
-       SET verdict = 0, attested_at = NULL, findings = '[]', evidence = NULL, evidence_hash = NULL,
-           claims = NULL, attester = NULL, boot_count = NULL, cert_kind = NULL,
-           cert_serial = NULL, cert_key = NULL, cert_not_before = NULL, cert_not_after = NULL
-      FROM d WHERE t.catalog = d.catalog AND t.device = d.device
-)
-SELECT device, ceil(extract(epoch FROM refused_before))::bigint AS refused_before FROM d;
-
 -- name: device_change (catalog, id, version, name, tags, group, note)
 UPDATE device
    SET name = $4, tags = $5::jsonb, device_group = $6, note = $7, version = version + 1

@@ -9,6 +9,7 @@
 #include "core/auto.h"
 #include "core/body.h"
 #include "core/json_out.h"
+#include "device/change.h"
 #include "device/device_api.h"
 #include "enroll/claim.h"
 #include "enroll/enroll.h"
@@ -156,11 +157,8 @@ static enum rc unclaim(struct req *q, struct reply *r, struct fault *f)
 {
     const char *id = q->params[1];
     struct device_touched touched;
-    enum rc rc;
+    enum rc rc = device_unclaim(q->store, q->catalog, id, &touched, f);
 
-    if (!device_id_valid(id))
-        return fail(f, RC_NOT_FOUND, "this catalog has no such device");
-    rc = device_unclaim(q->store, q->catalog, id, &touched, f);
     if (rc == RC_OK)
         rc = announce_one(q, id, &touched, true, f);
     if (rc != RC_OK)

@@ -15,6 +15,7 @@
 
 #include "catalog/catalog.h"
 #include "core/bus.h"
+#include "device/change.h"
 #include "device/custody.h"
 #include "device/device.h"
 #include "device/roster.h"
