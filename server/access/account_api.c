@@ -111,24 +111,18 @@ static enum rc load(struct req *q, struct account *out, struct fault *f)
 static enum rc list(struct req *q, struct reply *r, struct fault *f)
 {
     struct account *accounts = calloc(MAX_LIMIT, sizeof *accounts);
-    char cursor[24], next[24] = "";
     int64_t after = 0;
     int limit = 0, count = 0;
-    enum rc rc = accounts ? req_limit(q, &limit, f) : fail(f, RC_INTERNAL, "out of memory");
+    enum rc rc =
+        accounts ? req_numbered(q, &after, &limit, f) : fail(f, RC_INTERNAL, "out of memory");
 
-    if (rc == RC_OK)
-        rc = req_cursor(q, cursor, sizeof cursor, f);
-    if (rc == RC_OK && *cursor && !number_read(cursor, &after))
-        rc = fail(f, RC_INVALID, "cursor is not one that this list gave out");
     if (rc == RC_OK)
         rc = account_list(q->store, after, q->who->catalog, limit, accounts, &count, f);
     if (rc == RC_OK) {
         json_t *items = json_array();
         for (int i = 0; i < count; i++)
             json_array_append_new(items, account_to_json(&accounts[i]));
-        if (count == limit)
-            snprintf(next, sizeof next, "%lld", (long long)accounts[count - 1].id);
-        rc = reply_page(q, r, items, next);
+        rc = reply_numbered(q, r, items, count == limit ? accounts[count - 1].id : 0);
     }
     free(accounts);
     return rc;
@@ -191,24 +185,14 @@ static enum rc read_change(struct req *q, const struct account *now, struct acco
     return rc;
 }
 
-static bool is_current(const struct req *q, const struct account *a)
-{
-    char version[24];
-
-    snprintf(version, sizeof version, "%lld", (long long)a->version);
-    return !strcmp(q->if_match, version);
-}
-
 static enum rc load_to_change(struct req *q, struct reply *r, struct account *a, struct fault *f)
 {
     enum rc rc = load(q, a, f);
 
     if (rc == RC_OK)
         rc = may_touch(q, a->role, f);
-    if (rc == RC_OK && !is_current(q, a)) {
-        r->stale = true;
-        rc = fail(f, RC_CONFLICT, "the account was changed meanwhile, read it again");
-    }
+    if (rc == RC_OK)
+        rc = req_match(q, r, a->version, "account", f);
     if (rc == RC_OK)
         snprintf(r->object, sizeof r->object, "%s", a->name);
     return rc;

@@ -69,15 +69,14 @@ static json_t *token_to_json(const struct rows *r, int row)
 static enum rc list(struct req *q, struct reply *r, struct fault *f)
 {
     auto_with(rows_freep) struct rows *rows = NULL;
-    char account[24], count[24], after[24];
+    char account[24], count[24], place[24];
+    int64_t after = 0;
     int limit;
-    enum rc rc = req_limit(q, &limit, f);
+    enum rc rc = req_numbered(q, &after, &limit, f);
 
-    if (rc == RC_OK)
-        rc = req_cursor(q, after, sizeof after, f);
     if (rc != RC_OK)
         return rc;
-    const char *args[] = { sql_int(q->who->account, account), *after ? after : "0",
+    const char *args[] = { sql_int(q->who->account, account), sql_int(after, place),
                            sql_int(limit, count) };
     rc = store_run(q->store, &Q_TOKEN_PAGE, args, &rows, f);
     if (rc != RC_OK)
@@ -86,7 +85,7 @@ static enum rc list(struct req *q, struct reply *r, struct fault *f)
     int n = rows_count(rows);
     for (int i = 0; i < n; i++)
         json_array_append_new(items, token_to_json(rows, i));
-    return reply_page(q, r, items, n == limit ? rows_text(rows, n - 1, "id") : NULL);
+    return reply_numbered(q, r, items, n == limit ? rows_int(rows, n - 1, "id") : 0);
 }
 
 // Every scope must be one, and one that the caller has.

@@ -2,9 +2,7 @@
 
 #include "attest/reference_api.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "attest/reference.h"
 #include "core/auto.h"
@@ -28,15 +26,13 @@ DEFINE_AUTO(struct reference_list *, list_freep, reference_list_free)
 static enum rc list(struct req *q, struct reply *r, struct fault *f)
 {
     auto_with(list_freep) struct reference_list *found = NULL;
-    char cursor[24], next[24] = "";
+    int64_t after = 0;
     struct reference v;
     int limit;
-    enum rc rc = req_limit(q, &limit, f);
+    enum rc rc = req_numbered(q, &after, &limit, f);
 
     if (rc == RC_OK)
-        rc = req_cursor(q, cursor, sizeof cursor, f);
-    if (rc == RC_OK)
-        rc = reference_page(q->store, q->catalog, strtoll(cursor, NULL, 10), limit + 1, &found, f);
+        rc = reference_page(q->store, q->catalog, after, limit + 1, &found, f);
     if (rc != RC_OK)
         return rc;
     json_t *items = json_array();
@@ -44,9 +40,7 @@ static enum rc list(struct req *q, struct reply *r, struct fault *f)
         reference_at(found, i, &v);
         json_array_append_new(items, reference_to_json(&v));
     }
-    if (reference_count(found) > limit)
-        snprintf(next, sizeof next, "%" PRId64, v.id);
-    return reply_page(q, r, items, next);
+    return reply_numbered(q, r, items, reference_count(found) > limit ? v.id : 0);
 }
 
 static const struct field value_fields[] = {

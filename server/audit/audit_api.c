@@ -3,7 +3,6 @@
 #include "audit/audit_api.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "audit/audit.h"
@@ -53,26 +52,21 @@ static enum rc read_filter(const struct req *q, struct audit_filter *out, struct
 static enum rc list(struct req *q, struct reply *r, struct fault *f)
 {
     struct audit_filter only = { 0 };
-    char cursor[24], next[24] = "";
     json_t *items = NULL;
-    int64_t last = 0;
+    int64_t before = 0, last = 0;
     int limit = 0;
     enum rc rc = may_read(q, f);
 
     if (rc == RC_OK)
         rc = read_filter(q, &only, f);
     if (rc == RC_OK)
-        rc = req_limit(q, &limit, f);
+        rc = req_numbered(q, &before, &limit, f);
     if (rc == RC_OK)
-        rc = req_cursor(q, cursor, sizeof cursor, f);
-    if (rc == RC_OK)
-        rc = audit_list(q->store, q->catalog, &only, strtoll(cursor, NULL, 10), limit, &items,
-                        &last, f);
+        rc = audit_list(q->store, q->catalog, &only, before, limit, &items, &last, f);
     if (rc != RC_OK)
         return rc;
-    if (json_array_size(items) == (size_t)limit && last > 1)
-        snprintf(next, sizeof next, "%lld", (long long)last);
-    return reply_page(q, r, items, next);
+    bool more = json_array_size(items) == (size_t)limit && last > 1;
+    return reply_numbered(q, r, items, more ? last : 0);
 }
 
 static json_t *seal_to_json(const struct audit_report *a)

@@ -54,7 +54,7 @@ static json_t *to_json(const struct catalog *c, const struct rows *tallies)
 }
 
 static enum rc reply_list(struct req *q, struct reply *r, const struct catalog *found, int count,
-                          const char *next, struct fault *f)
+                          int64_t next, struct fault *f)
 {
     auto_with(rows_freep) struct rows *tallies = NULL;
     int32_t first = count ? found[0].id : 0, last = count ? found[count - 1].id : 0;
@@ -65,26 +65,23 @@ static enum rc reply_list(struct req *q, struct reply *r, const struct catalog *
     json_t *items = json_array();
     for (int i = 0; i < count; i++)
         json_array_append_new(items, to_json(&found[i], tallies));
-    return reply_page(q, r, items, next);
+    return reply_numbered(q, r, items, next);
 }
 
 static enum rc list(struct req *q, struct reply *r, struct fault *f)
 {
     struct catalog found[MAX_LIMIT + 1];
-    char cursor[24], next[24] = "";
+    int64_t after = 0, next = 0;
     int limit, count;
-    enum rc rc = req_limit(q, &limit, f);
+    enum rc rc = req_numbered(q, &after, &limit, f);
 
     if (rc == RC_OK)
-        rc = req_cursor(q, cursor, sizeof cursor, f);
-    if (rc == RC_OK)
-        rc = catalog_list(q->store, q->who->catalog, (int32_t)strtol(cursor, NULL, 10), limit + 1,
-                          found, &count, f);
+        rc = catalog_list(q->store, q->who->catalog, (int32_t)after, limit + 1, found, &count, f);
     if (rc != RC_OK)
         return rc;
     if (count > limit) {
         count = limit;
-        snprintf(next, sizeof next, "%" PRId32, found[limit - 1].id);
+        next = found[limit - 1].id;
     }
     return reply_list(q, r, found, count, next, f);
 }
@@ -183,24 +180,15 @@ static const struct field retention_fields[] = {
     { INT_AS(struct retention, journal_hours, "journalHours"), OPTIONAL, 1, CATALOG_HOURS_MAX },
 };
 
-static bool is_version(const char *tag, int64_t version)
-{
-    char text[24];
-
-    snprintf(text, sizeof text, "%" PRId64, version);
-    return tag && !strcmp(tag, text);
-}
-
 static enum rc change(struct req *q, struct reply *r, struct fault *f)
 {
     struct catalog c;
     enum rc rc = catalog_load(q->store, q->catalog, &c, f);
 
+    if (rc == RC_OK)
+        rc = req_match(q, r, c.version, "catalog", f);
     if (rc != RC_OK)
         return rc;
-    r->stale = !is_version(q->if_match, c.version);
-    if (r->stale)
-        return fail(f, RC_CONFLICT, "the catalog changed meanwhile: read it again");
     struct retention t = { c.telemetry_hours, c.journal_hours };
     rc = BODY_READ(q->body, retention_fields, &t, f);
     if (rc != RC_OK)

@@ -260,16 +260,14 @@ static enum rc change(struct req *q, struct reply *r, struct fault *f)
 {
     auto_with(devices_freep) struct devices *found = NULL;
     struct device d;
-    char version[24];
     enum rc rc = device_load(q->store, q->catalog, q->params[1], &found, f);
 
     if (rc != RC_OK)
         return rc;
     devices_at(found, 0, &d);
-    snprintf(version, sizeof version, "%" PRId64, d.version);
-    r->stale = !q->if_match || strcmp(q->if_match, version) != 0;
-    if (r->stale)
-        return fail(f, RC_CONFLICT, "the device changed meanwhile: read it again");
+    rc = req_match(q, r, d.version, "device", f);
+    if (rc != RC_OK)
+        return rc;
     json_auto_t *tags = json_loads(d.tags ? d.tags : "{}", 0, NULL);
     struct outcome o = { d.name, d.note, d.group, tags };
     rc = merge(q->body, &o, f);

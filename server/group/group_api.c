@@ -3,8 +3,6 @@
 #include "group/group_api.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "core/auto.h"
 #include "core/body.h"
@@ -53,7 +51,7 @@ static json_t *to_json(const struct group *g)
 }
 
 // A page of rows, of which one may be beyond it.
-static json_t *page_to_json(const struct rows *rows, int limit, char next[24])
+static json_t *page_to_json(const struct rows *rows, int limit, int64_t *next)
 {
     json_t *items = json_array();
     struct group g;
@@ -62,7 +60,7 @@ static json_t *page_to_json(const struct rows *rows, int limit, char next[24])
         group_at(rows, i, &g);
         json_array_append_new(items, to_json(&g));
         if (i + 1 == limit && rows_count(rows) > limit)
-            snprintf(next, 24, "%" PRId32, g.id);
+            *next = g.id;
     }
     return items;
 }
@@ -85,22 +83,19 @@ static enum rc read_product(const struct req *q, int32_t *out, struct fault *f)
 static enum rc list(struct req *q, struct reply *r, struct fault *f)
 {
     auto_with(rows_freep) struct rows *rows = NULL;
-    char cursor[24], next[24] = "";
+    int64_t after = 0, next = 0;
     int32_t product;
     int limit;
-    enum rc rc = req_limit(q, &limit, f);
+    enum rc rc = req_numbered(q, &after, &limit, f);
 
-    if (rc == RC_OK)
-        rc = req_cursor(q, cursor, sizeof cursor, f);
     if (rc == RC_OK)
         rc = read_product(q, &product, f);
     if (rc == RC_OK)
-        rc = group_page(q->store, q->catalog, product, (int32_t)strtol(cursor, NULL, 10), limit + 1,
-                        &rows, f);
+        rc = group_page(q->store, q->catalog, product, (int32_t)after, limit + 1, &rows, f);
     if (rc != RC_OK)
         return rc;
-    json_t *items = page_to_json(rows, limit, next);
-    return reply_page(q, r, items, next);
+    json_t *items = page_to_json(rows, limit, &next);
+    return reply_numbered(q, r, items, next);
 }
 
 static enum rc answer(struct req *q, struct reply *r, int status, const char *id, struct fault *f)
@@ -214,7 +209,7 @@ static enum rc make(struct req *q, struct reply *r, struct fault *f)
 static enum rc make_defaults(struct req *q, struct reply *r, struct fault *f)
 {
     auto_with(rows_freep) struct rows *found = NULL, *rows = NULL;
-    char next[24] = "";
+    int64_t next = 0;
     struct product p;
     int made = 0;
     enum rc rc = find_product(q, q->params[1], &p, &found, f);
@@ -230,7 +225,7 @@ static enum rc make_defaults(struct req *q, struct reply *r, struct fault *f)
     r->audit_count = made;
     r->no_audit = made == 0;
     json_t *o = json_object();
-    add_json(o, "items", page_to_json(rows, MAX_LIMIT, next));
+    add_json(o, "items", page_to_json(rows, MAX_LIMIT, &next));
     add_int(o, "made", made);
     return reply_json(r, 200, o);
 }
@@ -239,18 +234,14 @@ static enum rc make_defaults(struct req *q, struct reply *r, struct fault *f)
 static enum rc load_seen(struct req *q, struct reply *r, struct rows **rows, struct group *out,
                          struct fault *f)
 {
-    char version[24];
     enum rc rc = group_load(q->store, q->catalog, q->params[1], rows, f);
 
     if (rc != RC_OK)
         return rc;
     group_at(*rows, 0, out);
-    snprintf(version, sizeof version, "%" PRId64, out->version);
     snprintf(r->object, sizeof r->object, "group %" PRId32, out->id);
     snprintf(r->detail, sizeof r->detail, "%s / %s", out->product_name, out->name);
-    r->stale = !q->if_match || strcmp(q->if_match, version) != 0;
-    return r->stale ? fail(f, RC_CONFLICT, "the device group changed meanwhile: read it again")
-                    : RC_OK;
+    return req_match(q, r, out->version, "device group", f);
 }
 
 static enum rc change(struct req *q, struct reply *r, struct fault *f)

@@ -134,6 +134,10 @@ enum {
     ROUTE_CSV = 16,     // takes a body of text/csv too
 };
 
+// RC_CONFLICT, and r->stale, unless If-Match names this version of what.
+enum rc req_match(const struct req *q, struct reply *r, int64_t version, const char *what,
+                  struct fault *f);
+
 enum rc reply_json(struct reply *r, int status, json_t *owned);
 enum rc reply_empty(struct reply *r); // 204
 // 200 with a text that is not JSON; type is static.
@@ -150,8 +154,12 @@ enum rc req_limit_to(const struct req *q, int most, int *out, struct fault *f);
 // Cursors are HMACed, so a handler gets back only what a handler gave out for
 // the same path.
 enum rc req_cursor(const struct req *q, char *out, size_t size, struct fault *f);
+// Both for a list in order of a number: *from is that of the cursor, untouched at the start.
+enum rc req_numbered(const struct req *q, int64_t *from, int *limit, struct fault *f);
 // Answers {"items":[…],"next":cursor or null} and the Link header of RFC 8288.
 enum rc reply_page(struct req *q, struct reply *r, json_t *owned_items, const char *next);
+// The same for such a list: next is the number the page ends with, 0 when nothing follows.
+enum rc reply_numbered(struct req *q, struct reply *r, json_t *owned_items, int64_t next);
 // The same with "prev", for a list that is read both ways.
 enum rc reply_page_both(struct req *q, struct reply *r, json_t *owned_items, const char *next,
                         const char *prev);

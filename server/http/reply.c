@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/auto.h"
 #include "core/json_out.h"
+#include "core/number.h"
 #include "http/dispatch.h"
 #include "http/query.h"
 
@@ -102,6 +104,28 @@ enum rc req_cursor(const struct req *q, char *out, size_t size, struct fault *f)
     return fail(f, RC_INVALID, "cursor is not one that this list gave out; start without it");
 }
 
+enum rc req_numbered(const struct req *q, int64_t *from, int *limit, struct fault *f)
+{
+    char cursor[24];
+    enum rc rc = req_limit(q, limit, f);
+
+    if (rc == RC_OK)
+        rc = req_cursor(q, cursor, sizeof cursor, f);
+    if (rc == RC_OK && *cursor && !number_read(cursor, from))
+        rc = fail(f, RC_INVALID, "cursor is not from this list: start again without it");
+    return rc;
+}
+
+enum rc req_match(const struct req *q, struct reply *r, int64_t version, const char *what,
+                  struct fault *f)
+{
+    char tag[24];
+
+    snprintf(tag, sizeof tag, "%" PRId64, version);
+    r->stale = !q->if_match || strcmp(q->if_match, tag) != 0;
+    return r->stale ? fail(f, RC_CONFLICT, "the %s changed meanwhile: read it again", what) : RC_OK;
+}
+
 static enum rc seal(const struct req *q, const char *path, const char *place,
                     char sealed[CURSOR_SIZE])
 {
@@ -168,4 +192,13 @@ enum rc reply_page(struct req *q, struct reply *r, json_t *owned_items, const ch
     if (d)
         memcpy(d->next, sealed, sizeof sealed);
     return reply_json(r, 200, page);
+}
+
+enum rc reply_numbered(struct req *q, struct reply *r, json_t *owned_items, int64_t next)
+{
+    char text[24] = "";
+
+    if (next)
+        snprintf(text, sizeof text, "%" PRId64, next);
+    return reply_page(q, r, owned_items, text);
 }

@@ -150,21 +150,20 @@ enum rc job_show(struct store *s, int32_t catalog, int64_t id, json_t **out, str
     return RC_OK;
 }
 
-enum rc job_list(struct store *s, int32_t catalog, int64_t before, int count, json_t **out,
-                 int64_t *last, struct fault *f)
+enum rc job_list(struct store *s, int32_t catalog, int64_t before, int limit, json_t **out,
+                 int64_t *next, struct fault *f)
 {
     auto_with(rows_freep) struct rows *rows = NULL;
-    const char *args[] = { ARG_INT(catalog), ARG_INT(before ? before : INT64_MAX), ARG_INT(count) };
+    const char *args[] = { ARG_INT(catalog), ARG_INT(before ? before : INT64_MAX),
+                           ARG_INT(limit + 1) };
     enum rc rc = store_run(s, &Q_JOB_PAGE, args, &rows, f);
 
     if (rc != RC_OK)
         return rc;
-    json_t *items = json_array();
-    for (int i = 0; i < rows_count(rows); i++) {
-        json_array_append_new(items, to_json(rows, i));
-        *last = rows_int(rows, i, "id");
-    }
-    *out = items;
+    *out = json_array();
+    for (int i = 0; i < rows_count(rows) && i < limit; i++)
+        json_array_append_new(*out, to_json(rows, i));
+    *next = rows_count(rows) > limit ? rows_int(rows, limit - 1, "id") : 0;
     return RC_OK;
 }
 

@@ -90,10 +90,10 @@ enum rc job_again(struct store *tx, int32_t catalog, const uint8_t input[32], in
                   struct fault *f);
 // As it is for people. RC_NOT_FOUND also for a job of another catalog.
 enum rc job_show(struct store *s, int32_t catalog, int64_t id, json_t **out, struct fault *f);
-// Newest first, below before (0: the newest), each with its first few problems; *last is the lowest
-// id.
-enum rc job_list(struct store *s, int32_t catalog, int64_t before, int count, json_t **out,
-                 int64_t *last, struct fault *f);
+// Newest first, below before (0: the newest), each with its first few problems; *next is where to
+// go on, 0 at the end.
+enum rc job_list(struct store *s, int32_t catalog, int64_t before, int limit, json_t **out,
+                 int64_t *next, struct fault *f);
 // What whoever turns it must hold, as enum permission.
 enum rc job_needs(struct store *s, int32_t catalog, int64_t id, uint32_t *out, struct fault *f);
 // After the chunk that runs. RC_CONFLICT where it has ended.

@@ -30,27 +30,14 @@ static enum rc read_id(const struct req *q, int64_t *out, struct fault *f)
 
 static enum rc list(struct req *q, struct reply *r, struct fault *f)
 {
-    char cursor[24], next[24] = "";
     json_t *items = NULL;
-    int64_t before = 0, last = 0;
+    int64_t before = 0, next = 0;
     int limit;
-    enum rc rc = req_limit(q, &limit, f);
+    enum rc rc = req_numbered(q, &before, &limit, f);
 
     if (rc == RC_OK)
-        rc = req_cursor(q, cursor, sizeof cursor, f);
-    if (rc == RC_OK && *cursor && !number_read(cursor, &before))
-        rc = fail(f, RC_INVALID, "cursor is not from this list: start again without it");
-    if (rc == RC_OK)
-        rc = job_list(q->store, q->catalog, before, limit + 1, &items, &last, f);
-    if (rc != RC_OK)
-        return rc;
-    if (json_array_size(items) > (size_t)limit) {
-        json_array_remove(items, (size_t)limit);
-        snprintf(
-            next, sizeof next, "%s",
-            json_string_value(json_object_get(json_array_get(items, (size_t)limit - 1), "id")));
-    }
-    return reply_page(q, r, items, next);
+        rc = job_list(q->store, q->catalog, before, limit, &items, &next, f);
+    return rc == RC_OK ? reply_numbered(q, r, items, next) : rc;
 }
 
 static enum rc show(struct req *q, struct reply *r, struct fault *f)

@@ -3,8 +3,6 @@
 #include "product/product_api.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "core/auto.h"
 #include "core/body.h"
@@ -45,16 +43,13 @@ static json_t *to_json(const struct product *p)
 static enum rc list(struct req *q, struct reply *r, struct fault *f)
 {
     auto_with(rows_freep) struct rows *rows = NULL;
-    char cursor[24], next[24] = "";
+    int64_t after = 0, next = 0;
     struct product p;
     int limit;
-    enum rc rc = req_limit(q, &limit, f);
+    enum rc rc = req_numbered(q, &after, &limit, f);
 
     if (rc == RC_OK)
-        rc = req_cursor(q, cursor, sizeof cursor, f);
-    if (rc == RC_OK)
-        rc = product_page(q->store, q->catalog, (int32_t)strtol(cursor, NULL, 10), limit + 1, &rows,
-                          f);
+        rc = product_page(q->store, q->catalog, (int32_t)after, limit + 1, &rows, f);
     if (rc != RC_OK)
         return rc;
     json_t *items = json_array();
@@ -62,9 +57,9 @@ static enum rc list(struct req *q, struct reply *r, struct fault *f)
         product_at(rows, i, &p);
         json_array_append_new(items, to_json(&p));
         if (i + 1 == limit && rows_count(rows) > limit)
-            snprintf(next, sizeof next, "%" PRId32, p.id);
+            next = p.id;
     }
-    return reply_page(q, r, items, next);
+    return reply_numbered(q, r, items, next);
 }
 
 static enum rc answer(struct req *q, struct reply *r, int status, const char *id, struct fault *f)
@@ -126,17 +121,14 @@ static enum rc make(struct req *q, struct reply *r, struct fault *f)
 static enum rc load_seen(struct req *q, struct reply *r, struct rows **rows, struct product *out,
                          struct fault *f)
 {
-    char version[24];
     enum rc rc = product_load(q->store, q->catalog, q->params[1], rows, f);
 
     if (rc != RC_OK)
         return rc;
     product_at(*rows, 0, out);
-    snprintf(version, sizeof version, "%" PRId64, out->version);
     snprintf(r->object, sizeof r->object, "product %" PRId32, out->id);
     snprintf(r->detail, sizeof r->detail, "%s", out->name);
-    r->stale = !q->if_match || strcmp(q->if_match, version) != 0;
-    return r->stale ? fail(f, RC_CONFLICT, "the product changed meanwhile: read it again") : RC_OK;
+    return req_match(q, r, out->version, "product", f);
 }
 
 static enum rc change(struct req *q, struct reply *r, struct fault *f)

@@ -93,7 +93,6 @@ static enum rc change(struct req *q, struct reply *r, struct fault *f)
     struct view v = { 0 };
     json_auto_t *was = NULL;
     int64_t id, version;
-    char tag[24];
     enum rc rc = read_id(q, &id, f);
 
     if (rc == RC_OK)
@@ -104,12 +103,10 @@ static enum rc change(struct req *q, struct reply *r, struct fault *f)
         rc = BODY_READ(q->body, change_fields, &v, f);
     if (rc == RC_OK)
         rc = check(&v, f);
+    if (rc == RC_OK)
+        rc = req_match(q, r, version, "view", f);
     if (rc != RC_OK)
         return rc;
-    snprintf(tag, sizeof tag, "%" PRId64, version);
-    r->stale = !q->if_match || strcmp(q->if_match, tag) != 0;
-    if (r->stale)
-        return fail(f, RC_CONFLICT, "the view changed meanwhile: read it again");
     rc = view_change(q->store, q->catalog, q->who->account, id, version, &v,
                      json_object_get(q->body, "shared") != NULL, f);
     return rc == RC_OK ? reply_view(q, r, 200, id, f) : rc;

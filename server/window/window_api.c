@@ -68,16 +68,11 @@ static json_t *window_to_json(const struct window *w)
 static enum rc list(struct req *q, struct reply *r, struct fault *f)
 {
     auto_with(rows_freep) struct rows *rows = NULL;
-    char cursor[24], next[24] = "";
     int64_t before = INT64_MAX;
     struct window w;
     int limit, count;
-    enum rc rc = req_limit(q, &limit, f);
+    enum rc rc = req_numbered(q, &before, &limit, f);
 
-    if (rc == RC_OK)
-        rc = req_cursor(q, cursor, sizeof cursor, f);
-    if (rc == RC_OK && *cursor && !number_read(cursor, &before))
-        rc = fail(f, RC_INVALID, "cursor is not from this list: start again without it");
     if (rc == RC_OK)
         rc = window_page(q->store, q->catalog, before, limit + 1, &rows, f);
     if (rc != RC_OK)
@@ -88,9 +83,7 @@ static enum rc list(struct req *q, struct reply *r, struct fault *f)
         window_at(rows, i, &w);
         json_array_append_new(items, window_to_json(&w));
     }
-    if (rows_count(rows) > limit)
-        snprintf(next, sizeof next, "%" PRId64, w.id);
-    return reply_page(q, r, items, next);
+    return reply_numbered(q, r, items, rows_count(rows) > limit ? w.id : 0);
 }
 
 // ---------------------------------------------------------------- open
