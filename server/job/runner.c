@@ -5,13 +5,13 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "audit/audit.h"
 #include "core/auto.h"
 #include "core/bus.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "core/nap.h"
 #include "job_sql.h"
 #include "store/arg.h"
 #include "store/link.h"
@@ -31,9 +31,8 @@ struct job_runner {
     struct store *pool;
     struct job_services services;
     pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool stop, woken, running;
+    struct nap nap;
+    bool running;
     int64_t last;    // catalog that had the latest slice
     int64_t failing; // job whose last chunk failed, and how often
     int failures;
@@ -180,14 +179,6 @@ static enum rc one_chunk(struct job_runner *r, struct hand *h, bool *more, struc
 
 // ---------------------------------------------------------------- a job
 
-static bool goes_on(struct job_runner *r)
-{
-    pthread_mutex_lock(&r->lock);
-    bool on = !r->stop;
-    pthread_mutex_unlock(&r->lock);
-    return on;
-}
-
 static enum rc slice(struct job_runner *r, struct hand *h, struct fault *f)
 {
     bool more = true;
@@ -197,7 +188,7 @@ static enum rc slice(struct job_runner *r, struct hand *h, struct fault *f)
 
     if (rc == RC_OK)
         rc = one_chunk(r, h, &more, f);
-    while (rc == RC_OK && more && goes_on(r) && clock_mono_ms() < until)
+    while (rc == RC_OK && more && !nap_is_stopped(&r->nap) && clock_mono_ms() < until)
         rc = one_chunk(r, h, &more, f);
     return rc;
 }
@@ -257,33 +248,6 @@ static int64_t turn(struct job_runner *r)
 
 // ---------------------------------------------------------------- the thread
 
-// False when it is time to stop.
-static bool nap(struct job_runner *r, int64_t ms)
-{
-    struct timespec until;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    pthread_mutex_lock(&r->lock);
-    while (!r->stop && !r->woken && pthread_cond_timedwait(&r->wake, &r->lock, &until) == 0)
-        ;
-    r->woken = false;
-    bool go_on = !r->stop;
-    pthread_mutex_unlock(&r->lock);
-    return go_on;
-}
-
-// While the connection lives, so does the lock on it.
-static bool still_leads(struct link *l)
-{
-    return link_exec(l, "SELECT 1", NULL) == RC_OK && link_is_up(l);
-}
-
 static void *work(void *arg)
 {
     struct job_runner *r = arg;
@@ -296,9 +260,9 @@ static void *work(void *arg)
 
         if (rc == RC_OK)
             rc = link_lock(l, LOCK_SPACE, LOCK_KEY, LOCK_MS, &f);
-        while (rc == RC_OK && nap(r, wait) && still_leads(l))
+        while (rc == RC_OK && nap_take(&r->nap, wait) && link_answers(l))
             wait = turn(r);
-    } while (nap(r, IDLE_MS));
+    } while (nap_take(&r->nap, IDLE_MS));
     return NULL;
 }
 
@@ -306,7 +270,6 @@ enum rc job_runner_new(const char *conninfo, struct store *pool, const struct jo
                        struct job_runner **out, struct fault *f)
 {
     struct job_runner *r = calloc(1, sizeof *r);
-    pthread_condattr_t monotonic;
 
     if (!r || !(r->conninfo = strdup(conninfo))) {
         free(r);
@@ -314,11 +277,7 @@ enum rc job_runner_new(const char *conninfo, struct store *pool, const struct jo
     }
     r->pool = pool;
     r->services = *s;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&r->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    pthread_mutex_init(&r->lock, NULL);
+    nap_init(&r->nap);
     *out = r;
     return RC_OK;
 }
@@ -331,22 +290,15 @@ enum rc job_runner_start(struct job_runner *r, struct fault *f)
 
 void job_runner_wake(struct job_runner *r)
 {
-    if (!r)
-        return;
-    pthread_mutex_lock(&r->lock);
-    r->woken = true;
-    pthread_cond_signal(&r->wake);
-    pthread_mutex_unlock(&r->lock);
+    if (r)
+        nap_wake(&r->nap);
 }
 
 void job_runner_stop(struct job_runner *r)
 {
     if (!r || !r->running)
         return;
-    pthread_mutex_lock(&r->lock);
-    r->stop = true;
-    pthread_cond_signal(&r->wake);
-    pthread_mutex_unlock(&r->lock);
+    nap_stop(&r->nap);
     pthread_join(r->thread, NULL);
     r->running = false;
 }
@@ -355,8 +307,7 @@ void job_runner_free(struct job_runner *r)
 {
     if (!r)
         return;
-    pthread_cond_destroy(&r->wake);
-    pthread_mutex_destroy(&r->lock);
+    nap_done(&r->nap);
     free(r->conninfo);
     free(r);
 }

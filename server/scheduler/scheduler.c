@@ -5,10 +5,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/auto.h"
 #include "core/log.h"
+#include "core/nap.h"
 #include "store/link.h"
 
 #define LOCK_SPACE 0x0e4e4d1e // of the leader; ingest's shards have another
@@ -24,9 +24,7 @@ struct scheduler {
     void *ctx; // of the jobs
     size_t count;
     pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool stop;
+    struct nap nap;
     struct planned plan[];
 };
 
@@ -36,30 +34,9 @@ DEFINE_AUTO(struct link *, link_freep, link_close)
 
 static void release(struct scheduler *s)
 {
-    pthread_cond_destroy(&s->wake);
-    pthread_mutex_destroy(&s->lock);
+    nap_done(&s->nap);
     free(s->conninfo);
     free(s);
-}
-
-// False when it is time to stop.
-static bool nap(struct scheduler *s, int64_t ms)
-{
-    struct timespec until;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    pthread_mutex_lock(&s->lock);
-    while (!s->stop && pthread_cond_timedwait(&s->wake, &s->lock, &until) == 0)
-        ;
-    bool go_on = !s->stop;
-    pthread_mutex_unlock(&s->lock);
-    return go_on;
 }
 
 static void tell_failure(void *ctx, const struct job *job, const struct fault *f, int64_t retry_ms)
@@ -69,18 +46,12 @@ static void tell_failure(void *ctx, const struct job *job, const struct fault *f
              (long long)(retry_ms / 1000));
 }
 
-// While the connection lives, so does the lock on it.
-static bool still_leads(struct link *l)
-{
-    return link_exec(l, "SELECT 1", NULL) == RC_OK && link_is_up(l);
-}
-
 static void lead(struct scheduler *s, struct link *l)
 {
     int64_t wait = 0;
 
     log_info(&log_as, "leads, %zu jobs", s->count);
-    while (nap(s, wait) && still_leads(l)) {
+    while (nap_take(&s->nap, wait) && link_answers(l)) {
         wait = plan_turn(s->plan, s->count, s->ctx, tell_failure);
         if (wait > WATCH_MS)
             wait = WATCH_MS;
@@ -104,19 +75,13 @@ static void *work(void *arg)
         else if (!waiting && rc == RC_CONFLICT)
             log_info(&log_as, "another server leads, waiting for its turn");
         waiting = rc == RC_CONFLICT;
-    } while (nap(s, RETRY_MS));
+    } while (nap_take(&s->nap, RETRY_MS));
     return NULL;
 }
 
 static enum rc start_thread(struct scheduler *s, struct fault *f)
 {
-    pthread_condattr_t monotonic;
-
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    pthread_mutex_init(&s->lock, NULL);
+    nap_init(&s->nap);
     if (pthread_create(&s->thread, NULL, work, s) == 0)
         return RC_OK;
     release(s);
@@ -172,10 +137,7 @@ void scheduler_stop(struct scheduler *s)
 {
     if (!s)
         return;
-    pthread_mutex_lock(&s->lock);
-    s->stop = true;
-    pthread_cond_signal(&s->wake);
-    pthread_mutex_unlock(&s->lock);
+    nap_stop(&s->nap);
     pthread_join(s->thread, NULL);
     release(s);
 }

@@ -111,6 +111,11 @@ enum rc link_exec(struct link *l, const char *sql, struct fault *f)
     return settle(l, conn_exec(l->pg, sql, l->wait_ms, f));
 }
 
+bool link_answers(struct link *l)
+{
+    return link_exec(l, "SELECT 1", NULL) == RC_OK && link_is_up(l);
+}
+
 // ---------------------------------------------------------------- COPY
 
 // Reads results up to the next COPY; *copying is false when there is none.

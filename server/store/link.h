@@ -29,6 +29,8 @@ void link_close(struct link *l); // NULL is fine; ends whatever was going on
 
 // False once the connection is known to be lost: close it and open another.
 bool link_is_up(const struct link *l);
+// Asks the other end: while it answers, what lives in the session (a lock) is still there.
+bool link_answers(struct link *l);
 
 // Runs a named query, prepared at its first use here. out may be NULL.
 enum rc link_run(struct link *l, const struct query *q, const char *const *args, struct rows **out,
