@@ -24,9 +24,10 @@ static handler sign_in, show, sign_out, set_password, list, revoke;
 
 const struct route web_session_routes[] = {
     { "POST", "/api/v1/session", MAY_NOTHING, sign_in, ROUTE_SLOW | ROUTE_SECRET },
-    { "GET", "/api/v1/session", MAY_SEE_SELF, show, 0 },
-    { "DELETE", "/api/v1/session", MAY_SEE_SELF, sign_out, 0 },
-    { "POST", "/api/v1/session/password", MAY_SEE_SELF, set_password, ROUTE_SLOW | ROUTE_SECRET },
+    { "GET", "/api/v1/session", MAY_SEE_SELF, show, ROUTE_FIRST },
+    { "DELETE", "/api/v1/session", MAY_SEE_SELF, sign_out, ROUTE_FIRST },
+    { "POST", "/api/v1/session/password", MAY_SEE_SELF, set_password,
+      ROUTE_SLOW | ROUTE_SECRET | ROUTE_FIRST },
     { "GET", "/api/v1/sessions", MAY_SEE_SELF, list, 0 },
     { "DELETE", "/api/v1/sessions/{id}", MAY_SEE_SELF, revoke, 0 },
     { 0 },

@@ -158,7 +158,7 @@ enum rc gate_permit(struct call *c, struct fault *f)
 
     if (needs == MAY_NOTHING)
         return RC_OK;
-    if (c->identity.must_change && needs != MAY_SEE_SELF)
+    if (c->identity.must_change && !(c->found.route->flags & ROUTE_FIRST))
         return fail(f, RC_DENIED,
                     "choose a password of your own first: POST /api/v1/session/password");
     if (c->q.who->permissions & needs)

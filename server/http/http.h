@@ -132,6 +132,7 @@ enum {
     ROUTE_SECRET = 4,   // the answer holds a secret: never kept for an Idempotency-Key
     ROUTE_REPEATS = 8,  // query parameters may come more than once: the handler reads q->query
     ROUTE_CSV = 16,     // takes a body of text/csv too
+    ROUTE_FIRST = 32,   // open to who must choose a password of their own first
 };
 
 // RC_CONFLICT, and r->stale, unless If-Match names this version of what.
