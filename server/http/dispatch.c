@@ -193,7 +193,7 @@ static enum rc run_handler(struct call *c, struct fault *f)
 {
     enum rc rc = c->found.route->run(&c->q, &c->out->reply, f);
 
-    if (rc == RC_OK && c->dispatch.unfit)
+    if (c->dispatch.unfit)
         return fail(f, RC_INVALID, "the query parameter '%s' is too long", c->dispatch.unfit);
     return rc;
 }

@@ -53,6 +53,7 @@ bool req_query(const struct req *q, const char *name, char *out, size_t size)
     case QUERY_UNFIT:
         if (d)
             d->unfit = name;
+        *out = '\0'; // not a part of it, which may end within a letter
         return false;
     case QUERY_ABSENT:
         return false;
