@@ -7,6 +7,7 @@
 
 #include "audit/audit.h"
 #include "core/auto.h"
+#include "core/clock.h"
 #include "core/hex.h"
 #include "core/json_out.h"
 #include "core/number.h"
@@ -33,9 +34,10 @@ static enum rc read_time(const struct req *q, const char *name, int64_t *out, st
 {
     char text[20];
 
-    if (!req_query(q, name, text, sizeof text) || (number_read(text, out) && *out > 0))
+    if (!req_query(q, name, text, sizeof text) ||
+        (number_read(text, out) && *out > 0 && *out <= CLOCK_MAX_MS))
         return RC_OK;
-    return fail(f, RC_INVALID, "%s must be a time in Unix ms", name);
+    return fail(f, RC_INVALID, "%s must be a time in Unix ms, before the year 10000", name);
 }
 
 static enum rc read_filter(const struct req *q, struct audit_filter *out, struct fault *f)

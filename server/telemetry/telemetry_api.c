@@ -10,7 +10,6 @@
 #include "telemetry/telemetry.h"
 
 #define HOUR_MS        (3600LL * 1000)
-#define TIME_MAX       253402300799999LL // the last millisecond of the year 9999
 #define DEFAULT_POINTS 600
 
 static handler show_series, show_last, show_metrics;
@@ -45,10 +44,10 @@ static enum rc read_query(const struct req *q, struct series_query *out, char *m
                           struct fault *f)
 {
     int64_t points = 0;
-    enum rc rc = read_number(q, "to", 0, TIME_MAX, clock_now_ms(), &out->to, f);
+    enum rc rc = read_number(q, "to", 0, CLOCK_MAX_MS, clock_now_ms(), &out->to, f);
 
     if (rc == RC_OK)
-        rc = read_number(q, "from", 0, TIME_MAX, out->to > HOUR_MS ? out->to - HOUR_MS : 0,
+        rc = read_number(q, "from", 0, CLOCK_MAX_MS, out->to > HOUR_MS ? out->to - HOUR_MS : 0,
                          &out->from, f);
     if (rc == RC_OK)
         rc = read_number(q, "points", 2, SAMPLER_POINTS_MAX, DEFAULT_POINTS, &points, f);

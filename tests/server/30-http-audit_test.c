@@ -155,6 +155,25 @@ static int listed(const char *query)
     return (int)json_array_size(rest_member("items"));
 }
 
+static void a_search_that_cannot_be_is_refused_in_words(void **state)
+{
+    static const struct {
+        const char *query, *words;
+    } cases[] = {
+        { "from=9223372036854775807", "before the year 10000" },
+        { "outcome=maybe", "outcome is ok or denied" },
+        { "outcome=%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80", "'outcome' is too long" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char path[200];
+        snprintf(path, sizeof path, "/api/v1/audit?%s", cases[i].query);
+        assert_int_equal(rest_as(&rest, &owner, "GET", path, NULL)->status, 400);
+        assert_non_null(strstr(rest_text("detail"), cases[i].words));
+    }
+}
+
 static void the_trail_is_searched_by_who_what_and_when(void **state)
 {
     (void)state;
@@ -375,6 +394,7 @@ int main(void)
         cmocka_unit_test(a_failed_sign_in_is_remembered_but_not_an_unknown_name),
         cmocka_unit_test(a_sign_in_is_remembered_as_the_accounts_own),
         cmocka_unit_test(the_trail_reads_newest_first),
+        cmocka_unit_test(a_search_that_cannot_be_is_refused_in_words),
         cmocka_unit_test(the_trail_is_searched_by_who_what_and_when),
         cmocka_unit_test(a_sound_chain_says_so),
         cmocka_unit_test(the_table_takes_no_update_and_no_delete),
