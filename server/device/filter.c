@@ -237,6 +237,7 @@ static enum rc read_seen(const char *text, char *side, int64_t *at, struct fault
         for (size_t i = 0; i < LENGTH(units); i++)
             if (text[1 + len] == units[i].unit && !text[2 + len] && number_read(digits, &n)) {
                 *at = clock_now_ms() - n * units[i].ms;
+                *at = *at > 0 ? *at : 0; // nothing was seen before 1970
                 return RC_OK;
             }
     }

@@ -88,6 +88,7 @@ static void seen_is_a_moment_before_or_after(void **state)
     (void)state;
     assert_non_null(strstr(row_of("seen=%3C5m"), "Z\",,,)"));
     assert_non_null(strstr(row_of("seen=%3E24h"), ",,\"20"));
+    assert_non_null(strstr(row_of("seen=%3E9999999d"), ",,\"1970-01-01T00:00:00.000Z"));
 }
 
 static void refusals_name_the_parameter(void **state)
