@@ -51,6 +51,7 @@ static void refused_bodies_name_the_field_and_the_way_out(void **state)
         { "{\"name\":1}", "name must be a string" },
         { "{\"name\":null}", "name must be a string" },
         { "{\"name\":\"\"}", "name must be 1 to 8 bytes long" },
+        { "{\"name\":\" \\n\"}", "name must not be blank" },
         { "{\"name\":\"123456789\"}", "name must be 1 to 8 bytes long" },
         { "{\"name\":\"x\",\"speed\":1.5}", "speed must be an integer" },
         { "{\"name\":\"x\",\"speed\":\"1\"}", "speed must be an integer" },
