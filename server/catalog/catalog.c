@@ -23,13 +23,17 @@ static const char *const reserved[] = {
     "assets", "login", "metrics", "subscriptions", "twins",  "devices", "jobs",
 };
 
+// It is a label of the name that its CA is bound to: RFC 1123 section 2.1.
 bool catalog_name_valid(const char *name, struct fault *f)
 {
     size_t len = strlen(name);
 
-    if (len < 1 || len > CATALOG_NAME_MAX ||
+    if (len < 1 || len > CATALOG_NAME_MAX || *name == '-' || name[len - 1] == '-' ||
         strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != len) {
-        fail(f, RC_INVALID, "a catalog's name is 1 to %d of a-z, 0-9 and -", CATALOG_NAME_MAX);
+        fail(f, RC_INVALID,
+             "a catalog's name is 1 to %d of a-z, 0-9 and -, which neither begins "
+             "nor ends it",
+             CATALOG_NAME_MAX);
         return false;
     }
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
