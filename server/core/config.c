@@ -133,7 +133,7 @@ static bool is_choice(const struct setting *s, const char *value)
     return false;
 }
 
-// `config show` prints conninfos, so they must not hold what nobody may see.
+// `config` prints conninfos, so they must not hold what nobody may see.
 static bool holds_password(const char *value)
 {
     const char *host = strstr(value, "://");
@@ -206,7 +206,7 @@ static enum rc set_pair(struct config *c, char *line, const struct origin *o, st
     char *name = trim(line);
     const struct setting *s = find(name);
     if (!s)
-        return refuse(o, f, name, "is not a setting; `orreryd config show` lists them");
+        return refuse(o, f, name, "is not a setting; `orreryd config` lists them");
     return set(c, s, trim(equals + 1), o, f);
 }
 
@@ -379,7 +379,7 @@ void config_print_markdown(FILE *to)
           "A setting is taken from the last of these that names it: its default, the file `config` "
           "in the\ninstance folder (lines `name = value`, `#` starts a comment line), the "
           "environment (`gateway.idle_s` is\n`ORRERY_GATEWAY_IDLE_S`), `--set name=value`. "
-          "`orreryd config show` prints what is in force.\nAn unknown name or a value out of its "
+          "`orreryd config` prints what is in force.\nAn unknown name or a value out of its "
           "range stops the server with a sentence that says where it stands.\nPasswords and keys "
           "are never settings; settings name the files that hold them. Settings marked *reload*\n"
           "are taken over on SIGHUP, the others at the next start.\n\n"

@@ -5,7 +5,7 @@
 // Sources, later ones win: the table's default, the instance's config file,
 // ORRERY_<NAME> in the environment (dots as underscores), --set name=value. A setting is
 // named after its member, the first underscore being a dot: "gateway.idle_s". The table also prints
-// docs/configuration.md and `orreryd config show`. Secrets are never values here, only paths of
+// docs/configuration.md and `orreryd config`. Secrets are never values here, only paths of
 // files that hold them.
 
 #pragma once

@@ -162,7 +162,7 @@ static void bad_sets_and_environment_say_where_they_came_from(void **state)
     write_bytes("", 0);
     assert_int_equal(config_load(dir, &set, 1, &c, &f), RC_INVALID);
     assert_string_equal(f.text, "--set: 'gateway.idle' is not a setting; "
-                                "`orreryd config show` lists them");
+                                "`orreryd config` lists them");
     setenv("ORRERY_EDGE", "yes", 1);
     assert_int_equal(config_load(dir, NULL, 0, &c, &f), RC_INVALID);
     assert_string_equal(f.text, "environment: 'edge' must be one of: on off");
