@@ -2,13 +2,11 @@
 //
 // board: what all who look at a catalog share: its seats, its counts, its news.
 //
-//   any thread's bus event --boards_take--> seats, news --boards_tick--> frames --board_next-->
-//   readers
+//   any thread's bus event --boards_take--> topics --boards_tick--> frames --board_next--> readers
 //
 // Topics fleet, census, events, intake and jobs say the same to everybody, so each frame is made
-// once, at most 20 a second, and kept in a ring. A reader is a number, the next frame it wants: one
-// that reads nothing costs nothing, and one that fell behind, or is new, gets a snapshot. A board
-// works from its first reader until a minute after its last; board_load reads what it begins with.
+// once, at most 20 a second, and kept in the topic's track. A board works from its first reader
+// until a minute after its last; board_load reads what it begins with.
 
 #pragma once
 
@@ -18,13 +16,9 @@
 #include "core/bus.h"
 #include "core/rc.h"
 #include "live/frame.h"
+#include "live/track.h"
 
-#define BOARD_RING      256 // frames kept, for those who come back
-#define BOARD_LAG       16  // frames a reader may be behind before it gets a snapshot
-#define BOARD_EVENTS    50  // kept, and told at once
 #define BOARD_LINGER_MS 60000
-#define BOARD_CENSUS_MS 200 // between two frames; events also
-#define BOARD_LAYOUT_MS 1000
 
 enum board_topic {
     BOARD_FLEET,
@@ -38,10 +32,6 @@ enum board_topic {
 
 struct boards;
 struct board;
-struct reader { // all zero: new
-    uint64_t next;
-    bool patient; // takes all that the ring has, however far behind: it came back
-};
 
 // stir runs in the publisher's thread at the first news since a tick.
 struct boards *boards_new(void (*stir)(void *ctx), void *ctx);
@@ -63,5 +53,3 @@ const char *board_topic_name(enum board_topic t);
 bool board_has(const struct board *b, enum board_topic t, const struct reader *r);
 // The next frame for r, or NULL; drop it. *whole says that it is a snapshot.
 struct frame *board_next(struct board *b, enum board_topic t, struct reader *r, bool *whole);
-// A binary frame as text, for those who cannot read it; borrowed.
-const struct frame *board_text(struct frame *f);

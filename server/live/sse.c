@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "live/picture.h"
 #include "live/snapshot.h"
 
 #define LEAD_SIZE  400
@@ -130,7 +131,7 @@ static void compose_frame(struct stream *c, enum board_topic topic, struct frame
     char head[LEAD_SIZE - 32];
     int n = put_id(c, head, sizeof head);
 
-    c->body = board_text(owned);
+    c->body = picture_text(owned);
     if (!c->body) {
         frame_drop(owned);
         return;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "live/board_own.h"
-#include "live/hub.h"
+#include "live/seats.h"
 #include "live/sse.h"
 #include "test.h"
 
@@ -34,16 +34,18 @@ static void tick(int64_t ms)
 // What the loader does.
 static void load(int lifecycle)
 {
-    board->seats = board->seats ? board->seats : seats_new();
-    seats_load_begin(board->seats);
+    struct picture *p = &board->picture;
+
+    p->seats = p->seats ? p->seats : seats_new();
+    seats_load_begin(p->seats);
     for (int i = 0; i < DEVICES; i++) {
         const struct seat_row row = {
             .device = BASE + i, .seat = (uint32_t)i, .lifecycle = lifecycle, .state = STATE_HEALTHY
         };
-        assert_true(seats_load(board->seats, &row, 0));
+        assert_true(seats_load(p->seats, &row, 0));
     }
-    seats_load_end(board->seats);
-    board->loaded = true;
+    seats_load_end(p->seats);
+    p->loaded = true;
 }
 
 static int begin(void **state)
@@ -197,14 +199,14 @@ static void who_fell_behind_gets_a_picture(void **state)
     load(DEVICE_CLAIMED);
     tick(50);
     frame_drop(next(BOARD_FLEET, &slow));
-    for (int i = 0; i < BOARD_LAG + 1; i++) {
+    for (int i = 0; i < TRACK_LAG + 1; i++) {
         change(i, STATE_OFFLINE);
         tick(50);
     }
     struct frame *f = board_next(board, BOARD_FLEET, &slow, &whole);
     assert_true(whole);
     assert_true(f->binary);
-    assert_int_equal((unsigned char)f->bytes[8 + BOARD_LAG], STATE_OFFLINE);
+    assert_int_equal((unsigned char)f->bytes[8 + TRACK_LAG], STATE_OFFLINE);
     frame_drop(f);
     assert_false(board_has(board, BOARD_FLEET, &slow));
 }
@@ -243,9 +245,9 @@ static void where_many_change_at_once_the_picture_goes_out(void **state)
     tick(50);
     struct frame *f = next(BOARD_FLEET, &r);
     assert_true(f->binary);
-    const struct frame *text = board_text(f);
+    const struct frame *text = picture_text(f);
     assert_false(text->binary);
-    assert_ptr_equal(board_text(f), text);
+    assert_ptr_equal(picture_text(f), text);
     json_auto_t *o = json_loadb(text->bytes, text->len, 0, NULL);
     assert_int_equal(json_integer_value(json_object_get(o, "count")), DEVICES);
     frame_drop(f);
@@ -263,7 +265,7 @@ static void the_census_is_whole_and_told_when_it_changes(void **state)
     tick(1000);
     assert_false(board_has(board, BOARD_CENSUS, &r));
     change(1, STATE_OFFLINE);
-    tick(BOARD_CENSUS_MS);
+    tick(CENSUS_MS);
     json_auto_t *o = parsed(BOARD_CENSUS, &r);
     json_t *counts = json_object_get(o, "counts");
     assert_int_equal(json_integer_value(json_object_get(counts, "offline")), 1);
@@ -283,8 +285,8 @@ static void devices_that_come_or_move_ask_for_a_new_layout(void **state)
                                              .device = BASE + DEVICES,
                                              .id = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
                                              .lifecycle = DEVICE_CLAIMED });
-    assert_int_equal(board->soon.count, 1); // it is looked up
-    tick(BOARD_LAYOUT_MS);
+    assert_int_equal(board->picture.soon.count, 1); // it is looked up
+    tick(PICTURE_LAYOUT_MS);
     json_auto_t *o = parsed(BOARD_FLEET, &r);
     assert_true(json_is_true(json_object_get(o, "layout")));
 }
@@ -330,8 +332,8 @@ static void journals_are_for_those_who_may_read_them(void **state)
     tick(50);
     frame_drop(next(BOARD_NEWS, &all));
     frame_drop(next(BOARD_PLAIN, &plain));
-    board->told[board->told_count++] = (struct board_text){ strdup("{\"n\":1}"), true };
-    tick(BOARD_CENSUS_MS);
+    board->news.told[board->news.told_count++] = (struct news_text){ strdup("{\"n\":1}"), true };
+    tick(NEWS_MS);
     json_auto_t *o = parsed(BOARD_NEWS, &all);
     assert_int_equal(json_array_size(json_object_get(o, "items")), 1);
     assert_false(board_has(board, BOARD_PLAIN, &plain));
@@ -352,7 +354,7 @@ static void a_board_nobody_reads_rests_and_begins_anew(void **state)
     frame_drop(next(BOARD_FLEET, &r));
     board_leave(board, now);
     tick(BOARD_LINGER_MS + 1000);
-    assert_null(board->seats);
+    assert_null(board->picture.seats);
     change(1, STATE_OFFLINE); // costs nothing and breaks nothing
     assert_ptr_equal(board_join(boards, 1), board);
     assert_false(board_has(board, BOARD_FLEET, &r));
