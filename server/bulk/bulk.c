@@ -2,7 +2,6 @@
 
 #include "bulk/bulk.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,13 +46,13 @@ static enum rc find_group(struct store *s, int32_t catalog, json_t *said, struct
                           struct fault *f)
 {
     auto_with(rows_freep) struct rows *rows = NULL;
-    int64_t id = 0;
+    int32_t id;
 
     if (!said)
         return fail(f, RC_INVALID, "group is missing: the id of one, or null for none");
     if (json_is_null(said))
         return RC_OK;
-    if (!json_is_string(said) || !number_read(json_string_value(said), &id) || id > INT32_MAX)
+    if (!number_id(json_string_value(said), &id))
         return fail(f, RC_INVALID, "group must be the id of a group, or null");
     enum rc rc =
         store_run(s, &Q_BULK_GROUP, (const char *[]){ ARG_INT(catalog), ARG_INT(id) }, &rows, f);
@@ -61,7 +60,7 @@ static enum rc find_group(struct store *s, int32_t catalog, json_t *said, struct
         return rc;
     if (rows_count(rows) == 0)
         return fail(f, RC_INVALID, "this catalog has no such group");
-    b->order.group = (int32_t)id;
+    b->order.group = id;
     snprintf(b->where, sizeof b->where, "%s", rows_text(rows, 0, "path"));
     return RC_OK;
 }

@@ -17,3 +17,13 @@ bool number_read(const char *text, int64_t *out)
     *out = n;
     return true;
 }
+
+bool number_id(const char *text, int32_t *out)
+{
+    int64_t n;
+
+    if (!text || !number_read(text, &n) || n < 1 || n > INT32_MAX)
+        return false;
+    *out = (int32_t)n;
+    return true;
+}

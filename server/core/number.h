@@ -13,3 +13,5 @@
 
 // False, and out as it was, unless all of text is a number from 0 to INT64_MAX.
 bool number_read(const char *text, int64_t *out);
+// The same for the id of a group or a product: 1 to INT32_MAX. text may be NULL, which is none.
+bool number_id(const char *text, int32_t *out);

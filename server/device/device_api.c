@@ -123,7 +123,7 @@ static enum rc counts(struct req *q, struct reply *r, struct fault *f)
 struct outcome {
     const char *name;
     const char *note;
-    int64_t group;
+    int32_t group;
     json_t *tags;
 };
 
@@ -170,12 +170,8 @@ static enum rc merge_note(json_t *value, struct outcome *o, struct fault *f)
 
 static enum rc merge_group(json_t *value, struct outcome *o, struct fault *f)
 {
-    const char *text = json_string_value(value);
-
     o->group = 0;
-    if (json_is_null(value))
-        return RC_OK;
-    if (text && number_read(text, &o->group) && o->group > 0 && o->group <= INT32_MAX)
+    if (json_is_null(value) || number_id(json_string_value(value), &o->group))
         return RC_OK;
     return fail(f, RC_INVALID, "group must be the id of a device group or null");
 }
@@ -269,7 +265,7 @@ static enum rc change(struct req *q, struct reply *r, struct fault *f)
     if (rc != RC_OK)
         return rc;
     json_auto_t *tags = json_loads(d.tags ? d.tags : "{}", 0, NULL);
-    struct outcome o = { d.name, d.note, d.group, tags };
+    struct outcome o = { d.name, d.note, (int32_t)d.group, tags };
     rc = merge(q->body, &o, f);
     if (rc == RC_OK)
         rc = save(q, r, &d, &o, f);

@@ -155,13 +155,13 @@ static enum rc numbers(const struct given *g, FILE *out, struct fault *f)
 {
     for (size_t i = 0; i < json_array_size(g->values); i++) {
         const char *text = value_at(g, i);
-        int64_t n;
+        int32_t n;
 
         fputc(i ? ',' : '{', out);
         if (!*text)
             fputs("NULL", out);
-        else if (number_read(text, &n) && n > 0 && n <= INT32_MAX)
-            fprintf(out, "%" PRId64, n);
+        else if (number_id(text, &n))
+            fprintf(out, "%" PRId32, n);
         else
             return fail(f, RC_INVALID, "%s takes numbers, or nothing for \"has none\"", g->name);
     }

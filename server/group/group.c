@@ -52,11 +52,11 @@ enum rc group_load(struct store *s, int32_t catalog, const char *id, struct rows
                    struct fault *f)
 {
     auto_with(rows_freep) struct rows *rows = NULL;
-    int64_t n;
+    int32_t n;
     enum rc rc = RC_OK;
 
-    if (number_read(id, &n) && n > 0 && n <= INT32_MAX)
-        rc = page(s, catalog, 0, (int32_t)n, 0, 1, &rows, f);
+    if (number_id(id, &n))
+        rc = page(s, catalog, 0, n, 0, 1, &rows, f);
     if (rc != RC_OK)
         return rc;
     if (!rows || rows_count(rows) == 0)

@@ -69,15 +69,11 @@ static json_t *page_to_json(const struct rows *rows, int limit, int64_t *next)
 static enum rc read_product(const struct req *q, int32_t *out, struct fault *f)
 {
     char text[24];
-    int64_t n;
 
     *out = 0;
-    if (!req_query(q, "product", text, sizeof text))
+    if (!req_query(q, "product", text, sizeof text) || number_id(text, out))
         return RC_OK;
-    if (!number_read(text, &n) || n < 1 || n > INT32_MAX)
-        return fail(f, RC_INVALID, "product must be the id of a product");
-    *out = (int32_t)n;
-    return RC_OK;
+    return fail(f, RC_INVALID, "product must be the id of a product");
 }
 
 static enum rc list(struct req *q, struct reply *r, struct fault *f)
