@@ -280,74 +280,74 @@ static void what_is_everywhere_is_no_pattern(void **state)
 
 // ---------------------------------------------------------------- words
 
+static const struct {
+    const char *name;
+    struct pattern p;
+    const char *ring, *shape, *title, *text, *filter;
+} sentences[] = {
+    { "site",
+      { .dimension = PATTERN_SITE,
+        .state = STATE_OFFLINE,
+        .value = "Luleå 2",
+        .label = "Luleå 2",
+        .count = 861,
+        .of = 870,
+        .ring = 2 },
+      "Cold chain",
+      "wedge",
+      "Dark wedge",
+      "Cold chain, Luleå 2: 861 of 870 offline",
+      "state=offline&site=Lule%C3%A5%202" },
+    { "build",
+      { .dimension = PATTERN_BUILD,
+        .state = STATE_AT_RISK,
+        .value = "4 4.1.9",
+        .label = "HVAC node on 4.1.9",
+        .count = 318,
+        .of = 8435,
+        .ring = 4 },
+      "HVAC node",
+      "speckle",
+      "Speckle over one ring",
+      "HVAC node on 4.1.9: 318 of 8,435 at risk",
+      "state=atRisk&product=4&version=4.1.9" },
+    { "batch",
+      { .dimension = PATTERN_BATCH,
+        .state = STATE_QUARANTINED,
+        .value = "04,41&x",
+        .label = "04,41&x",
+        .count = 29,
+        .of = 1234567 },
+      NULL,
+      "cluster",
+      "Tight cluster",
+      "Batch 04,41&x: 29 of 1,234,567 quarantined",
+      "state=quarantined&batch=04%2C41%26x" },
+    { "sweep",
+      { .dimension = PATTERN_SITE,
+        .state = STATE_UPDATING,
+        .value = "K",
+        .label = "K",
+        .count = 9,
+        .of = 10 },
+      NULL,
+      "wedge",
+      "Sweep",
+      "K: 9 of 10 updating",
+      "state=updating&site=K" },
+};
+
 static void a_pattern_is_a_sentence_and_a_link(void **state)
 {
     (void)state;
-    static const struct {
-        const char *name;
-        struct pattern p;
-        const char *ring, *shape, *title, *text, *filter;
-    } cases[] = {
-        { "site",
-          { .dimension = PATTERN_SITE,
-            .state = STATE_OFFLINE,
-            .value = "Luleå 2",
-            .label = "Luleå 2",
-            .count = 861,
-            .of = 870,
-            .ring = 2 },
-          "Cold chain",
-          "wedge",
-          "Dark wedge",
-          "Cold chain, Luleå 2: 861 of 870 offline",
-          "state=offline&site=Lule%C3%A5%202" },
-        { "build",
-          { .dimension = PATTERN_BUILD,
-            .state = STATE_AT_RISK,
-            .value = "4 4.1.9",
-            .label = "HVAC node on 4.1.9",
-            .count = 318,
-            .of = 8435,
-            .ring = 4 },
-          "HVAC node",
-          "speckle",
-          "Speckle over one ring",
-          "HVAC node on 4.1.9: 318 of 8,435 at risk",
-          "state=atRisk&product=4&version=4.1.9" },
-        { "batch",
-          { .dimension = PATTERN_BATCH,
-            .state = STATE_QUARANTINED,
-            .value = "04,41&x",
-            .label = "04,41&x",
-            .count = 29,
-            .of = 1234567 },
-          NULL,
-          "cluster",
-          "Tight cluster",
-          "Batch 04,41&x: 29 of 1,234,567 quarantined",
-          "state=quarantined&batch=04%2C41%26x" },
-        { "sweep",
-          { .dimension = PATTERN_SITE,
-            .state = STATE_UPDATING,
-            .value = "K",
-            .label = "K",
-            .count = 9,
-            .of = 10 },
-          NULL,
-          "wedge",
-          "Sweep",
-          "K: 9 of 10 updating",
-          "state=updating&site=K" },
-    };
+    for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++) {
+        struct pattern p = sentences[i].p;
 
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct pattern p = cases[i].p;
-
-        pattern_word(&p, cases[i].ring);
-        assert_string_equal(p.shape, cases[i].shape);
-        assert_string_equal(p.title, cases[i].title);
-        assert_string_equal(p.text, cases[i].text);
-        assert_string_equal(p.filter, cases[i].filter);
+        pattern_word(&p, sentences[i].ring);
+        assert_string_equal(p.shape, sentences[i].shape);
+        assert_string_equal(p.title, sentences[i].title);
+        assert_string_equal(p.text, sentences[i].text);
+        assert_string_equal(p.filter, sentences[i].filter);
     }
 }
 
