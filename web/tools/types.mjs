@@ -33,7 +33,7 @@ function array(s) {
 
 function type(s) {
   if (s.$ref) return last(s.$ref);
-  if (s.enum) return s.enum.map(v => `'${v}'`).join(' | ');
+  if (s.enum) return s.enum.map(v => (v === null ? 'null' : `'${v}'`)).join(' | ');
   if (s.oneOf) return s.oneOf.map(type).join(' | ');
   if (s.allOf) return s.allOf.map(type).join(' & ');
   if (Array.isArray(s.type)) return s.type.map(one => type({ ...s, type: one })).join(' | ');
@@ -53,12 +53,12 @@ function route(doc, method, path, op) {
   const parameters = (op.parameters ?? []).map(p => found(doc, p));
   const inPath = parameters.filter(p => p.in === 'path').map(p => `${name(p.name)}: string`);
   const inQuery = parameters.filter(p => p.in === 'query').map(p => `${name(p.name)}?: ${type(p.schema)}`);
-  const status = Object.keys(op.responses).find(s => /^2/.test(s));
+  const answers = Object.keys(op.responses).filter(s => /^2/.test(s)).map(s => bodyOf(doc, op.responses[s]) ?? 'undefined');
   const members = [
     `path: {${inPath.length ? ` ${inPath.join('; ')} ` : ''}}`,
     `query: {${inQuery.length ? ` ${inQuery.join('; ')} ` : ''}}`,
     `body: ${bodyOf(doc, op.requestBody) ?? 'undefined'}`,
-    `answer: ${bodyOf(doc, op.responses[status]) ?? 'undefined'}`,
+    `answer: ${[...new Set(answers)].join(' | ')}`,
   ];
   return `  '${method.toUpperCase()} ${path.slice(PREFIX.length)}': { ${indent(members.join('; '))} };`;
 }

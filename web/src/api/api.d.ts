@@ -741,7 +741,7 @@ export type Need = {
   text: string;
   count: number;
   filter: string | null;
-  page: 'devices' | 'claim' | 'null';
+  page: 'devices' | 'claim' | null;
   at: string | null;
 };
 
@@ -793,7 +793,7 @@ export interface Routes {
   'PATCH /catalogs/{catalog}/devices/{id}': { path: { catalog: string; id: string }; query: {}; body: DeviceChange; answer: Device };
   'POST /catalogs/{catalog}/devices/{id}/claim': { path: { catalog: string; id: string }; query: {}; body: Claim; answer: Device };
   'POST /catalogs/{catalog}/devices/{id}/unclaim': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Device };
-  'POST /catalogs/{catalog}/claims': { path: { catalog: string }; query: { again?: 'true' | 'false' }; body: Claims; answer: ClaimsResult };
+  'POST /catalogs/{catalog}/claims': { path: { catalog: string }; query: { again?: 'true' | 'false' }; body: Claims; answer: ClaimsResult | Job };
   'GET /catalogs/{catalog}/jobs': { path: { catalog: string }; query: { limit?: number; cursor?: string }; body: undefined; answer: JobPage };
   'GET /catalogs/{catalog}/jobs/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Job };
   'POST /catalogs/{catalog}/jobs/{id}/stop': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Job };

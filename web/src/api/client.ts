@@ -2,7 +2,7 @@
 //
 // client: the REST API, typed, in one function.
 //
-//   call('GET /session', {}) --fetch--> JSON | Problem
+//   call('GET /session', {}) --fetch--> JSON | Problem      read(…) --> JSON and its tag
 //
 // The cookie travels by itself; anything but GET carries the CSRF token of the
 // session. A failed call throws a Problem that knows what the server said and
@@ -31,22 +31,26 @@ let signedOut = () => {};
 export const setCsrf = (text: string) => (csrf = text);
 export const onSignedOut = (run: () => void) => (signedOut = run);
 
-type Method<R> = R extends `${infer M} ${string}` ? M : never;
 type Path<T> = keyof T extends never ? { path?: undefined } : { path: T };
 type Query<T> = keyof T extends never ? { query?: undefined } : { query?: { [k in keyof T]?: T[k] | null } };
-type Body<T> = [T] extends [undefined] ? { body?: undefined } : { body: T };
-export type Request<R extends keyof Routes> = Path<Routes[R]['path']> & Query<Routes[R]['query']>
-  & Body<Routes[R]['body']> & { signal?: AbortSignal };
+interface Raw {
+  raw: { type: string; text: string | Blob }; // instead of a body of JSON
+}
+type Body<T> = [T] extends [undefined] ? { body?: undefined } : { body: T } | Raw;
 
-export interface Ask {
-  path?: Record<string, string>;
-  query?: object;
-  body?: unknown;
-  raw?: { type: string; text: string | Blob }; // instead of a body of JSON
+interface Also {
   ifMatch?: number | string; // the version that was read
   ifNoneMatch?: string; // what is here already; then 304 is an answer too
   key?: string; // so that the same request sent twice is done once
   signal?: AbortSignal;
+}
+export type Request<R extends keyof Routes> = Path<Routes[R]['path']> & Query<Routes[R]['query']>
+  & Body<Routes[R]['body']> & Also;
+
+interface Ask extends Partial<Raw>, Also {
+  path?: Record<string, string>;
+  query?: object;
+  body?: unknown;
 }
 
 // '/devices/{id}', { id: 'a' }, { limit: 2, site: ['a', 'b'] } --> '/api/v1/devices/a?limit=2&site=a&site=b'
@@ -84,7 +88,8 @@ async function problem(answer: Response): Promise<Problem> {
   return new Problem(answer.status, text, body.code ?? '', body.requestId ?? answer.headers.get('x-request-id') ?? '', body);
 }
 
-async function send(method: string, pattern: string, request: Ask): Promise<Response> {
+async function send(route: keyof Routes, request: Ask): Promise<Response> {
+  const [method, pattern] = route.split(' ') as [string, string];
   let answer: Response;
   try {
     answer = await reach(method, address(pattern, request.path, request.query), request);
@@ -98,24 +103,21 @@ async function send(method: string, pattern: string, request: Ask): Promise<Resp
   throw failed;
 }
 
-export async function ask<T>(method: string, pattern: string, request: Ask = {}): Promise<T> {
-  const answer = await send(method, pattern, request);
-  return answer.status === 204 ? (undefined as T) : ((await answer.json()) as T);
+export async function call<R extends keyof Routes>(route: R, request: Request<R>): Promise<Routes[R]['answer']> {
+  const answer = await send(route, request as Ask);
+  return answer.status === 204 ? undefined : await answer.json();
 }
+
+type Getting = Extract<keyof Routes, `GET ${string}`>;
 
 // With the tag by which a later change says what it was made from.
-export async function read<T>(pattern: string, request: Ask = {}): Promise<{ value: T; tag: string }> {
-  const answer = await send('GET', pattern, request);
-  return { value: (await answer.json()) as T, tag: (answer.headers.get('etag') ?? '').replace(/"/g, '') };
-}
-
-export function call<R extends keyof Routes>(route: R, request: Request<R>): Promise<Routes[R]['answer']> {
-  const [method, pattern] = route.split(' ') as [Method<R>, string];
-  return ask(method, pattern, request as Ask);
+export async function read<R extends Getting>(route: R, request: Request<R>): Promise<{ value: Routes[R]['answer']; tag: string }> {
+  const answer = await send(route, request as Ask);
+  return { value: await answer.json(), tag: (answer.headers.get('etag') ?? '').replace(/"/g, '') };
 }
 
 // Bytes that are not JSON; null while they are those of the etag.
-export async function bytes(pattern: string, path: Record<string, string>, query: object, etag: string): Promise<{ bytes: ArrayBuffer; etag: string } | null> {
-  const answer = await send('GET', pattern, { path, query, ifNoneMatch: etag });
+export async function bytes<R extends Getting>(route: R, request: Request<R>): Promise<{ bytes: ArrayBuffer; etag: string } | null> {
+  const answer = await send(route, request as Ask);
   return answer.status === 304 ? null : { bytes: await answer.arrayBuffer(), etag: answer.headers.get('etag') ?? '' };
 }

@@ -7,6 +7,8 @@
 // Values of one parameter are alternatives, different parameters must all hold. An empty value of
 // some means "has none", which text writes as none.
 
+import type { Routes } from '../api/api';
+
 export const PARAMS = ['q', 'state', 'lifecycle', 'product', 'group', 'version', 'attested', 'site', 'batch', 'network', 'tag', 'seen', 'seat'] as const;
 export type Param = (typeof PARAMS)[number];
 export type Filter = Partial<Record<Param, string[]>>;
@@ -136,5 +138,6 @@ export function writeText(f: Filter): string {
 }
 
 // All parameters as the API's bulk changes take them.
-export const filterBody = (f: Filter): Record<string, string[]> =>
-  Object.fromEntries(PARAMS.filter(p => f[p]?.length).map(p => [p, f[p]!]));
+export type FilterBody = Omit<Routes['GET /catalogs/{catalog}/devices/facets']['query'], 'exact'>;
+export const filterBody = (f: Filter): FilterBody =>
+  Object.fromEntries(PARAMS.filter(p => f[p]?.length).map(p => [p, ONE.has(p) ? f[p]![0] : f[p]!]));

@@ -6,12 +6,13 @@
 //                '-- again, at most each 2 s, when somebody came, went or moved
 
 import { signal } from '@preact/signals';
+import type { FleetLayout } from '../api/api';
 import { Problem, bytes } from '../api/client';
 import { FleetMap, readLayout } from './fleet-map';
 import { subscribe, type Frame } from './live';
 
 const AGAIN_MS = 2000;
-export type By = 'product' | 'group' | 'version';
+export type By = FleetLayout['by'];
 
 export class FleetFeed {
   readonly map = new FleetMap();
@@ -38,7 +39,7 @@ export class FleetFeed {
 
   async load(): Promise<void> {
     try {
-      const answer = await bytes('/catalogs/{catalog}/fleet-layout', { catalog: this.catalog }, { by: this.by }, this.etag);
+      const answer = await bytes('GET /catalogs/{catalog}/fleet-layout', { path: { catalog: this.catalog }, query: { by: this.by }, ifNoneMatch: this.etag });
       if (this.stopped) return;
       if (answer) {
         this.etag = answer.etag;

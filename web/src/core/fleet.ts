@@ -10,13 +10,12 @@
 // is reading (frozen is false) or by adopt().
 
 import { batch, signal, type Signal } from '@preact/signals';
-import type { DeviceState } from '../api/api';
-import { Problem, ask } from '../api/client';
-import type { DeviceList, Facets, FleetDevice, Marks } from '../api/inventory';
-import { filterBody, type Filter } from './filter';
+import type { Device, DevicePage, DeviceState, Facets, Marks } from '../api/api';
+import { Problem, call } from '../api/client';
+import { filterBody, type Filter, type Sort } from './filter';
 import type { Frame } from './live';
 
-export interface Row extends FleetDevice {
+export interface Row extends Device {
   m: Record<string, number>;
   seenMs: number | null;
 }
@@ -40,13 +39,13 @@ const EVERY = 200;
 const MOST_AT_ONCE = 2;
 const KEPT_BLOCKS = 60;
 const PAGE_LIMIT = 500;
-const LIST = '/catalogs/{catalog}/devices';
+const LIST = 'GET /catalogs/{catalog}/devices';
 
 const latest = (text: string | null, ms: number | null | undefined) => {
   const a = text ? Date.parse(text) : null;
   return ms !== null && ms !== undefined && (a === null || ms > a) ? ms : a;
 };
-const toRow = (d: FleetDevice, before?: Row): Row => ({ ...d, m: before?.m ?? {}, seenMs: latest(d.lastSeen, before?.seenMs) });
+const toRow = (d: Device, before?: Row): Row => ({ ...d, m: before?.m ?? {}, seenMs: latest(d.lastSeen, before?.seenMs) });
 
 // In a browser changes wait for the next frame; a hidden or headless place has none.
 const soon = (run: () => void) => (typeof requestAnimationFrame === 'function' ? requestAnimationFrame(run) : setTimeout(run, 0));
@@ -71,12 +70,12 @@ export class Fleet {
   private stop = new AbortController();
   private waiting = new Map<string, Change>();
   private filter: Filter = {};
-  private sort = '';
+  private sort: Sort | '' = '';
 
   constructor(readonly catalog: string) {}
 
   private get query() {
-    return { ...filterBody(this.filter), sort: this.sort };
+    return { ...filterBody(this.filter), sort: this.sort || null };
   }
 
   at(index: number): string | undefined {
@@ -94,7 +93,7 @@ export class Fleet {
     return ids;
   }
 
-  private put(devices: FleetDevice[]): string[] {
+  private put(devices: Device[]): string[] {
     for (const d of devices) {
       const row = this.rows.get(d.id);
       if (row) row.value = toRow(d, row.peek());
@@ -104,7 +103,7 @@ export class Fleet {
   }
 
   // A new filter starts a new list; the old one stays in sight until the answer is here.
-  async show(filter: Filter, sort = ''): Promise<void> {
+  async show(filter: Filter, sort: Sort | '' = ''): Promise<void> {
     this.filter = filter;
     this.sort = sort;
     this.stop.abort();
@@ -130,7 +129,7 @@ export class Fleet {
     }
   }
 
-  private restart(page: DeviceList, marks: Marks | null): void {
+  private restart(page: DevicePage, marks: Marks | null): void {
     this.running.forEach(r => r.abort());
     this.running.clear();
     this.round++;
@@ -144,13 +143,13 @@ export class Fleet {
     this.pump();
   }
 
-  private page(cursor: string | null, limit: number, stop: AbortSignal): Promise<DeviceList> {
-    return ask('GET', LIST, { path: { catalog: this.catalog }, query: { ...this.query, limit, cursor }, signal: stop });
+  private page(cursor: string | null, limit: number, stop: AbortSignal): Promise<DevicePage> {
+    return call(LIST, { path: { catalog: this.catalog }, query: { ...this.query, limit, cursor }, signal: stop });
   }
 
   private async mark(stop: AbortSignal): Promise<Marks | null> {
     try {
-      return await ask<Marks>('GET', LIST + '/marks', { path: { catalog: this.catalog }, query: { ...this.query, every: EVERY }, signal: stop });
+      return await call(`${LIST}/marks`, { path: { catalog: this.catalog }, query: { ...this.query, every: EVERY }, signal: stop });
     } catch (e) {
       if (e instanceof Problem && e.status !== 0) return null; // then the list is walked from page to page
       throw e;
@@ -207,7 +206,7 @@ export class Fleet {
     try {
       const ids: string[] = [];
       do {
-        const page: DeviceList = await this.page(cursor, Math.min(PAGE_LIMIT, this.every - ids.length), stop.signal);
+        const page: DevicePage = await this.page(cursor, Math.min(PAGE_LIMIT, this.every - ids.length), stop.signal);
         if (round !== this.round) return;
         ids.push(...this.put(page.items));
         cursor = page.next;
@@ -232,7 +231,7 @@ export class Fleet {
 
   // Counts first as far as they are quick; a capped total is completed afterwards.
   private async count(stop?: AbortSignal): Promise<void> {
-    const get = (exact?: boolean) => ask<Facets>('GET', LIST + '/facets', {
+    const get = (exact?: boolean) => call(`${LIST}/facets`, {
       path: { catalog: this.catalog }, query: { ...filterBody(this.filter), ...(exact ? { exact } : {}) }, ...(stop ? { signal: stop } : {}),
     });
     try {
@@ -259,7 +258,7 @@ export class Fleet {
     }
   }
 
-  private compare(page: DeviceList, marks: Marks | null): void {
+  private compare(page: DevicePage, marks: Marks | null): void {
     const shown = this.held.get(0)?.ids ?? [];
     const ids = this.put(page.items);
     const total = marks ? marks.total : ids.length;
@@ -277,7 +276,7 @@ export class Fleet {
   async load(ids: string[]): Promise<void> {
     await Promise.all(ids.map(async id => {
       try {
-        this.put([await ask<FleetDevice>('GET', LIST + '/{id}', { path: { catalog: this.catalog, id } })]);
+        this.put([await call(`${LIST}/{id}`, { path: { catalog: this.catalog, id } })]);
       } catch {
         // One that is not there is shown by its id alone.
       }

@@ -3,21 +3,21 @@
 // inventory: the products and groups of the catalog, for names and choices on every page.
 
 import { signal } from '@preact/signals';
-import { ask } from '../api/client';
-import type { DeviceGroup, Page, Product } from '../api/inventory';
+import type { Group, Next, Product } from '../api/api';
+import { call } from '../api/client';
 import type { Filter, Param } from './filter';
 
 export const products = signal<Product[] | null>(null);
-export const groups = signal<DeviceGroup[] | null>(null);
+export const groups = signal<Group[] | null>(null);
 let of = '';
 
-const all = async <T>(pattern: string, catalog: string): Promise<T[]> => {
+const all = async <T>(page: (query: { limit: number; cursor: Next }) => Promise<{ items: T[]; next: Next }>): Promise<T[]> => {
   const items: T[] = [];
-  let cursor: string | null = null;
+  let cursor: Next = null;
   do {
-    const page: Page<T> = await ask('GET', pattern, { path: { catalog }, query: { limit: 200, cursor } });
-    items.push(...page.items);
-    cursor = page.next ?? null;
+    const found: { items: T[]; next: Next } = await page({ limit: 200, cursor });
+    items.push(...found.items);
+    cursor = found.next;
   } while (cursor);
   return items;
 };
@@ -28,15 +28,16 @@ export async function loadInventory(catalog: string): Promise<void> {
     groups.value = null;
     of = catalog;
   }
+  const path = { catalog };
   const [p, g] = await Promise.all([
-    all<Product>('/catalogs/{catalog}/products', catalog), all<DeviceGroup>('/catalogs/{catalog}/device-groups', catalog),
+    all(query => call('GET /catalogs/{catalog}/products', { path, query })), all(query => call('GET /catalogs/{catalog}/device-groups', { path, query })),
   ]);
   if (of !== catalog) return;
   products.value = p;
   groups.value = g;
 }
 
-export const groupName = (g: DeviceGroup) => `${g.product.name} / ${g.name}`;
+export const groupName = (g: Group) => `${g.product.name} / ${g.name}`;
 
 // The id that a name in the query bar means; an id stays what it is.
 export function resolve(p: Param, value: string): string {

@@ -5,12 +5,13 @@
 //   follow(job) --topic jobs, and GET each second--> job signal --ended--> done()
 
 import { signal, type Signal } from '@preact/signals';
-import { Problem, ask } from '../api/client';
-import { ended, type Job } from '../api/inventory';
+import type { Job } from '../api/api';
+import { Problem, call } from '../api/client';
 
 const POLL_MS = 800;
 const JOB = '/catalogs/{catalog}/jobs/{id}';
 
+export const ended = (j: Job) => j.state === 'done' || j.state === 'stopped' || j.state === 'failed';
 export const running = signal<Signal<Job>[]>([]);
 
 export function follow(catalog: string, job: Job, done: (j: Job) => void = () => {}): Signal<Job> {
@@ -18,7 +19,7 @@ export function follow(catalog: string, job: Job, done: (j: Job) => void = () =>
   running.value = [...running.peek(), held];
   const look = async () => {
     try {
-      held.value = await ask<Job>('GET', JOB, { path: { catalog, id: job.id } });
+      held.value = await call(`GET ${JOB}`, { path: { catalog, id: job.id } });
     } catch (e) {
       if (e instanceof Problem && e.status === 404) return dismiss(held);
     }
@@ -34,4 +35,4 @@ export const dismiss = (held: Signal<Job>) => {
   running.value = running.peek().filter(j => j !== held);
 };
 
-export const stopJob = (catalog: string, id: string) => ask<Job>('POST', JOB + '/stop', { path: { catalog, id } });
+export const stopJob = (catalog: string, id: string) => call(`POST ${JOB}/stop`, { path: { catalog, id } });

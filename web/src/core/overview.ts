@@ -5,45 +5,11 @@
 //   topics census, events, intake --> signals        GET patterns, overview, arrivals --each 15 s--> signals
 
 import { signal, type Signal } from '@preact/signals';
-import type { DeviceState } from '../api/api';
-import { Problem, ask } from '../api/client';
+import type { ArrivalPage, DeviceCounts, DeviceState, Overview, PatternList } from '../api/api';
+import { Problem, call } from '../api/client';
 import { subscribe, type Frame } from './live';
 import { may } from './session';
 import { toMs } from './time';
-
-export type Counts = Record<DeviceState, number>;
-
-export interface Pattern {
-  n: number;
-  state: DeviceState;
-  dimension: string;
-  label: string;
-  count: number;
-  of: number;
-  title: string;
-  text: string;
-  filter: string;
-  ring: string | number | null;
-  seats: number[];
-  since?: string | null;
-}
-
-export interface Need {
-  severity: string;
-  title: string;
-  text: string;
-  count: number;
-  filter: string | null;
-  page?: 'devices' | 'claim' | null;
-  at: string | number | null;
-}
-
-export interface Facts {
-  refusals: { reason: string; n: number }[];
-  renewalsOverdue: number;
-  authorities: { name: string; kind: string; notAfter: string | number }[];
-  needsYou: Need[];
-}
 
 export interface FleetEvent {
   at: string | number;
@@ -53,15 +19,6 @@ export interface FleetEvent {
   text: string;
   level?: string | null;
   state?: string | null;
-}
-
-export interface Arrival {
-  fingerprint: string;
-  id: string;
-  remote: string;
-  agent: string | null;
-  knocks: number;
-  lastAt: string | number;
 }
 
 export interface Intake {
@@ -88,7 +45,7 @@ const empty = <T>(): Part<T> => ({ value: null, asOf: null, error: null, missing
 
 // Outlives the page, so that going to a list and back keeps the trend and the curve.
 interface Kept {
-  census: { at: number; counts: Counts }[];
+  census: { at: number; counts: DeviceCounts }[];
   intake: Intake[];
 }
 const kept = new Map<string, Kept>();
@@ -101,18 +58,18 @@ const keptOf = (catalog: string) => {
 // A snapshot is a member of its own, or only a mark beside the members of any other frame.
 const body = (f: Frame): unknown => (f.snapshot && f.snapshot !== true ? f.snapshot : f);
 
-export const totalOf = (c: Counts) => Object.values(c).reduce((a, b) => a + b, 0);
+export const totalOf = (c: DeviceCounts) => Object.values(c).reduce((a, b) => a + b, 0);
 
 export class OverviewData {
-  readonly counts = signal<Counts | null>(null);
+  readonly counts = signal<DeviceCounts | null>(null);
   readonly countsAt = signal<number | null>(null);
   readonly intake = signal<Intake[]>([]);
   readonly events = signal<FleetEvent[]>([]);
   readonly newer = signal<FleetEvent[]>([]); // held back while somebody reads
   readonly eventsHere = signal(false);
-  readonly patterns = signal(empty<{ items: Pattern[] }>());
-  readonly facts = signal(empty<Facts>());
-  readonly arrivals = signal(empty<{ items: Arrival[] }>());
+  readonly patterns = signal(empty<PatternList>());
+  readonly facts = signal(empty<Overview>());
+  readonly arrivals = signal(empty<ArrivalPage>());
   reading = false;
   private timer: ReturnType<typeof setInterval> | undefined;
   private undo: (() => void)[] = [];
@@ -137,14 +94,15 @@ export class OverviewData {
   }
 
   poll(): void {
-    void this.load(this.patterns, '/catalogs/{catalog}/patterns');
-    void this.load(this.facts, '/catalogs/{catalog}/overview');
-    if (may('devices:claim')) void this.load(this.arrivals, '/catalogs/{catalog}/arrivals');
+    const path = { catalog: this.catalog };
+    void this.load(this.patterns, call('GET /catalogs/{catalog}/patterns', { path }));
+    void this.load(this.facts, call('GET /catalogs/{catalog}/overview', { path }));
+    if (may('devices:claim')) void this.load(this.arrivals, call('GET /catalogs/{catalog}/arrivals', { path }));
   }
 
-  private async load<T>(part: Signal<Part<T>>, pattern: string): Promise<void> {
+  private async load<T>(part: Signal<Part<T>>, asked: Promise<T>): Promise<void> {
     try {
-      const value = await ask<T>('GET', pattern, { path: { catalog: this.catalog } });
+      const value = await asked;
       part.value = { value, asOf: Date.now(), error: null, missing: false };
     } catch (error) {
       const missing = error instanceof Problem && (error.status === 404 || error.status === 403);
@@ -155,14 +113,14 @@ export class OverviewData {
   // The live topic brings the first count too; this one is there when the socket is not.
   private async countOnce(): Promise<void> {
     try {
-      const counts = await ask<Counts>('GET', '/catalogs/{catalog}/device-counts', { path: { catalog: this.catalog } });
+      const counts = await call('GET /catalogs/{catalog}/device-counts', { path: { catalog: this.catalog } });
       if (!this.counts.peek()) this.count(counts, Date.now());
     } catch {
       // The strip of the shell tells that the server is away.
     }
   }
 
-  private count(counts: Counts, at: number): void {
+  private count(counts: DeviceCounts, at: number): void {
     this.counts.value = counts;
     this.countsAt.value = at;
     const { census } = keptOf(this.catalog);
@@ -181,7 +139,7 @@ export class OverviewData {
   }
 
   private census(f: Frame): void {
-    const said = body(f) as { counts?: Counts; at?: number };
+    const said = body(f) as { counts?: DeviceCounts; at?: number };
     if (said.counts) this.count(said.counts, toMs(said.at) ?? Date.now());
   }
 

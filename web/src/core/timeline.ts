@@ -4,8 +4,7 @@
 //
 //   device, evidence, events of its journal --moments--> [{ at, kind, … }]
 
-import type { Evidence, JournalEntry } from '../api/api';
-import type { FleetDevice } from '../api/inventory';
+import type { Device, Evidence, JournalEntry } from '../api/api';
 
 export type MomentKind = 'registered' | 'claimed' | 'attested' | 'certificate' | 'state' | 'event';
 
@@ -20,7 +19,7 @@ export interface Moment {
 const VERDICT: Record<string, string> = { affirming: 'healthy', warning: 'atRisk', contraindicated: 'quarantined' };
 const LEVEL: Record<string, string> = { error: 'quarantined', warn: 'atRisk' };
 
-export function moments(d: FleetDevice, evidence: Evidence | null, events: JournalEntry[]): Moment[] {
+export function moments(d: Device, evidence: Evidence | null, events: JournalEntry[]): Moment[] {
   const all: Moment[] = [];
   const at = (time: string | null | undefined, moment: Omit<Moment, 'at'>) => {
     if (time) all.push({ at: Date.parse(time), ...moment });

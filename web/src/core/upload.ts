@@ -8,18 +8,12 @@
 // The server answers the same post twice with the same job: to send one again repeats nothing.
 
 import { batch, signal } from '@preact/signals';
-import { ask } from '../api/client';
-import { ended, type Job } from '../api/inventory';
+import { call } from '../api/client';
 import { cut, lineOf, type Chunk } from './claims';
+import { ended } from './jobs';
 
 const POLL_MS = 400;
 const PROBLEMS_KEPT = 1000;
-
-export interface Claimed {
-  claimed: number;
-  already: number;
-  problems: { index: number; text: string }[];
-}
 
 class Halt extends Error {}
 
@@ -61,12 +55,12 @@ export class Upload {
   }
 
   private async post(c: Chunk): Promise<void> {
-    const answer = await ask<Job | Claimed>('POST', '/catalogs/{catalog}/claims', { path: { catalog: this.catalog }, raw: { type: c.type, text: c.text } });
+    const answer = await call('POST /catalogs/{catalog}/claims', { path: { catalog: this.catalog }, raw: { type: c.type, text: c.text } });
     if (!('state' in answer)) return this.add(c, answer.claimed, answer.already, answer.problems.length, answer.problems);
     let job = answer;
     while (!ended(job)) {
       await new Promise(done => setTimeout(done, POLL_MS));
-      job = await ask<Job>('GET', '/catalogs/{catalog}/jobs/{id}', { path: { catalog: this.catalog, id: job.id } });
+      job = await call('GET /catalogs/{catalog}/jobs/{id}', { path: { catalog: this.catalog, id: job.id } });
     }
     this.add(c, job.changed, job.unchanged, job.refused, job.problems);
     if (job.state === 'failed') throw new Error(job.failure ?? '');

@@ -5,9 +5,8 @@
 //   GET device, telemetry, journal --> shown --device:<id> frames--> shown, newer
 
 import { batch, signal } from '@preact/signals';
-import type { DeviceState, Evidence, JournalEntry, JournalPage, Level } from '../api/api';
-import { ask, call, read } from '../api/client';
-import type { FleetDevice } from '../api/inventory';
+import type { Device, DeviceState, Evidence, JournalEntry, Level } from '../api/api';
+import { call, read } from '../api/client';
 import type { Frame } from './live';
 import { append, type Point } from './series';
 
@@ -36,7 +35,7 @@ interface Members {
 }
 
 export class Watch {
-  readonly device = signal<FleetDevice | null>(null);
+  readonly device = signal<Device | null>(null);
   readonly tag = signal(''); // of the device as it was read
   readonly events = signal<JournalEntry[]>([]);
   readonly seen = signal<string | number | null>(null);
@@ -64,7 +63,7 @@ export class Watch {
 
   async load(evidence: boolean): Promise<void> {
     try {
-      const { value: d, tag } = await read<FleetDevice>('/catalogs/{catalog}/devices/{id}', { path: this.path });
+      const { value: d, tag } = await read('GET /catalogs/{catalog}/devices/{id}', { path: this.path });
       this.tag.value = tag;
       this.device.value = d;
       this.seen.value ??= d.lastSeen;
@@ -78,7 +77,7 @@ export class Watch {
   // What it told as an event rather than a line: these make its timeline.
   async loadEvents(): Promise<void> {
     try {
-      const page = await ask<JournalPage>('GET', '/catalogs/{catalog}/devices/{id}/journal', { path: this.path, query: { limit: LOG_PAGE, event: true } });
+      const page = await call('GET /catalogs/{catalog}/devices/{id}/journal', { path: this.path, query: { limit: LOG_PAGE, event: true } });
       this.events.value = page.items;
     } catch (e) {
       this.logError.value = e;

@@ -7,7 +7,7 @@
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { AuditEntry, AuditPage, AuditReport } from '../api/api';
-import { ask } from '../api/client';
+import { call } from '../api/client';
 import { place, setQuery } from '../core/router';
 import { catalog } from '../core/session';
 import { Ago } from '../core/time';
@@ -24,13 +24,15 @@ const PAGE = 100;
 const EXPORT_MOST = 20_000;
 const SPANS = { '1h': 3_600_000, '24h': 86_400_000, '7d': 604_800_000, '30d': 2_592_000_000 } as const;
 type Span = keyof typeof SPANS | '';
+const OUTCOMES = ['ok', 'denied'] as const;
+type Outcome = (typeof OUTCOMES)[number] | '';
 type Format = 'csv' | 'ndjson';
 
 interface Wanted {
   whole: boolean; // the installation's chain
   actor: string;
   object: string;
-  outcome: string;
+  outcome: Outcome;
   span: Span;
 }
 
@@ -38,17 +40,14 @@ function wanted(query: URLSearchParams): Wanted {
   const span = query.get('from')?.replace(/^-/, '') ?? '';
   return {
     whole: query.get('chain') === 'installation', actor: query.get('actor') ?? '', object: query.get('object') ?? '',
-    outcome: query.get('outcome') ?? '', span: span in SPANS ? (span as Span) : '',
+    outcome: OUTCOMES.find(o => o === query.get('outcome')) ?? '', span: span in SPANS ? (span as Span) : '',
   };
 }
 
-const base = (w: Wanted) => (w.whole ? '/audit' : '/catalogs/{catalog}/audit');
-
 function page(w: Wanted, cursor: string | null, limit = PAGE): Promise<AuditPage> {
   const from = w.span ? Date.now() - SPANS[w.span] : null;
-  return ask<AuditPage>('GET', base(w), {
-    path: { catalog: catalog.value }, query: { limit, cursor, actor: w.actor || null, object: w.object || null, outcome: w.outcome || null, from },
-  });
+  const query = { limit, cursor, actor: w.actor || null, object: w.object || null, outcome: w.outcome || null, from };
+  return w.whole ? call('GET /audit', { query }) : call('GET /catalogs/{catalog}/audit', { path: { catalog: catalog.value }, query });
 }
 
 // "POST /api/v1/catalogs/{catalog}/devices/{id}/claim" --> "Claimed a device", or as it stands.
@@ -124,7 +123,7 @@ function Chain({ w }: { w: Wanted }) {
     setBusy(true);
     setError(null);
     try {
-      setReport(await ask<AuditReport>('GET', base(w) + '/verify', { path: { catalog: catalog.value } }));
+      setReport(await (w.whole ? call('GET /audit/verify', {}) : call('GET /catalogs/{catalog}/audit/verify', { path: { catalog: catalog.value } })));
     } catch (failure) {
       setError(failure);
     }
@@ -219,7 +218,7 @@ function Filters({ w }: { w: Wanted }) {
       <label><span class="only-read">{t('audit.actor')}</span><input class="input" name="actor" type="search" placeholder={t('audit.actor')} defaultValue={w.actor} maxLength={80} onInput={change} spellcheck={false} /></label>
       <label><span class="only-read">{t('audit.object')}</span><input class="input" name="object" type="search" placeholder={t('audit.objectHint')} defaultValue={w.object} maxLength={200} onInput={change} spellcheck={false} /></label>
       <Seg label={t('audit.outcome')} value={w.outcome} onPick={v => setQuery({ outcome: v || null })}
-        choices={[{ value: '', label: t('level.all') }, { value: 'ok', label: t('outcome.ok') }, { value: 'denied', label: t('outcome.denied') }]} />
+        choices={[{ value: '', label: t('level.all') }, ...OUTCOMES.map(value => ({ value, label: t(`outcome.${value}`) }))]} />
       <Seg label={t('telemetry.range')} value={w.span} onPick={v => setQuery({ from: v ? '-' + v : null })}
         choices={[...(Object.keys(SPANS) as Span[]).map(value => ({ value, label: t(`span.${value as keyof typeof SPANS}`) })), { value: '' as Span, label: t('span.all') }]} />
     </form>

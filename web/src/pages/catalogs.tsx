@@ -4,7 +4,7 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Catalog } from '../api/api';
-import { ask, read } from '../api/client';
+import { call, read } from '../api/client';
 import { catalogs, loadCatalogs } from '../core/catalogs';
 import { catalog as present, homeHref, loadSession, may } from '../core/session';
 import { Ago } from '../core/time';
@@ -20,8 +20,8 @@ function Keep({ catalog, onDone }: { catalog: Catalog; onDone: (text: string) =>
     const hours = (name: string) => Number(new FormData(form.current!).get(name));
     try {
       const path = { catalog: catalog.name };
-      const { tag } = await read<Catalog>('/catalogs/{catalog}', { path });
-      await ask('PATCH', '/catalogs/{catalog}', { path, ifMatch: tag, body: { telemetryHours: hours('telemetry'), journalHours: hours('journal') } });
+      const { tag } = await read('GET /catalogs/{catalog}', { path });
+      await call('PATCH /catalogs/{catalog}', { path, ifMatch: tag, body: { telemetryHours: hours('telemetry'), journalHours: hours('journal') } });
       setError(null);
       onDone(t('catalogs.kept', { name: catalog.name }));
     } catch (failure) {
@@ -47,7 +47,7 @@ function New({ onDone }: { onDone: (text: string) => void }) {
     e.preventDefault();
     const name = input.current!.value.trim();
     try {
-      await ask('POST', '/catalogs', { body: { name } });
+      await call('POST /catalogs', { body: { name } });
       input.current!.value = '';
       setError(null);
       await loadSession(); // the session lists the catalogs one may see
@@ -94,7 +94,7 @@ export function Catalogs() {
             <tbody>{all?.map(c => (
               <tr key={c.name}>
                 <th scope="row" class="cell"><a class="link" href={homeHref(c.name)}>{c.name}</a></th>
-                <td class="r num">{devicesOf(c)}</td>
+                <td class="r num">{t('number', { n: c.devices })}</td>
                 <td class="r num">{t('catalogs.hours', { n: c.telemetryHours })}</td>
                 <td class="r num">{t('catalogs.hours', { n: c.journalHours })}</td>
                 <td><Ago t={c.createdAt} /></td>
@@ -109,8 +109,3 @@ export function Catalogs() {
     </>
   );
 }
-
-const devicesOf = (c: Catalog) => {
-  const n = (c as { devices?: number }).devices;
-  return n === undefined ? '–' : t('number', { n });
-};

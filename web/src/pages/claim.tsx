@@ -6,7 +6,8 @@
 
 import { signal } from '@preact/signals';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { ask } from '../api/client';
+import type { ClaimsResult, Enrolment as Place } from '../api/api';
+import { call } from '../api/client';
 import { NotText, cut, idOf, readList, type BadLine, type Entry, type Found } from '../core/claims';
 import { Fleet } from '../core/fleet';
 import { groupName, groups, loadInventory } from '../core/inventory';
@@ -14,7 +15,7 @@ import { subscribe } from '../core/live';
 import { place, setQuery } from '../core/router';
 import { catalog, devicesHref, hrefOf } from '../core/session';
 import { Ago } from '../core/time';
-import { Upload, type Claimed } from '../core/upload';
+import { Upload } from '../core/upload';
 import { t, type Key } from '../i18n/i18n';
 import { Bar } from '../parts/job';
 import { Registration } from '../parts/registration';
@@ -88,7 +89,7 @@ async function claimAll(entries: Entry[], lines: number[], extra: object, told: 
   const sum = { claimed: 0, already: 0, problems: [] as { line?: number; text: string }[] };
   for (let at = 0; at < entries.length; at += AT_ONCE) {
     const devices = entries.slice(at, at + AT_ONCE).map(e => ({ ...e, ...extra }));
-    const r = await ask<Claimed>('POST', '/catalogs/{catalog}/claims', { path: { catalog: catalog.value }, body: { devices } });
+    const r = (await call('POST /catalogs/{catalog}/claims', { path: { catalog: catalog.value }, body: { devices } })) as ClaimsResult; // so few are no job
     sum.claimed += r.claimed;
     sum.already += r.already;
     sum.problems.push(...r.problems.map(p => ({ line: lines[at + p.index], text: p.text })));
@@ -237,15 +238,9 @@ function Coming() {
   );
 }
 
-interface Place {
-  server: string;
-  caSha256: string;
-  notice?: string | null;
-}
-
 function Enrolment() {
   const [at, setAt] = useState<Place | null>(null);
-  useEffect(() => void ask<Place>('GET', '/catalogs/{catalog}/enrolment', { path: { catalog: catalog.value } }).then(setAt, () => {}), []); // the rest of the page needs it not
+  useEffect(() => void call('GET /catalogs/{catalog}/enrolment', { path: { catalog: catalog.value } }).then(setAt, () => {}), []); // the rest of the page needs it not
   if (!at) return null;
   return (
     <section class="card" aria-labelledby="enrolment">

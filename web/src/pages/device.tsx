@@ -5,9 +5,8 @@
 //   :id/:tab?range&m&level --> Watch --> head, then summary | telemetry | trust | software | logs
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { Evidence } from '../api/api';
+import type { Device, Evidence } from '../api/api';
 import { Problem } from '../api/client';
-import type { FleetDevice } from '../api/inventory';
 import { short } from '../core/evidence';
 import { subscribe } from '../core/live';
 import { foremost, label, write } from '../core/metrics';
@@ -45,7 +44,7 @@ function CopyId({ id }: { id: string }) {
   );
 }
 
-function Head({ d, watch, reload }: { d: FleetDevice; watch: Watch; reload: () => void }) {
+function Head({ d, watch, reload }: { d: Device; watch: Watch; reload: () => void }) {
   return (
     <section class="card c12 hero" aria-label={t('device.summary')}>
       <div class="t">
@@ -147,7 +146,7 @@ function Lacks({ title, permission }: { title: string; permission: string }) {
   );
 }
 
-function Facts({ d }: { d: FleetDevice }) {
+function Facts({ d }: { d: Device }) {
   const tags = Object.entries(d.tags);
   return (
     <section class="card" aria-labelledby="facts">
@@ -176,7 +175,7 @@ function LastReadings({ watch }: { watch: Watch }) {
   );
 }
 
-function Standing({ d, evidence }: { d: FleetDevice; evidence: Evidence | null }) {
+function Standing({ d, evidence }: { d: Device; evidence: Evidence | null }) {
   const verdict = evidence?.verdict ?? d.verdict;
   const state = verdictState(verdict);
   return (
@@ -188,7 +187,7 @@ function Standing({ d, evidence }: { d: FleetDevice; evidence: Evidence | null }
   );
 }
 
-function Summary({ watch, d }: { watch: Watch; d: FleetDevice }) {
+function Summary({ watch, d }: { watch: Watch; d: Device }) {
   const events = may('telemetry:read');
   useEffect(() => {
     if (events) void watch.loadEvents();
@@ -208,7 +207,7 @@ function Summary({ watch, d }: { watch: Watch; d: FleetDevice }) {
   );
 }
 
-function Software({ d }: { d: FleetDevice }) {
+function Software({ d }: { d: Device }) {
   return (
     <section class="card c12" aria-labelledby="software">
       <header><h2 id="software">{t('tab.software')}</h2></header>
@@ -221,7 +220,7 @@ function Software({ d }: { d: FleetDevice }) {
   );
 }
 
-function TabBody({ tab, watch, d }: { tab: Tab; watch: Watch; d: FleetDevice }) {
+function TabBody({ tab, watch, d }: { tab: Tab; watch: Watch; d: Device }) {
   const telemetry = may('telemetry:read');
   switch (tab) {
     case 'telemetry': return <div class="c12 stack">{telemetry ? <TelemetryCard watch={watch} /> : <Lacks title={t('telemetry.title')} permission="telemetry:read" />}</div>;

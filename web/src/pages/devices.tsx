@@ -5,10 +5,10 @@
 //   address --Filter--> Fleet --> facets, rows --choice--> change of many --> job
 
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { ask } from '../api/client';
-import type { Action, Facets as FacetsBody } from '../api/inventory';
+import type { Facets as FacetsBody } from '../api/api';
+import { call } from '../api/client';
 import { readColumns, writeColumns } from '../core/columns';
-import { PARAMS, filterAddress, filterBody, filterQuery, isEmpty, isSort, readFilter, toggled, without, type Filter } from '../core/filter';
+import { PARAMS, filterAddress, filterBody, filterQuery, isEmpty, isSort, readFilter, toggled, without, type Filter, type Sort } from '../core/filter';
 import { Fleet } from '../core/fleet';
 import { loadInventory, namesNeeded } from '../core/inventory';
 import { follow } from '../core/jobs';
@@ -17,7 +17,7 @@ import { go, place, setQuery } from '../core/router';
 import { Selection } from '../core/selection';
 import { catalog, may } from '../core/session';
 import { named, t } from '../i18n/i18n';
-import { BulkBar, BulkDialog, aim, offered } from '../parts/bulk';
+import { BulkBar, BulkDialog, aim, offered, type Action } from '../parts/bulk';
 import { DeviceGrid } from '../parts/device-grid';
 import { Facets } from '../parts/facets';
 import { Jobs } from '../parts/job';
@@ -37,7 +37,7 @@ function NoMatch({ filter, onChange }: { filter: Filter; onChange: (f: Filter) =
     let gone = false;
     const look = async (p: (typeof used)[number]) => {
       const next = without(filter, p);
-      const { total, capped } = await ask<FacetsBody>('GET', '/catalogs/{catalog}/devices/facets', { path: { catalog: catalog.value }, query: filterBody(next) });
+      const { total, capped } = await call('GET /catalogs/{catalog}/devices/facets', { path: { catalog: catalog.value }, query: filterBody(next) });
       return { p, n: total, capped, next };
     };
     if (used.length > 1) {
@@ -91,7 +91,7 @@ function Newer({ fleet }: { fleet: Fleet }) {
   return <button type="button" class="newer" onClick={() => fleet.adopt()}>{n ? t('devices.newer', { n }) : t('devices.outdated')}</button>;
 }
 
-function useFleet(name: string, filter: Filter, sort: string): Fleet {
+function useFleet(name: string, filter: Filter, sort: Sort | ''): Fleet {
   const fleet = useMemo(() => new Fleet(name), [name]);
   const key = filterQuery(filter);
   useEffect(() => void fleet.show(filter, sort), [fleet, key, sort]);

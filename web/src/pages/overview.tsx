@@ -6,8 +6,8 @@
 //   intake · refusals · certificates · arrivals
 
 import { useEffect, useMemo } from 'preact/hooks';
-import type { DeviceState } from '../api/api';
-import { OverviewData, POLL_MS, totalOf, type FleetEvent, type Need } from '../core/overview';
+import type { DeviceState, Need } from '../api/api';
+import { OverviewData, POLL_MS, totalOf, type FleetEvent } from '../core/overview';
 import { catalog, devicesHref, hrefOf, may } from '../core/session';
 import { Ago, now, toMs } from '../core/time';
 import { clock, longDate, named, percent, shortDay, signed, t } from '../i18n/i18n';

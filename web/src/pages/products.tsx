@@ -6,8 +6,8 @@
 
 import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { Problem, ask } from '../api/client';
-import type { Boundary, DeviceGroup, OsFeed, Product, UpdatePolicy } from '../api/inventory';
+import type { Group, OsFeed, Product, RegionalBoundary, UpdatePolicy } from '../api/api';
+import { Problem, call } from '../api/client';
 import { groups, loadInventory, products } from '../core/inventory';
 import { catalog, devicesHref, may } from '../core/session';
 import { t, type Key } from '../i18n/i18n';
@@ -21,7 +21,7 @@ const PRODUCTS = '/catalogs/{catalog}/products';
 const GROUPS = '/catalogs/{catalog}/device-groups';
 const REFRESH_MS = 10_000;
 
-type Edited = { what: 'product'; of?: Product } | { what: 'group'; of?: DeviceGroup; product: Product } | { what: 'drop'; product?: Product; group?: DeviceGroup };
+type Edited = { what: 'product'; of?: Product } | { what: 'group'; of?: Group; product: Product } | { what: 'drop'; product?: Product; group?: Group };
 
 // Which change of whom stood in the way.
 function worded(e: unknown, what: 'product' | 'group'): unknown {
@@ -73,7 +73,7 @@ function ProductForm({ of, onClose, onDone }: { of?: Product; onClose: () => voi
   const path = { catalog: catalog.value };
   const save = (d: FormData) => {
     const body = { name: text(d, 'name'), description: text(d, 'description') };
-    return of ? ask('PATCH', PRODUCTS + '/{id}', { path: { ...path, id: of.id }, body, ifMatch: of.version }) : ask('POST', PRODUCTS, { path, body });
+    return of ? call(`PATCH ${PRODUCTS}/{id}`, { path: { ...path, id: of.id }, body, ifMatch: of.version }) : call(`POST ${PRODUCTS}`, { path, body });
   };
   const title = of ? t('products.edit') : t('products.new');
   return <Form title={title} what="product" go={of ? t('action.save') : t('products.create')} save={save} onClose={onClose} onDone={onDone}><NameFields name={of?.name ?? ''} description={of?.description ?? ''} /></Form>;
@@ -81,7 +81,7 @@ function ProductForm({ of, onClose, onDone }: { of?: Product; onClose: () => voi
 
 const FEEDS: OsFeed[] = ['retail', 'retailEvaluation'];
 const POLICIES: UpdatePolicy[] = ['updateAll', 'no3rdPartyAppUpdates'];
-const BOUNDARIES: Boundary[] = ['none', 'eu'];
+const BOUNDARIES: RegionalBoundary[] = ['none', 'eu'];
 
 function Choice<T extends string>({ name, values, value }: { name: string; values: T[]; value: T }) {
   return (
@@ -90,14 +90,14 @@ function Choice<T extends string>({ name, values, value }: { name: string; value
   );
 }
 
-function GroupForm({ of, product, onClose, onDone }: { of?: DeviceGroup; product: Product; onClose: () => void; onDone: () => Promise<void> }) {
+function GroupForm({ of, product, onClose, onDone }: { of?: Group; product: Product; onClose: () => void; onDone: () => Promise<void> }) {
   const path = { catalog: catalog.value };
   const save = (d: FormData) => {
     const body = {
-      name: text(d, 'name'), description: text(d, 'description'), osFeed: text(d, 'osFeed'), updatePolicy: text(d, 'updatePolicy'),
-      regionalBoundary: text(d, 'regionalBoundary'), crashDumps: d.has('crashDumps'),
+      name: text(d, 'name'), description: text(d, 'description'), osFeed: text(d, 'osFeed') as OsFeed, updatePolicy: text(d, 'updatePolicy') as UpdatePolicy,
+      regionalBoundary: text(d, 'regionalBoundary') as RegionalBoundary, crashDumps: d.has('crashDumps'),
     };
-    return of ? ask('PATCH', GROUPS + '/{id}', { path: { ...path, id: of.id }, body, ifMatch: of.version }) : ask('POST', GROUPS, { path, body: { ...body, product: product.id } });
+    return of ? call(`PATCH ${GROUPS}/{id}`, { path: { ...path, id: of.id }, body, ifMatch: of.version }) : call(`POST ${GROUPS}`, { path, body: { ...body, product: product.id } });
   };
   const title = of ? t('products.editGroup') : t('products.newGroup', { name: product.name });
   return (
@@ -110,9 +110,9 @@ function GroupForm({ of, product, onClose, onDone }: { of?: DeviceGroup; product
   );
 }
 
-function DropForm({ product, group, onClose, onDone }: { product?: Product; group?: DeviceGroup; onClose: () => void; onDone: () => Promise<void> }) {
+function DropForm({ product, group, onClose, onDone }: { product?: Product; group?: Group; onClose: () => void; onDone: () => Promise<void> }) {
   const of = (group ?? product)!;
-  const save = () => ask('DELETE', (group ? GROUPS : PRODUCTS) + '/{id}', { path: { catalog: catalog.value, id: of.id }, ifMatch: of.version });
+  const save = () => call(`DELETE ${group ? GROUPS : PRODUCTS}/{id}`, { path: { catalog: catalog.value, id: of.id }, ifMatch: of.version });
   return (
     <Form title={t('products.drop', { name: of.name })} what={group ? 'group' : 'product'} grave go={t('action.delete')} save={save} onClose={onClose} onDone={onDone}>
       <p>{group ? t('products.dropGroupWhy') : t('products.dropWhy')}</p>
@@ -120,7 +120,7 @@ function DropForm({ product, group, onClose, onDone }: { product?: Product; grou
   );
 }
 
-function Settings({ g }: { g: DeviceGroup }) {
+function Settings({ g }: { g: Group }) {
   const words = [
     g.osFeed !== 'retail' ? t(`osFeed.${g.osFeed}`) : '', g.updatePolicy !== 'updateAll' ? t(`updatePolicy.${g.updatePolicy}`) : '',
     g.crashDumps ? t('products.crashDumpsOn') : '', g.regionalBoundary !== 'none' ? t(`regionalBoundary.${g.regionalBoundary}`) : '',
@@ -132,7 +132,7 @@ function Unwell({ counts, query }: { counts: Product['counts']; query: string })
   return <span class="unwell">{STATES.filter(s => s !== 'healthy' && counts[s]).map(s => <a key={s} href={`${devicesHref()}?${query}&state=${s}`} title={stateWord(s)}><Glyph state={s} /><span class="only-read">{stateWord(s)} </span><span class="num">{t('number', { n: counts[s]! })}</span></a>)}</span>;
 }
 
-function GroupRow({ g, edit, onEdit, onDrop }: { g: DeviceGroup; edit: boolean; onEdit: () => void; onDrop: () => void }) {
+function GroupRow({ g, edit, onEdit, onDrop }: { g: Group; edit: boolean; onEdit: () => void; onDrop: () => void }) {
   return (
     <tr>
       <td><a class="name" href={`${devicesHref()}?group=${g.id}`}><bdi>{g.name}</bdi></a>{g.description ? <span class="dim block"><bdi>{g.description}</bdi></span> : null}<Settings g={g} /></td>
@@ -144,9 +144,9 @@ function GroupRow({ g, edit, onEdit, onDrop }: { g: DeviceGroup; edit: boolean; 
   );
 }
 
-function ProductCard({ p, all, edit, open, onError }: { p: Product; all: DeviceGroup[]; edit: boolean; open: (e: Edited) => void; onError: (e: unknown) => void }) {
+function ProductCard({ p, all, edit, open, onError }: { p: Product; all: Group[]; edit: boolean; open: (e: Edited) => void; onError: (e: unknown) => void }) {
   const id = 'product-' + p.id;
-  const defaults = () => ask('POST', PRODUCTS + '/{id}/default-groups', { path: { catalog: catalog.value, id: p.id } }).then(() => loadInventory(catalog.value)).catch(onError);
+  const defaults = () => call(`POST ${PRODUCTS}/{id}/default-groups`, { path: { catalog: catalog.value, id: p.id } }).then(() => loadInventory(catalog.value)).catch(onError);
   return (
     <section class="card c12 product" aria-labelledby={id}>
       <header>

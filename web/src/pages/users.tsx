@@ -8,7 +8,7 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Role, User } from '../api/api';
-import { ask, call, read } from '../api/client';
+import { call, read } from '../api/client';
 import { may, session } from '../core/session';
 import { Ago } from '../core/time';
 import { listed, t } from '../i18n/i18n';
@@ -83,8 +83,8 @@ async function save(user: User | null, form: HTMLFormElement): Promise<void> {
   } else {
     const password = text('password') ? { password: text('password') } : {};
     const path = { id: user.id };
-    const { tag } = await read<User>('/users/{id}', { path });
-    await ask('PATCH', '/users/{id}', { path, ifMatch: tag, body: { role, disabled: data.has('disabled'), ...password, ...catalog } });
+    const { tag } = await read('GET /users/{id}', { path });
+    await call('PATCH /users/{id}', { path, ifMatch: tag, body: { role, disabled: data.has('disabled'), ...password, ...catalog } });
   }
 }
 
@@ -162,8 +162,8 @@ export function Users() {
   const drop = async (user: User) => {
     try {
       const path = { id: user.id };
-      const { tag } = await read<User>('/users/{id}', { path });
-      await ask('DELETE', '/users/{id}', { path, ifMatch: tag });
+      const { tag } = await read('GET /users/{id}', { path });
+      await call('DELETE /users/{id}', { path, ifMatch: tag });
       setDone(t('users.dropped', { name: user.name }));
       await load();
     } catch (failure) {

@@ -5,9 +5,8 @@
 //   choice of rows or query --preview--> counts, exclusions --confirm with the number--> job
 
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { Permission } from '../api/api';
-import { Problem, ask } from '../api/client';
-import type { Action, Change, Job, Part, Preview } from '../api/inventory';
+import type { ChangePart, ChangePreview, DeviceChanges, Job, Permission } from '../api/api';
+import { Problem, call } from '../api/client';
 import type { Selection } from '../core/selection';
 import { filterBody, type Filter } from '../core/filter';
 import { groupName, groups, loadInventory } from '../core/inventory';
@@ -20,10 +19,12 @@ import { stateWord } from './state';
 const PREVIEW_MS = 300;
 const MOST_PARTS = 5;
 
+export type Action = DeviceChanges['action'];
+
 interface Kind {
   action: Action;
   needs: Permission;
-  ready: (c: Change) => boolean;
+  ready: (c: DeviceChanges) => boolean;
   grave?: boolean; // cannot be undone by the same hand: typed
 }
 
@@ -40,11 +41,11 @@ const KINDS: Kind[] = [
 export const offered = () => KINDS.filter(k => may(k.needs));
 
 // What is meant: the rows, or the query and how many it had when it was looked at.
-export const aim = (selection: Selection, filter: Filter): Pick<Change, 'ids' | 'filter'> =>
+export const aim = (selection: Selection, filter: Filter): Pick<DeviceChanges, 'ids' | 'filter'> =>
   (selection.all.value ? { filter: filterBody(filter) } : { ids: [...selection.ids.value] });
 
-function Parts({ title, parts, word = p => p.label }: { title: string; parts: Part[] | undefined; word?: (p: Part) => string }) {
-  if (!parts?.length) return null;
+function Parts({ title, parts, word = p => p.label ?? '' }: { title: string; parts: ChangePart[]; word?: (p: ChangePart) => string }) {
+  if (!parts.length) return null;
   const rest = parts.slice(MOST_PARTS).reduce((n, p) => n + p.n, 0);
   return (
     <div>
@@ -57,21 +58,21 @@ function Parts({ title, parts, word = p => p.label }: { title: string; parts: Pa
   );
 }
 
-function Radius({ p }: { p: Preview }) {
+function Radius({ p }: { p: ChangePreview }) {
   return (
     <div class="radius">
       <p><b class="num">{t('bulk.touches', { n: p.total })}</b> <span class="dim">{p.seconds >= 1 ? t('bulk.takes', { n: Math.ceil(p.seconds) }) : t('bulk.quick')} {p.reversible ? t('bulk.reversible') : t('bulk.irreversible')}</span></p>
       <div class="parts">
         <Parts title={t('param.product')} parts={p.byProduct} />
         <Parts title={t('param.site')} parts={p.bySite} />
-        <Parts title={t('param.state')} parts={p.byState} word={x => stateWord(x.label)} />
+        <Parts title={t('param.state')} parts={p.byState} word={x => stateWord(x.label ?? '')} />
       </div>
-      {p.excluded?.length ? <ul class="excluded">{p.excluded.map(x => <li key={x.reason}><b class="num">{t('number', { n: x.n })}</b> <bdi>{x.reason}</bdi></li>)}</ul> : null}
+      {p.excluded.length ? <ul class="excluded">{p.excluded.map(x => <li key={x.reason}><b class="num">{t('number', { n: x.n })}</b> <bdi>{x.reason}</bdi></li>)}</ul> : null}
     </div>
   );
 }
 
-function Fields({ kind, change, onChange }: { kind: Kind; change: Change; onChange: (c: Partial<Change>) => void }) {
+function Fields({ kind, change, onChange }: { kind: Kind; change: DeviceChanges; onChange: (c: Partial<DeviceChanges>) => void }) {
   const [name, setName] = useState('');
   const [value, setValue] = useState('');
   const tag = (n: string, v: string) => {
@@ -112,11 +113,11 @@ const whatItDoes: Record<Action, Key> = {
 };
 
 export function BulkDialog({ action, target, count, onClose, onJob }: {
-  action: Action; target: Pick<Change, 'ids' | 'filter'>; count: number; onClose: () => void; onJob: (j: Job) => void;
+  action: Action; target: Pick<DeviceChanges, 'ids' | 'filter'>; count: number; onClose: () => void; onJob: (j: Job) => void;
 }) {
   const kind = KINDS.find(k => k.action === action)!;
-  const [change, setChange] = useState<Change>({ action, ...target });
-  const [preview, setPreview] = useState<Preview | null>(null);
+  const [change, setChange] = useState<DeviceChanges>({ action, ...target });
+  const [preview, setPreview] = useState<ChangePreview | null>(null);
   const [error, setError] = useState<unknown>(null);
   const [typed, setTyped] = useState('');
   const [busy, setBusy] = useState(false);
@@ -126,7 +127,7 @@ export function BulkDialog({ action, target, count, onClose, onJob }: {
 
   async function look(stop?: AbortSignal) {
     try {
-      setPreview(await ask<Preview>('POST', '/catalogs/{catalog}/device-changes/preview', { path, body: change, ...(stop ? { signal: stop } : {}) }));
+      setPreview(await call('POST /catalogs/{catalog}/device-changes/preview', { path, body: change, ...(stop ? { signal: stop } : {}) }));
       setError(null);
     } catch (e) {
       if (!stop?.aborted) setError(e);
@@ -150,7 +151,7 @@ export function BulkDialog({ action, target, count, onClose, onJob }: {
     if (!preview || busy) return;
     setBusy(true);
     try {
-      onJob(await ask<Job>('POST', '/catalogs/{catalog}/device-changes', { path, body: { ...change, expect: preview.total }, key: key.current }));
+      onJob(await call('POST /catalogs/{catalog}/device-changes', { path, body: { ...change, expect: preview.total }, key: key.current }));
       onClose();
     } catch (failure) {
       setError(failure);

@@ -3,9 +3,8 @@
 // device-actions: what may be done with one device, by permission; what cannot be undone is typed.
 
 import { useEffect, useState } from 'preact/hooks';
-import type { Permission } from '../api/api';
-import { Problem, ask } from '../api/client';
-import type { FleetDevice } from '../api/inventory';
+import type { Device, DeviceChange, Permission } from '../api/api';
+import { Problem, call } from '../api/client';
 import { groupName, groups, loadInventory } from '../core/inventory';
 import { catalog, may } from '../core/session';
 import { t, type Key } from '../i18n/i18n';
@@ -20,11 +19,11 @@ export type Deed = 'rename' | 'note' | 'move' | 'tags' | 'quarantine' | 'release
 interface Kind {
   deed: Deed;
   needs: Permission;
-  fits: (d: FleetDevice) => boolean;
+  fits: (d: Device) => boolean;
   grave?: boolean;
 }
 
-const alive = (d: FleetDevice) => d.lifecycle !== 'retired';
+const alive = (d: Device) => d.lifecycle !== 'retired';
 const KINDS: Kind[] = [
   { deed: 'rename', needs: 'devices:write', fits: alive },
   { deed: 'move', needs: 'devices:write', fits: alive },
@@ -56,7 +55,7 @@ function tagChanges(before: Record<string, string>, after: Record<string, string
   return changes;
 }
 
-function bodyOf(deed: Deed, d: FleetDevice, text: string): object {
+function bodyOf(deed: Deed, d: Device, text: string): DeviceChange {
   switch (deed) {
     case 'rename': return { name: text.trim() || null };
     case 'note': return { note: text.trim() || null };
@@ -65,7 +64,16 @@ function bodyOf(deed: Deed, d: FleetDevice, text: string): object {
   }
 }
 
-const initial = (deed: Deed, d: FleetDevice): string =>
+function act(deed: Deed, d: Device, text: string, ifMatch: string): Promise<Device> {
+  const path = { catalog: catalog.value, id: d.id };
+  switch (deed) {
+    case 'quarantine': return call(`POST ${DEVICE}/quarantine`, { path, body: { reason: text.trim() } });
+    case 'release': case 'unclaim': case 'retire': return call(`POST ${DEVICE}/${deed}`, { path });
+    default: return call(`PATCH ${DEVICE}`, { path, body: bodyOf(deed, d, text), ifMatch });
+  }
+}
+
+const initial = (deed: Deed, d: Device): string =>
   deed === 'rename' ? (d.name ?? '') : deed === 'note' ? (d.note ?? '') : deed === 'move' ? (d.group?.id ?? '') : deed === 'tags' ? writeTags(d.tags) : '';
 
 function Field({ deed, text, onText }: { deed: Deed; text: string; onText: (text: string) => void }) {
@@ -84,13 +92,12 @@ function Field({ deed, text, onText }: { deed: Deed; text: string; onText: (text
   }
 }
 
-function DeedDialog({ kind, d, tag, onClose, onDone }: { kind: Kind; d: FleetDevice; tag: string; onClose: () => void; onDone: () => void }) {
+function DeedDialog({ kind, d, tag, onClose, onDone }: { kind: Kind; d: Device; tag: string; onClose: () => void; onDone: () => void }) {
   const { deed } = kind;
   const [text, setText] = useState(initial(deed, d));
   const [typed, setTyped] = useState('');
   const [error, setError] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
-  const path = { catalog: catalog.value, id: d.id };
   const name = d.name ?? d.id.slice(0, 8);
   useEffect(() => {
     if (deed === 'move') void loadInventory(catalog.value).catch(setError);
@@ -100,8 +107,7 @@ function DeedDialog({ kind, d, tag, onClose, onDone }: { kind: Kind; d: FleetDev
     e.preventDefault();
     setBusy(true);
     try {
-      if (CHANGES.has(deed)) await ask('PATCH', DEVICE, { path, body: bodyOf(deed, d, text), ifMatch: tag });
-      else await ask('POST', `${DEVICE}/${deed}`, { path, ...(deed === 'quarantine' ? { body: { reason: text.trim() } } : {}) });
+      await act(deed, d, text, tag);
       onDone();
       onClose();
     } catch (failure) {
@@ -129,7 +135,7 @@ function DeedDialog({ kind, d, tag, onClose, onDone }: { kind: Kind; d: FleetDev
   );
 }
 
-export function DeviceActions({ d, tag, onDone }: { d: FleetDevice; tag: string; onDone: () => void }) {
+export function DeviceActions({ d, tag, onDone }: { d: Device; tag: string; onDone: () => void }) {
   const [open, setOpen] = useState<Kind | null>(null);
   const kinds = KINDS.filter(k => may(k.needs) && k.fits(d));
   if (!kinds.length) return null;

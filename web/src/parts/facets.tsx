@@ -3,10 +3,10 @@
 // facets: what the matching devices have in common, with counts; a choice narrows the list.
 
 import { useState } from 'preact/hooks';
-import type { Facets as FacetsBody, FacetValue } from '../api/inventory';
+import type { Facets as FacetsBody, FacetValue } from '../api/api';
 import type { Filter, Param } from '../core/filter';
 import { named, t } from '../i18n/i18n';
-import { valueWord } from './query-bar';
+import { counted, valueWord } from './query-bar';
 import { Glyph } from './state';
 
 const SHOWN: Param[] = ['state', 'product', 'group', 'site', 'version', 'attested', 'batch', 'lifecycle'];
@@ -29,7 +29,7 @@ function Value({ p, v, body, most, chosen, onPick }: { p: Param; v: FacetValue; 
 
 function Facet({ p, body, filter, onPick }: { p: Param; body: FacetsBody; filter: Filter; onPick: (p: Param, value: string) => void }) {
   const [more, setMore] = useState(false);
-  const values = body.facets[p] ?? [];
+  const values = counted(p, body);
   const chosen = filter[p] ?? [];
   // What was chosen stays in sight even if nothing is left of it.
   const gone = chosen.filter(c => !values.some(v => v.value === c)).map(value => ({ value, n: 0 }));

@@ -4,8 +4,8 @@
 
 import type { Signal } from '@preact/signals';
 import { useState } from 'preact/hooks';
-import { ended, type Job } from '../api/inventory';
-import { dismiss, running, stopJob } from '../core/jobs';
+import type { Job } from '../api/api';
+import { dismiss, ended, running, stopJob } from '../core/jobs';
 import { catalog } from '../core/session';
 import { named, t } from '../i18n/i18n';
 import { CrossIcon, TickIcon, WarnIcon } from './icons';
@@ -44,7 +44,7 @@ export function JobCard({ held }: { held: Signal<Job> }) {
         {over ? (bad ? <WarnIcon /> : <TickIcon />) : null}
         <b class="cut" title={job.title}>{job.title}</b>
         <span class="dim" role="status">{named(`job.${job.state}`, job.state)}</span><span class="grow" />
-        <span class="num dim">{job.total === null ? t('number', { n: job.done }) : t('job.of', { n: job.done, total: job.total })}</span>
+        <span class="num dim">{t('job.of', { n: job.done, total: job.total })}</span>
         {over ? <button type="button" class="btn ghost sm icon" aria-label={t('job.dismiss')} onClick={() => dismiss(held)}><CrossIcon /></button>
           : <button type="button" class="btn sm" onClick={stop}>{t('job.stop')}</button>}
       </div>

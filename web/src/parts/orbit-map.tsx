@@ -6,11 +6,10 @@
 //   pointer --> the device under it      arrows --> ring, site --Enter--> its list
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { Device, DeviceState } from '../api/api';
-import { ask } from '../api/client';
+import type { Device, DeviceState, Pattern } from '../api/api';
+import { call } from '../api/client';
 import { FleetFeed, type By } from '../core/fleet-feed';
 import { KINDS, STATE_NAMES, type FleetMap, type Ring } from '../core/fleet-map';
-import type { Pattern } from '../core/overview';
 import { theme } from '../core/prefs';
 import { go, place, setQuery } from '../core/router';
 import { devicesHref } from '../core/session';
@@ -86,7 +85,7 @@ class Names {
   of(seat: number): Promise<Device | null> {
     let asked = this.known.get(seat);
     if (!asked) {
-      asked = ask<{ items: Device[] }>('GET', '/catalogs/{catalog}/devices', { path: { catalog: this.catalog }, query: { seat, limit: 1 } })
+      asked = call('GET /catalogs/{catalog}/devices', { path: { catalog: this.catalog }, query: { seat, limit: 1 } })
         .then(p => p.items[0] ?? null);
       asked.catch(() => this.known.delete(seat));
       this.known.set(seat, asked);

@@ -5,7 +5,7 @@
 //   typed words --150 ms--> q        typed name:value --Enter--> chip        Backspace takes the last chip
 
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
-import type { Facets } from '../api/inventory';
+import type { FacetValue, Facets } from '../api/api';
 import { PARAMS, hasNames, isParam, parseText, withValue, without, type Filter, type Param } from '../core/filter';
 import { groupName, groups, nameOf, products, resolve } from '../core/inventory';
 import { named, t } from '../i18n/i18n';
@@ -17,11 +17,14 @@ const SPANS = ['<5m', '<1h', '>1h', '>24h', '>7d'];
 const LIFECYCLES = ['registered', 'claimed', 'retired'];
 const MOST_OFFERS = 8;
 
+// Not every parameter is counted.
+export const counted = (p: Param, facets: Facets | null): FacetValue[] => (facets?.facets as Partial<Record<Param, FacetValue[]>>)?.[p] ?? [];
+
 export function valueWord(p: Param, value: string, facets: Facets | null): string {
   if (value === '') return t('devices.hasNone');
   if (p === 'state') return stateWord(value);
   if (p === 'lifecycle') return named(`lifecycle.${value}`, value);
-  return nameOf(p, value) ?? facets?.facets[p]?.find(v => v.value === value)?.label ?? value;
+  return nameOf(p, value) ?? counted(p, facets).find(v => v.value === value)?.label ?? value;
 }
 
 const quote = (v: string) => (/[\s",:]/.test(v) ? `"${v}"` : v);
@@ -32,7 +35,7 @@ function valuesOf(p: Param, facets: Facets | null): string[] {
   if (p === 'seen') return SPANS;
   if (p === 'product') return products.value?.map(x => x.name) ?? [];
   if (p === 'group') return groups.value?.map(groupName) ?? [];
-  return (facets?.facets[p] ?? []).map(v => v.value).filter(Boolean);
+  return counted(p, facets).map(v => v.value).filter(Boolean);
 }
 
 // What the word that is being written could become.

@@ -5,8 +5,8 @@
 //   form --POST--> code, shown once --device runs the command--> arrival | claimed device
 
 import { useEffect, useState } from 'preact/hooks';
-import { ask } from '../api/client';
-import type { Arrival, Page, RegistrationWindow, WindowMade } from '../api/inventory';
+import type { Arrival, RegistrationWindow, RegistrationWindowOpened } from '../api/api';
+import { call } from '../api/client';
 import { catalog, devicesHref } from '../core/session';
 import { Ago, now, toMs } from '../core/time';
 import { t } from '../i18n/i18n';
@@ -47,8 +47,8 @@ function WindowRow({ w, onClose }: { w: RegistrationWindow; onClose: () => void 
 
 function ArrivalRow({ a, group, onDone, onError }: { a: Arrival; group: string; onDone: () => void; onError: (e: unknown) => void }) {
   const path = { catalog: catalog.value, fingerprint: a.fingerprint };
-  const take = () => ask('POST', ARRIVALS + '/{fingerprint}/claim', { path, body: group ? { group } : {} }).then(onDone, onError);
-  const drop = () => ask('DELETE', ARRIVALS + '/{fingerprint}', { path }).then(onDone, onError);
+  const take = () => call(`POST ${ARRIVALS}/{fingerprint}/claim`, { path, body: group ? { group } : {} }).then(onDone, onError);
+  const drop = () => call(`DELETE ${ARRIVALS}/{fingerprint}`, { path }).then(onDone, onError);
   return (
     <tr>
       <td class="mono">{a.id.slice(0, 16)}…<br /><span class="dimmer">{a.remote}</span></td>
@@ -67,7 +67,7 @@ function useDoor() {
   const path = { catalog: catalog.value };
   async function look() {
     try {
-      const [w, a] = await Promise.all([ask<Page<RegistrationWindow>>('GET', WINDOWS, { path }), ask<Page<Arrival>>('GET', ARRIVALS, { path })]);
+      const [w, a] = await Promise.all([call(`GET ${WINDOWS}`, { path }), call(`GET ${ARRIVALS}`, { path })]);
       setWindows(w.items);
       setArrivals(a.items);
       setError(null);
@@ -87,7 +87,7 @@ function useDoor() {
 
 export function Registration({ group, site }: { group: string; site: string }) {
   const { windows, arrivals, error, look, setError } = useDoor();
-  const [made, setMade] = useState<WindowMade | null>(null);
+  const [made, setMade] = useState<RegistrationWindowOpened | null>(null);
   const [failed, setFailed] = useState<unknown>(null);
 
   async function open(e: Event) {
@@ -98,14 +98,14 @@ export function Registration({ group, site }: { group: string; site: string }) {
       ...(group ? { group } : {}), ...(site ? { tags: { site } } : {}),
     };
     try {
-      setMade(await ask<WindowMade>('POST', WINDOWS, { path: { catalog: catalog.value }, body }));
+      setMade(await call(`POST ${WINDOWS}`, { path: { catalog: catalog.value }, body }));
       setFailed(null);
       await look();
     } catch (failure) {
       setFailed(failure);
     }
   }
-  const close = (w: RegistrationWindow) => ask('POST', WINDOWS + '/{id}/close', { path: { catalog: catalog.value, id: w.id } }).then(look, setError);
+  const close = (w: RegistrationWindow) => call(`POST ${WINDOWS}/{id}/close`, { path: { catalog: catalog.value, id: w.id } }).then(look, setError);
 
   return (
     <>

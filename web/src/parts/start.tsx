@@ -3,21 +3,17 @@
 // start: a catalog without devices: three steps to the first one, or a fleet to look at.
 
 import { useEffect, useState } from 'preact/hooks';
-import { ask } from '../api/client';
+import type { Enrolment } from '../api/api';
+import { call } from '../api/client';
 import { catalog, hrefOf, may, session } from '../core/session';
 import { t } from '../i18n/i18n';
 import { Command } from './copy';
-
-interface Enrolment {
-  server: string;
-  caSha256: string;
-}
 
 export function Start() {
   const [enrolment, setEnrolment] = useState<Enrolment | null>(null);
   const claims = may('devices:claim');
   useEffect(() => {
-    if (claims) ask<Enrolment>('GET', '/catalogs/{catalog}/enrolment', { path: { catalog: catalog.value } }).then(setEnrolment, () => {}); // the claim page tells more
+    if (claims) call('GET /catalogs/{catalog}/enrolment', { path: { catalog: catalog.value } }).then(setEnrolment, () => {}); // the claim page tells more
   }, []);
   if (!claims) {
     const role = session.value ? t(`role.${session.value.account.role}`) : '';

@@ -2,11 +2,11 @@
 //
 // state-bar: how many of a set are in which state, as one line and in words.
 
-import type { Counts } from '../api/inventory';
+import type { DeviceCounts } from '../api/api';
 import { t } from '../i18n/i18n';
 import { STATES, stateClass, stateWord } from './state';
 
-export function StateBar({ counts }: { counts: Counts }) {
+export function StateBar({ counts }: { counts: DeviceCounts }) {
   const total = STATES.reduce((n, s) => n + (counts[s] ?? 0), 0);
   let x = 0;
   const parts = STATES.slice().reverse().map(s => {

@@ -2,8 +2,7 @@
 //
 // trust: the last evidence in words: what was judged, what was found, what vouches for the device.
 
-import type { Certificate, Evidence, Finding } from '../api/api';
-import type { FleetDevice } from '../api/inventory';
+import type { Certificate, Device, Evidence, Finding } from '../api/api';
 import { marks, short, untold, type BootMark } from '../core/evidence';
 import { Ago } from '../core/time';
 import { named, t } from '../i18n/i18n';
@@ -51,7 +50,7 @@ function claim(name: string, v: unknown): string {
   return typeof v === 'number' ? t('number', { n: v }) : String(v);
 }
 
-export function Trust({ device, evidence }: { device: FleetDevice; evidence: Evidence | null }) {
+export function Trust({ device, evidence }: { device: Device; evidence: Evidence | null }) {
   const verdict = evidence?.verdict ?? device.verdict;
   const state = verdictState(verdict);
   const findings = evidence?.findings ?? [];

@@ -4,8 +4,8 @@
 
 import { signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
-import { address, ask } from '../api/client';
-import type { Page, SavedView } from '../api/inventory';
+import type { View } from '../api/api';
+import { address, call } from '../api/client';
 import { COLUMNS, type Column } from '../core/columns';
 import { filterBody, type Filter } from '../core/filter';
 import { place } from '../core/router';
@@ -18,12 +18,12 @@ import { Says } from './says';
 
 const VIEWS = '/catalogs/{catalog}/saved-views';
 const EXPORTED = ['id', 'name', 'state', 'stateReason', 'product', 'group', 'osVersion', 'attestedVersion', 'lastSeen', 'tags'];
-const views = signal<SavedView[] | null>(null);
+const views = signal<View[] | null>(null);
 const failed = signal<unknown>(null);
 
 async function load(): Promise<void> {
   try {
-    views.value = (await ask<Page<SavedView>>('GET', VIEWS, { path: { catalog: catalog.value } })).items;
+    views.value = (await call(`GET ${VIEWS}`, { path: { catalog: catalog.value } })).items;
     failed.value = null;
   } catch (e) {
     failed.value = e;
@@ -38,7 +38,7 @@ function SaveView({ onClose }: { onClose: () => void }) {
     e.preventDefault();
     const data = new FormData(e.target as HTMLFormElement);
     try {
-      await ask('POST', VIEWS, { path: { catalog: catalog.value }, body: { name: String(data.get('name')).trim(), query: window.location.search.slice(1), shared: data.has('shared') } });
+      await call(`POST ${VIEWS}`, { path: { catalog: catalog.value }, body: { name: String(data.get('name')).trim(), query: window.location.search.slice(1), shared: data.has('shared') } });
       await load();
       onClose();
     } catch (failure) {
@@ -62,7 +62,7 @@ function SaveView({ onClose }: { onClose: () => void }) {
 export function Views() {
   const [saving, setSaving] = useState(false);
   useEffect(() => void load(), [catalog.value]);
-  const drop = (v: SavedView) => ask('DELETE', VIEWS + '/{id}', { path: { catalog: catalog.value, id: v.id }, ...(v.version ? { ifMatch: v.version } : {}) }).then(load, e => (failed.value = e));
+  const drop = (v: View) => call(`DELETE ${VIEWS}/{id}`, { path: { catalog: catalog.value, id: v.id }, ifMatch: v.version }).then(load, e => (failed.value = e));
   const here = views.value?.find(v => new URLSearchParams(v.query).toString() === present());
   return (
     <>
@@ -70,7 +70,7 @@ export function Views() {
         <Says error={failed.value} />
         {views.value?.length ? <ul class="viewlist">{views.value.map(v => (
           <li key={v.id}><a href={devicesHref() + (v.query ? '?' + v.query : '')} aria-current={v === here ? 'true' : undefined}><bdi class="cut">{v.name}</bdi>{v.shared ? <span class="tag">{t('devices.shared')}</span> : null}</a>
-            {v.mine === false ? null : <button type="button" class="btn ghost sm" aria-label={t('devices.dropView', { name: v.name })} onClick={() => void drop(v)}>{t('action.delete')}</button>}</li>
+            {v.mine ? <button type="button" class="btn ghost sm" aria-label={t('devices.dropView', { name: v.name })} onClick={() => void drop(v)}>{t('action.delete')}</button> : null}</li>
         ))}</ul> : <p class="dim">{t('devices.noViews')}</p>}
         <button type="button" class="btn sm" onClick={() => setSaving(true)}>{t('devices.saveView')}</button>
       </Menu>
@@ -94,7 +94,7 @@ export function More({ filter, sort, columns, dense, onColumns, onDense }: {
     setCopied(t('action.copied'));
     setTimeout(() => setCopied(''), 1500);
   };
-  const call = () => copy(`curl -H "Authorization: Bearer $ORRERY_TOKEN" ${shellQuoted(window.location.origin + address('/catalogs/{catalog}/devices', path, { ...query, limit: 200 }))}`);
+  const callText = () => copy(`curl -H "Authorization: Bearer $ORRERY_TOKEN" ${shellQuoted(window.location.origin + address('/catalogs/{catalog}/devices', path, { ...query, limit: 200 }))}`);
   return (
     <>
       <span class="only-read" role="status">{copied}</span>
@@ -109,7 +109,7 @@ export function More({ filter, sort, columns, dense, onColumns, onDense }: {
       <Menu label={t('devices.export')} face={<span class="btn sm">{t('devices.export')}</span>}>
         <a class="item" href={link('csv')} download>{t('devices.csv')}</a>
         <a class="item" href={link('ndjson')} download>{t('devices.ndjson')}</a>
-        <button type="button" class="item" onClick={() => void call()}>{t('devices.copyCall')}</button>
+        <button type="button" class="item" onClick={() => void callText()}>{t('devices.copyCall')}</button>
         <button type="button" class="item" onClick={() => void copy(window.location.href)}>{t('devices.copyLink')}</button>
       </Menu>
     </>
