@@ -114,6 +114,7 @@ export class Fleet {
   private async begin(stop: AbortSignal): Promise<void> {
     void this.count(stop);
     const marks = this.mark(stop);
+    marks.catch(() => {}); // the page of the list fails for the same reason, and tells it
     try {
       const page = await this.page(null, EVERY, stop);
       const found = page.next ? await marks : null;
