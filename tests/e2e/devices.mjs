@@ -451,6 +451,22 @@ export async function deviceSteps({ browser, base, page, cable, quiet, judge, pa
     await judge('claim-window');
   }, 120);
 
+  await step('who comes to the door is told to the page, which does not keep asking', async () => {
+    let asked = 0;
+    const note = r => /\/arrivals$/.test(r.url()) && asked++;
+    await page.goto(`${C}/claim?method=window`);
+    await page.locator('.live.on').first().waitFor({ state: 'attached' });
+    await pause(1500);
+    page.on('request', note);
+    await pause(6000);
+    check(asked <= 1, `asked ${asked} times in six seconds`);
+    const before = asked;
+    await api('POST', '/claims', { devices: [{ fingerprint: hex(32) }] });
+    await until(() => asked > before, 'a device came in and the page did not look');
+    page.off('request', note);
+    quiet();
+  });
+
   await step('who may only look is offered nothing to change', async () => {
     const secret = 'e2e ' + hex(12);
     const viewer = `e2e-viewer-${MARK}`;

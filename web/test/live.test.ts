@@ -4,54 +4,17 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { Socket, install, listeners, page, settle } from './socket';
 
-interface Sent {
-  type: string;
-  topic?: string;
-  ids?: string[];
-  ticket?: string;
-}
-
-class Socket {
-  static OPEN = 1;
-  static all: Socket[] = [];
-  readyState = 1;
-  sent: Sent[] = [];
-  onopen = () => {};
-  onclose = () => {};
-  onmessage: (e: { data: string }) => void = () => {};
-  constructor(readonly url: string) {
-    Socket.all.push(this);
-  }
-  send(text: string) {
-    this.sent.push(JSON.parse(text));
-  }
-  close() {
-    this.readyState = 3;
-  }
-  says(message: object) {
-    this.onmessage({ data: JSON.stringify(message) });
-  }
-}
-
-const listeners: Record<string, () => void> = {};
-const page = { hidden: false, addEventListener: (name: string, run: () => void) => (listeners[name] = run) };
-Object.assign(globalThis, {
-  document: page,
-  window: { location: { protocol: 'https:', host: 'h', pathname: '/', search: '' }, addEventListener: () => {} },
-  WebSocket: Socket,
-  fetch: async () => new Response(JSON.stringify({ ticket: 't', expiresIn: 30 }), { status: 200 }),
-});
-
+install();
 const live = await import('../src/core/live');
-const settle = () => new Promise(done => setTimeout(done, 5));
 const frames: object[] = [];
 
 async function connected(): Promise<Socket> {
   live.stopLive();
   live.startLive('demo');
   await settle();
-  const socket = Socket.all[Socket.all.length - 1]!;
+  const socket = Socket.last;
   socket.onopen();
   socket.says({ type: 'ready' });
   return socket;
@@ -109,7 +72,7 @@ test('a lost socket says since when and when it tries again', async () => {
   assert.ok(s.state === 'waiting' && s.since >= before && s.retryAt - before <= 1300);
   live.retryNow();
   await settle();
-  const next = Socket.all[Socket.all.length - 1]!;
+  const next = Socket.last;
   assert.notEqual(next, socket);
   next.says({ type: 'ready' });
   assert.equal(live.status.value.state, 'live');

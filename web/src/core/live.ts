@@ -77,6 +77,9 @@ export function renew(name: string): void {
   if (topic && !document.hidden) ask(topic);
 }
 
+// Whether what happens in a catalog is told without asking.
+export const isLive = (catalog: string) => status.peek().state === 'live' && catalogName === catalog && !document.hidden;
+
 function receive(frame: Frame): void {
   const topic = topics.get(frame.topic);
   if (!topic) return;

@@ -97,7 +97,11 @@ export class OverviewData {
     const path = { catalog: this.catalog };
     void this.load(this.patterns, call('GET /catalogs/{catalog}/patterns', { path }));
     void this.load(this.facts, call('GET /catalogs/{catalog}/overview', { path }));
-    if (may('devices:claim')) void this.load(this.arrivals, call('GET /catalogs/{catalog}/arrivals', { path }));
+    this.knocks();
+  }
+
+  private knocks(): void {
+    if (may('devices:claim')) void this.load(this.arrivals, call('GET /catalogs/{catalog}/arrivals', { path: { catalog: this.catalog } }));
   }
 
   private async load<T>(part: Signal<Part<T>>, asked: Promise<T>): Promise<void> {
@@ -162,6 +166,7 @@ export class OverviewData {
       return;
     }
     const items = (f.items ?? f.events ?? (f.kind ? [f] : [])) as FleetEvent[];
+    if (items.some(e => e.kind === 'arrival')) this.knocks();
     const fresh = [...items].sort((a, b) => toMs(b.at)! - toMs(a.at)!);
     this.newer.value = [...fresh, ...this.newer.peek()].slice(0, EVENTS_KEPT);
     if (!this.reading) this.adopt();

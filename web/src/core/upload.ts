@@ -10,9 +10,8 @@
 import { batch, signal } from '@preact/signals';
 import { call } from '../api/client';
 import { cut, lineOf, type Chunk } from './claims';
-import { ended } from './jobs';
+import { attend } from './jobs';
 
-const POLL_MS = 400;
 const PROBLEMS_KEPT = 1000;
 
 class Halt extends Error {}
@@ -57,11 +56,7 @@ export class Upload {
   private async post(c: Chunk): Promise<void> {
     const answer = await call('POST /catalogs/{catalog}/claims', { path: { catalog: this.catalog }, raw: { type: c.type, text: c.text } });
     if (!('state' in answer)) return this.add(c, answer.claimed, answer.already, answer.problems.length, answer.problems);
-    let job = answer;
-    while (!ended(job)) {
-      await new Promise(done => setTimeout(done, POLL_MS));
-      job = await call('GET /catalogs/{catalog}/jobs/{id}', { path: { catalog: this.catalog, id: job.id } });
-    }
+    const job = await attend(this.catalog, answer);
     this.add(c, job.changed, job.unchanged, job.refused, job.problems);
     if (job.state === 'failed') throw new Error(job.failure ?? '');
   }

@@ -7,13 +7,16 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Arrival, RegistrationWindow, RegistrationWindowOpened } from '../api/api';
 import { call } from '../api/client';
+import { isLive, subscribe, type Frame } from '../core/live';
 import { catalog, devicesHref } from '../core/session';
 import { Ago, now, toMs } from '../core/time';
 import { t } from '../i18n/i18n';
 import { CopyIcon } from './icons';
 import { Says } from './says';
 
-const POLL_MS = 2000;
+const POLL_MS = 2000; // while nobody tells
+const TOLD_MS = 250; // many come at once
+const UNTOLD_MS = 15_000;
 const MINUTES = [10, 30, 60, 240, 1440];
 const WINDOWS = '/catalogs/{catalog}/registration-windows';
 const ARRIVALS = '/catalogs/{catalog}/arrivals';
@@ -32,6 +35,9 @@ export function Copyable({ text, label }: { text: string; label: string }) {
     </div>
   );
 }
+
+// A snapshot means that something may have been missed.
+const concerns = (f: Frame) => f.snapshot !== undefined || ((f.items ?? []) as { kind: string }[]).some(e => e.kind === 'arrival' || e.kind === 'device');
 
 function WindowRow({ w, onClose }: { w: RegistrationWindow; onClose: () => void }) {
   const left = Math.max(0, Math.ceil(((toMs(w.closesAt) ?? 0) - now.value) / 60_000));
@@ -59,7 +65,8 @@ function ArrivalRow({ a, group, onDone, onError }: { a: Arrival; group: string; 
   );
 }
 
-// Who is at the door now; asked every two seconds while the page is looked at.
+// Who is at the door now. That somebody came, or was let in, is told; how often one knocks, and that
+// a colleague closed a window, is not.
 function useDoor() {
   const [windows, setWindows] = useState<RegistrationWindow[]>([]);
   const [arrivals, setArrivals] = useState<Arrival[]>([]);
@@ -76,11 +83,24 @@ function useDoor() {
     }
   }
   useEffect(() => {
-    void look();
+    let due = 0;
+    const soon = () => (due ||= window.setTimeout(() => {
+      due = 0;
+      void look();
+    }, TOLD_MS));
+    let asked = Date.now();
     const timer = setInterval(() => {
-      if (!document.hidden) void look();
+      if (document.hidden || (isLive(path.catalog) && Date.now() - asked < UNTOLD_MS)) return;
+      asked = Date.now();
+      void look();
     }, POLL_MS);
-    return () => clearInterval(timer);
+    const away = subscribe({ name: 'events', frame: f => concerns(f) && soon() });
+    void look();
+    return () => {
+      clearInterval(timer);
+      clearTimeout(due);
+      away();
+    };
   }, [path.catalog]);
   return { windows, arrivals, error, look, setError };
 }
