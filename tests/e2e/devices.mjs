@@ -232,8 +232,8 @@ export async function deviceSteps({ browser, base, page, cable, quiet, judge, pa
     check(!found.length, found.join('\n'));
     await go.click();
     await page.locator('.job', { hasText: 'done' }).waitFor({ timeout: 20_000 });
-    const g = await groupOf('Production');
-    check(g.devices === ODD.length, `the group has ${g.devices} devices`);
+    let g;
+    await until(async () => (g = await groupOf('Production')).devices === ODD.length, () => `the group has ${g.devices} devices`);
     await page.goto(`${C}/devices?group=${g.id}`);
     await page.locator('.chip', { hasText: `${name} / Production` }).waitFor();
     await counts(ODD.length);
