@@ -37,7 +37,7 @@ export function weight() {
 
 export async function chromium() {
   const browser = await import('../e2e/browser.mjs').catch(() => null);
-  if (!browser?.hasBrowser()) throw new Error('there is no Chromium, or tests/e2e is not installed (make setup)');
+  if (!browser?.hasBrowser()) throw new Error('there is no Chromium, or its driver is not installed (tools/npm.sh tests/e2e)');
   return browser;
 }
 
