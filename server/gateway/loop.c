@@ -58,9 +58,8 @@ struct conn {
     uint16_t code;
     bool adopting, dead; // before adoption is over, its end must wait
     bool established, claimed, closing, doomed, ping_due;
-    bool paused, pause_due;
-    struct conn *next_pausing;
-    bool stranger; // when it came, and counted
+    bool stranger;                        // when it came, and counted
+    struct conn *next_pausing, **pausing; // what points to it there; NULL: it is not
 };
 
 struct loop {
@@ -79,7 +78,7 @@ struct loop {
     ev_timer sweep, resume;
     ev_async wake;
     ev_prepare prepare;
-    struct conn *pausing; // lws is to be told before the loop sleeps
+    struct conn *pausing; // lws is yet to be told to stop reading these
     pthread_mutex_t lock;
     struct note *first, **last;
     struct conn **slots;
@@ -200,19 +199,50 @@ static void resume_accept(struct loop *l)
         pause_accept(l, false);
 }
 
-static void forget_pausing(struct conn *c)
-{
-    struct conn **at = &c->loop->pausing;
+// ---------------------------------------------------------------- connections that are to pause
 
-    while (c->pause_due && *at) {
-        if (*at != c) {
-            at = &(*at)->next_pausing;
-            continue;
-        }
-        *at = c->next_pausing;
-        c->pause_due = false;
+// Within its callback libwebsockets 4.1 must not be told to stop reading: with part of a TLS record
+// unread it would turn around that connection for good. So a connection is among the pausing from
+// when its session wants that until the loop is about to sleep, where no callback is below us, or
+// until it goes on or ends. What comes meanwhile, the session holds.
+static void enter_pausing(struct conn *c)
+{
+    struct loop *l = c->loop;
+
+    if (c->pausing)
+        return;
+    c->next_pausing = l->pausing;
+    if (l->pausing)
+        l->pausing->pausing = &c->next_pausing;
+    l->pausing = c;
+    c->pausing = &l->pausing;
+}
+
+static void leave_pausing(struct conn *c)
+{
+    if (!c->pausing)
+        return;
+    *c->pausing = c->next_pausing;
+    if (c->next_pausing)
+        c->next_pausing->pausing = c->pausing;
+    c->pausing = NULL;
+}
+
+static void on_prepare(struct ev_loop *ev, ev_prepare *w, int events)
+{
+    struct loop *l = w->data;
+
+    (void)ev;
+    (void)events;
+    while (l->pausing) {
+        struct conn *c = l->pausing;
+
+        leave_pausing(c);
+        lws_rx_flow_control(c->wsi, 0);
     }
 }
+
+// ---------------------------------------------------------------- end of a connection
 
 static void conn_free(struct conn *c)
 {
@@ -222,7 +252,7 @@ static void conn_free(struct conn *c)
     if (c->claimed)
         presence_release(l->shared->presence, c->session.who.device_id, &here);
     session_end(&c->session);
-    forget_pausing(c);
+    leave_pausing(c);
     while (c->out) {
         struct outgoing *o = c->out;
 
@@ -346,37 +376,16 @@ static void port_close(struct session *s, enum close_code code, const char *reas
     lws_callback_on_writable(c->wsi);
 }
 
-// Within its callback libwebsockets 4.1 must not be told to stop: with part of a TLS record unread
-// it would turn around that connection for good. So that is done before the loop sleeps; what the
-// callback still brings, the session holds.
 static void port_pause(struct session *s, bool on)
 {
     struct conn *c = conn_of(s);
 
-    c->paused = on;
-    if (!on) {
-        lws_rx_flow_control(c->wsi, 1);
-    } else if (!c->pause_due) {
-        c->pause_due = true;
-        c->next_pausing = c->loop->pausing;
-        c->loop->pausing = c;
+    if (on) {
+        enter_pausing(c);
+        return;
     }
-}
-
-static void on_prepare(struct ev_loop *ev, ev_prepare *w, int events)
-{
-    struct loop *l = w->data;
-
-    (void)ev;
-    (void)events;
-    while (l->pausing) {
-        struct conn *c = l->pausing;
-
-        l->pausing = c->next_pausing;
-        c->pause_due = false;
-        if (c->paused && c->wsi)
-            lws_rx_flow_control(c->wsi, 0);
-    }
+    leave_pausing(c);
+    lws_rx_flow_control(c->wsi, 1);
 }
 
 static size_t port_key(struct session *s, uint8_t *out, size_t size)
