@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, overflow, violations } from './browser.mjs';
-import { check, skip, step, until } from './harness.mjs';
+import { check, step, until } from './harness.mjs';
 
 export async function overviewSteps({ browser, base, page, cable, frames, screens, quiet, pause, signIn }) {
   const demo = '/c/demo/';
@@ -77,12 +77,8 @@ export async function overviewSteps({ browser, base, page, cable, frames, screen
     quiet();
   });
 
-  let hasMap = false;
   await step('the map is drawn, says itself in a sentence, and its rings are listed', async () => {
     await page.goto(demo);
-    const { status } = await page.evaluate(async () => ({ status: (await fetch('/api/v1/catalogs/demo/fleet-layout')).status }));
-    if (status === 404) skip('this server has no map');
-    hasMap = true;
     await mapDrawn(page);
     check(/Orbit map of [\d,]+ devices? in \d+ rings/.test(await page.locator('.sky canvas').first().getAttribute('aria-label')), 'no sentence');
     await page.locator('.rings li').first().waitFor();
@@ -98,7 +94,6 @@ export async function overviewSteps({ browser, base, page, cable, frames, screen
   }, 120);
 
   await step('the table tells what the map shows', async () => {
-    if (!hasMap) skip('no map');
     await page.goto(demo);
     await page.getByRole('button', { name: 'As table' }).click();
     await page.waitForURL(/view=table/);
@@ -114,7 +109,6 @@ export async function overviewSteps({ browser, base, page, cable, frames, screen
   }, 120);
 
   await step('arrow keys walk the map, Enter lists what they chose', async () => {
-    if (!hasMap) skip('no map');
     await page.goto(demo);
     await mapDrawn(page);
     await page.locator('.sky').focus();
@@ -132,7 +126,6 @@ export async function overviewSteps({ browser, base, page, cable, frames, screen
   });
 
   await step('a dot that is pointed at tells its device, and a click opens it', async () => {
-    if (!hasMap) skip('no map');
     await page.goto(demo);
     await mapDrawn(page);
     await page.locator('.sky').scrollIntoViewIfNeeded();
@@ -331,14 +324,14 @@ export async function overviewSteps({ browser, base, page, cable, frames, screen
   await step('a lost socket keeps the picture, says since when, and mends', async () => {
     await page.goto(demo);
     await page.locator('.live.on').first().waitFor({ state: 'attached' });
-    if (hasMap) await mapDrawn(page);
+    await mapDrawn(page);
     page.excused = /./;
     await cable.cut();
     setTimeout(() => cable.mend(), 12_000);
     await page.locator('.strip').waitFor({ timeout: 10_000 });
     check(/stopped \d\d:\d\d:\d\d, showing the last known state/.test(await page.locator('.strip').innerText()), 'the strip does not say since when');
     check(/\d/.test(await page.locator('.sums .whole b').innerText()), 'the census is gone');
-    if (hasMap) await mapDrawn(page);
+    await mapDrawn(page);
     const found = await violations(page);
     check(!found.length, found.join('\n'));
     await page.locator('.strip').waitFor({ state: 'detached', timeout: 40_000 });
