@@ -108,6 +108,21 @@ static enum rc load(struct req *q, struct account *out, struct fault *f)
     return account_load(q->store, id, q->who->catalog, out, f);
 }
 
+// So that nobody has to keep the table of roles a second time.
+static json_t *roles_to_json(void)
+{
+    json_t *roles = json_array();
+
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        json_t *o = json_object();
+
+        add_text(o, "role", role_name((enum role)role));
+        add_json(o, "permissions", permissions_to_json(role_permissions((enum role)role)));
+        json_array_append_new(roles, o);
+    }
+    return roles;
+}
+
 static enum rc list(struct req *q, struct reply *r, struct fault *f)
 {
     struct account *accounts = calloc(MAX_LIMIT, sizeof *accounts);
@@ -124,6 +139,8 @@ static enum rc list(struct req *q, struct reply *r, struct fault *f)
             json_array_append_new(items, account_to_json(&accounts[i]));
         rc = reply_numbered(q, r, items, count == limit ? accounts[count - 1].id : 0);
     }
+    if (rc == RC_OK)
+        add_json(r->body, "roles", roles_to_json());
     free(accounts);
     return rc;
 }

@@ -41,16 +41,6 @@ static const struct field make_fields[] = {
     { TEXT(struct token_body, catalog), NULLABLE, 1, CATALOG_NAME_MAX },
 };
 
-static json_t *scopes_to_json(uint32_t scopes)
-{
-    json_t *a = json_array();
-
-    for (uint32_t p = 1; p <= role_permissions(ROLE_OWNER); p <<= 1)
-        if (scopes & p)
-            json_array_append_new(a, json_string(permission_name((enum permission)p)));
-    return a;
-}
-
 static json_t *token_to_json(const struct rows *r, int row)
 {
     json_t *o = json_object();
@@ -58,7 +48,7 @@ static json_t *token_to_json(const struct rows *r, int row)
     add_text(o, "id", rows_text(r, row, "id"));
     add_text(o, "name", rows_text(r, row, "name"));
     add_text(o, "prefix", rows_text(r, row, "prefix"));
-    add_json(o, "scopes", scopes_to_json(scopes_from_text(rows_text(r, row, "scopes"))));
+    add_json(o, "scopes", permissions_to_json(scopes_from_text(rows_text(r, row, "scopes"))));
     add_text(o, "catalog", rows_text(r, row, "catalog_name"));
     add_time(o, "expiresAt", rows_int(r, row, "expires_at"));
     add_time(o, "usedAt", rows_int(r, row, "used_at"));

@@ -57,3 +57,13 @@ const char *permission_name(enum permission p)
             return names[i];
     return "";
 }
+
+json_t *permissions_to_json(uint32_t permissions)
+{
+    json_t *a = json_array();
+
+    for (uint32_t p = 1; p <= EVERYTHING; p <<= 1)
+        if (permissions & p)
+            json_array_append_new(a, json_string(permission_name((enum permission)p)));
+    return a;
+}

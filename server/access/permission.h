@@ -7,6 +7,7 @@
 
 #pragma once
 
+#include <jansson.h>
 #include <stdint.h>
 
 enum permission {
@@ -35,6 +36,7 @@ enum role {
 };
 
 uint32_t role_permissions(enum role r);
-const char *role_name(enum role r);           // "owner", …
-int role_from_name(const char *name);         // -1 if there is none of that name
-const char *permission_name(enum permission); // "devices:read", …: also the scopes of tokens
+const char *role_name(enum role r);                // "owner", …
+int role_from_name(const char *name);              // -1 if there is none of that name
+const char *permission_name(enum permission);      // "devices:read", …: also the scopes of tokens
+json_t *permissions_to_json(uint32_t permissions); // their names

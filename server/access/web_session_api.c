@@ -51,16 +51,6 @@ static const struct field password_fields[] = {
     { TEXT_AS(struct password_body, fresh, "new"), REQUIRED, 1, PASSWORD_MAX },
 };
 
-static json_t *permissions_to_json(uint32_t permissions)
-{
-    json_t *a = json_array();
-
-    for (uint32_t p = 1; p <= role_permissions(ROLE_OWNER); p <<= 1)
-        if (permissions & p)
-            json_array_append_new(a, json_string(permission_name((enum permission)p)));
-    return a;
-}
-
 static enum rc catalogs_to_json(struct store *s, int32_t only, json_t **out, struct fault *f)
 {
     auto_with(rows_freep) struct rows *rows = NULL;

@@ -255,6 +255,8 @@ export async function overviewSteps({ browser, base, page, cable, frames, screen
     await page.getByRole('dialog').getByLabel('Role').selectOption('auditor');
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByRole('row', { name }).getByText('Auditor').waitFor();
+    const granted = (await api('GET', '/users')).body.roles.reduce((n, r) => n + r.permissions.length, 0);
+    await until(async () => (await page.locator('.roles .yes').count()) === granted, async () => `${await page.locator('.roles .yes').count()} ticks for ${granted} permissions`);
     await judged('users');
     await page.getByRole('button', { name: `Remove ${name}` }).click();
     await page.getByRole('button', { name: 'Remove for good' }).click();

@@ -81,6 +81,28 @@ static void an_account_is_made_shown_changed_and_dropped(void **state)
     assert_int_equal(with_version(&admin, "DELETE", id, NULL)->status, 404);
 }
 
+static void the_list_says_what_each_role_may_do(void **state)
+{
+    (void)state;
+    assert_int_equal(rest_as(&rest, &admin, "GET", USERS, NULL)->status, 200);
+    const json_t *roles = rest_member("roles");
+
+    assert_int_equal(json_array_size(roles), ROLE_COUNT);
+    for (size_t i = 0; i < ROLE_COUNT; i++) {
+        const json_t *role = json_array_get(roles, i), *may = json_object_get(role, "permissions");
+
+        assert_string_equal(json_string_value(json_object_get(role, "role")),
+                            role_name((enum role)i));
+        uint32_t told = 0;
+        for (size_t p = 0; p < json_array_size(may); p++)
+            for (uint32_t bit = 1; bit <= MAY_OWN_TOKENS; bit <<= 1)
+                if (!strcmp(json_string_value(json_array_get(may, p)),
+                            permission_name((enum permission)bit)))
+                    told |= bit;
+        assert_int_equal(told, role_permissions((enum role)i));
+    }
+}
+
 static void a_name_is_given_once_whatever_its_case(void **state)
 {
     (void)state;
@@ -393,6 +415,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_last_owner_stays),
         cmocka_unit_test(an_account_is_made_shown_changed_and_dropped),
+        cmocka_unit_test(the_list_says_what_each_role_may_do),
         cmocka_unit_test(a_name_is_given_once_whatever_its_case),
         cmocka_unit_test(a_bad_account_is_refused_with_its_reason),
         cmocka_unit_test(an_admin_has_no_say_over_owners),

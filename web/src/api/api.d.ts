@@ -70,9 +70,15 @@ export type User = {
   createdAt: Time;
 };
 
+export type RoleMeaning = {
+  role: Role;
+  permissions: Permission[];
+};
+
 export type UserPage = {
   items: User[];
   next: Next;
+  roles: RoleMeaning[];
 };
 
 export type UserNew = {

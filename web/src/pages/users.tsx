@@ -7,7 +7,7 @@
 // The server has the last word: it keeps the last owner, and lets only an owner touch an owner.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { Role, User } from '../api/api';
+import type { Role, RoleMeaning, User, UserPage } from '../api/api';
 import { call, read } from '../api/client';
 import { may, session } from '../core/session';
 import { Ago } from '../core/time';
@@ -17,21 +17,17 @@ import { CrossIcon, TickIcon } from '../parts/icons';
 import { Done, Says } from '../parts/says';
 import { PASSWORD_MIN } from './password';
 
-const ROLES: Role[] = ['owner', 'admin', 'operator', 'viewer', 'auditor'];
-// What a person asks about a role. The server's table (access/permission.c) is the one that counts.
-const ABLE: Record<Role, string> = { owner: 'devices change claim quarantine telemetry audit users', admin: 'devices change claim quarantine telemetry audit users', operator: 'devices change claim telemetry', viewer: 'devices telemetry', auditor: 'devices audit' };
-const CAN = ['devices', 'telemetry', 'change', 'claim', 'quarantine', 'audit', 'users'] as const;
-
-function RoleTable() {
+function RoleTable({ roles }: { roles: RoleMeaning[] }) {
+  const all = [...new Set(roles.flatMap(r => r.permissions))];
   return (
     <section class="card c12" aria-labelledby="roles">
       <header><h2 id="roles">{t('roles.title')}</h2><span class="sub">{t('roles.sub')}</span></header>
       <div class="scrolls" tabIndex={0} role="group" aria-labelledby="roles">
         <table class="roles">
-          <thead><tr><th scope="col">{t('roles.may')}</th>{ROLES.map(r => <th key={r} scope="col">{t(`role.${r}`)}</th>)}</tr></thead>
-          <tbody>{CAN.map(c => (
-            <tr key={c}><th scope="row">{t(`roles.${c}`)}</th>{ROLES.map(r => (
-              <td key={r}>{ABLE[r].split(' ').includes(c) ? <span class="yes"><TickIcon /><span class="only-read">{t('word.yes')}</span></span> : <span class="dimmer">–<span class="only-read">{t('word.no')}</span></span>}</td>
+          <thead><tr><th scope="col">{t('roles.may')}</th>{roles.map(r => <th key={r.role} scope="col">{t(`role.${r.role}`)}</th>)}</tr></thead>
+          <tbody>{all.map(p => (
+            <tr key={p}><th scope="row">{t(`may.${p}`)} <span class="mono dimmer">{p}</span></th>{roles.map(r => (
+              <td key={r.role}>{r.permissions.includes(p) ? <span class="yes"><TickIcon /><span class="only-read">{t('word.yes')}</span></span> : <span class="dimmer">–<span class="only-read">{t('word.no')}</span></span>}</td>
             ))}</tr>
           ))}</tbody>
         </table>
@@ -40,9 +36,9 @@ function RoleTable() {
   );
 }
 
-function RoleField({ value }: { value: Role }) {
+function RoleField({ roles, value }: { roles: RoleMeaning[]; value: Role }) {
   const mine = session.value!.account.role;
-  const choices = ROLES.filter(r => r !== 'owner' || mine === 'owner');
+  const choices = roles.map(r => r.role).filter(r => r !== 'owner' || mine === 'owner');
   return (
     <div class="field">
       <label for="user-role">{t('account.role')}</label>
@@ -88,7 +84,7 @@ async function save(user: User | null, form: HTMLFormElement): Promise<void> {
   }
 }
 
-function UserForm({ user, onDone, onClose }: { user: User | null; onDone: (what: string) => void; onClose: () => void }) {
+function UserForm({ user, roles, onDone, onClose }: { user: User | null; roles: RoleMeaning[]; onDone: (what: string) => void; onClose: () => void }) {
   const [error, setError] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
   const form = useRef<HTMLFormElement>(null);
@@ -111,7 +107,7 @@ function UserForm({ user, onDone, onClose }: { user: User | null; onDone: (what:
       <form class="form pad" ref={form} onSubmit={submit}>
         <Says error={error} />
         {user ? null : <div class="field"><label for="user-name">{t('account.name')}</label><input class="input" id="user-name" name="name" required maxLength={80} autocomplete="off" spellcheck={false} autofocus /></div>}
-        <RoleField value={user?.role ?? 'viewer'} />
+        <RoleField roles={roles} value={user?.role ?? 'viewer'} />
         {wide ? <CatalogField value={user ? user.catalog : (session.value!.catalogs[0] ?? null)} /> : null}
         <PasswordField required={!user} />
         {user ? <label class="tick"><input type="checkbox" name="disabled" defaultChecked={user.disabled} />{t('users.disable')}</label> : null}
@@ -146,14 +142,14 @@ function UserRow({ user, onEdit, onDrop }: { user: User; onEdit: () => void; onD
 }
 
 export function Users() {
-  const [users, setUsers] = useState<User[] | null>(null);
+  const [page, setPage] = useState<UserPage | null>(null);
   const [error, setError] = useState<unknown>(null);
   const [done, setDone] = useState('');
   const [editing, setEditing] = useState<User | null | 'new'>(null);
   const change = may('users:write');
   const load = async () => {
     try {
-      setUsers((await call('GET /users', { query: { limit: 200 } })).items);
+      setPage(await call('GET /users', { query: { limit: 200 } }));
       setError(null);
     } catch (failure) {
       setError(failure);
@@ -171,12 +167,15 @@ export function Users() {
     }
   };
   useEffect(() => void load(), []);
+  const users = page?.items;
+  const roles = page?.roles ?? [];
+  const managers = roles.filter(r => r.permissions.includes('users:write')).map(r => t(`role.${r.role}`));
   const columns = [t('account.name'), t('account.role'), t('users.catalog'), t('users.status'), t('users.since')];
   return (
     <>
       <section class="card c12" aria-labelledby="users">
         <header><h2 id="users">{t('users.title')}</h2>{users ? <span class="sub num">{t('users.count', { n: users.length })}</span> : null}<span class="grow" />
-          {change ? <button type="button" class="btn p sm" onClick={() => setEditing('new')}>{t('users.new')}</button> : <span class="sub">{t('users.readOnly', { roles: listed([t('role.owner'), t('role.admin')]) })}</span>}</header>
+          {change ? <button type="button" class="btn p sm" onClick={() => setEditing('new')}>{t('users.new')}</button> : managers.length ? <span class="sub">{t('users.readOnly', { roles: listed(managers) })}</span> : null}</header>
         {error || done ? <div class="pad"><Says error={error} retry={() => void load()} />{error ? null : <Done text={done} />}</div> : null}
         {users ? (
           <div class="scrolls" tabIndex={0} role="group" aria-labelledby="users">
@@ -187,8 +186,8 @@ export function Users() {
           </div>
         ) : error ? null : <div class="pad"><span class="skeleton" /></div>}
       </section>
-      <RoleTable />
-      {editing ? <UserForm user={editing === 'new' ? null : editing} onClose={() => setEditing(null)} onDone={what => {
+      {roles.length ? <RoleTable roles={roles} /> : null}
+      {editing ? <UserForm user={editing === 'new' ? null : editing} roles={roles} onClose={() => setEditing(null)} onDone={what => {
         setEditing(null);
         setDone(what);
         void load();
