@@ -28,14 +28,41 @@ SELECT next_seat FROM catalog WHERE id = $1;
 SELECT device, name FROM device WHERE catalog = $1 AND device = ANY ($2::bigint[]);
 
 -- name: live_recent (catalog)
--- The newest changes of state, newest first.
-SELECT d.id, d.name, s.state, s.reason, (extract(epoch FROM s.state_since) * 1000)::bigint AS at
-  FROM (SELECT * FROM device_state
-         WHERE catalog = $1 AND state_since > now() - interval '1 day'
-         ORDER BY state_since DESC LIMIT 50) s
-  JOIN device d ON d.catalog = s.catalog AND d.device = s.device
- WHERE d.lifecycle <> 2
- ORDER BY s.state_since DESC;
+-- What happened in the last day, newest first: how devices are, what people did to single ones,
+-- jobs that ended, who knocked. Of the chain's entries the newest 500 are looked at.
+WITH deed AS (
+    SELECT object AS id, at,
+           CASE WHEN action = 'POST /api/v1/catalogs/{catalog}/devices' THEN 'Registered'
+                WHEN action = 'claim by code' OR action LIKE '%/claim' THEN 'Claimed'
+                WHEN action LIKE '%/unclaim' THEN 'Unclaimed'
+                WHEN action LIKE '%/retire' THEN 'Retired' END AS text
+      FROM (SELECT * FROM audit WHERE chain = $1 ORDER BY seq DESC LIMIT 500) a
+     WHERE outcome = 'ok'
+), happened AS (
+    (SELECT 'state' AS kind, device, state, coalesce(reason, '') AS text, state_since AS at
+       FROM device_state
+      WHERE catalog = $1 AND state_since > now() - interval '1 day'
+      ORDER BY state_since DESC LIMIT 50)
+    UNION ALL
+    SELECT 'device', d.device, -1, e.text, e.at
+      FROM deed e JOIN device d ON d.catalog = $1 AND d.id = e.id
+     WHERE e.text IS NOT NULL
+    UNION ALL
+    (SELECT 'job', NULL, -1, title || ': ' || state, updated_at
+       FROM job WHERE catalog = $1 AND state NOT IN ('waiting', 'running')
+      ORDER BY id DESC LIMIT 50)
+    UNION ALL
+    SELECT 'arrival', NULL, -1, 'A new device knocked from ' || remote || ' and waits to be claimed',
+           first_at
+      FROM arrival WHERE catalog = $1
+)
+SELECT h.kind, coalesce(d.id, '') AS id, d.name, h.state, h.text,
+       (extract(epoch FROM h.at) * 1000)::bigint AS at
+  FROM happened h
+  LEFT JOIN device d ON d.catalog = $1 AND d.device = h.device
+ WHERE h.at > now() - interval '1 day'
+   AND (h.kind <> 'state' OR d.lifecycle <> 2)
+ ORDER BY h.at DESC LIMIT 50;
 
 -- name: live_jobs (catalog)
 -- As in the REST API, but for what is refused in detail.

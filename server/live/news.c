@@ -139,37 +139,41 @@ static char *item_json(const struct news_item *i, const char *name)
     return json_dumps(o, JSON_COMPACT);
 }
 
+// Takes over t.json. Where the list is full the oldest goes, be it t.
+static void keep(struct news_text *list, size_t *count, struct news_text t)
+{
+    size_t at = *count;
+
+    while (at > 0 && list[at - 1].at > t.at)
+        at--;
+    if (*count < NEWS_MAX) {
+        memmove(list + at + 1, list + at, (*count - at) * sizeof *list);
+        ++*count;
+    } else if (at > 0) {
+        free(list[0].json);
+        memmove(list, list + 1, --at * sizeof *list);
+    } else {
+        free(t.json);
+        return;
+    }
+    list[at] = t;
+}
+
 void news_tell(struct news *n, const struct news_item *i, const char *name)
 {
     char *json = item_json(i, name);
 
-    if (!json)
-        return;
-    if (n->told_count == NEWS_MAX) {
-        free(n->told[0].json);
-        memmove(n->told, n->told + 1, (NEWS_MAX - 1) * sizeof *n->told);
-        n->told_count--;
-    }
-    n->told[n->told_count++] = (struct news_text){ json, i->journal };
+    if (json)
+        keep(n->told, &n->told_count, (struct news_text){ i->at, json, i->journal });
 }
 
 // ---------------------------------------------------------------- shown
 
-// What was told goes to the front of what is shown. Returns how many.
-static size_t show(struct news *n)
+static void show(struct news *n)
 {
-    size_t count = n->told_count, kept = n->shown_count;
-
-    if (kept + count > NEWS_MAX)
-        kept = NEWS_MAX - count;
-    while (n->shown_count > kept)
-        free(n->shown[--n->shown_count].json);
-    memmove(n->shown + count, n->shown, kept * sizeof *n->shown);
-    for (size_t i = 0; i < count; i++)
-        n->shown[count - 1 - i] = n->told[i];
-    n->shown_count = kept + count;
+    for (size_t i = 0; i < n->told_count; i++)
+        keep(n->shown, &n->shown_count, n->told[i]);
     n->told_count = 0;
-    return count;
 }
 
 static bool any_plain(const struct news *n)
@@ -180,48 +184,51 @@ static bool any_plain(const struct news *n)
     return false;
 }
 
-static void put_list(FILE *to, const struct news *n, size_t count, bool plain)
+// Newest first.
+static void put_list(FILE *to, const struct news_text *list, size_t count, bool plain)
 {
     bool first = true;
 
-    for (size_t i = 0; i < count; i++) {
-        if (plain && n->shown[i].journal)
+    while (count-- > 0) {
+        if (plain && list[count].journal)
             continue;
-        fprintf(to, "%s%s", first ? "" : ",", n->shown[i].json);
+        fprintf(to, "%s%s", first ? "" : ",", list[count].json);
         first = false;
     }
 }
 
-// The newest count, as number seq of t.
-static struct frame *frame(const struct news *n, const struct track *t, uint64_t seq,
-                           const char *member, size_t count, bool plain)
+static struct frame *items_frame(const struct news *n, const struct track *t, bool plain)
 {
     struct track_text text;
 
-    if (!track_begin(t, seq, &text))
+    if (!track_begin(t, t->seq + 1, &text))
         return NULL;
-    fprintf(text.to, ",\"%s\":[", member);
-    put_list(text.to, n, count, plain);
+    fprintf(text.to, ",\"items\":[");
+    put_list(text.to, n->told, n->told_count, plain);
     fprintf(text.to, "]");
     return track_end(&text);
 }
 
 bool news_tick(struct news *n, struct track *all, struct track *plain, int64_t now)
 {
-    bool has_plain = any_plain(n);
-    size_t count;
-
     if (n->told_count == 0 || now - n->shown_at < NEWS_MS)
         return false;
     n->shown_at = now;
-    count = show(n);
-    track_publish(all, frame(n, all, all->seq + 1, "items", count, false), false);
-    if (has_plain)
-        track_publish(plain, frame(n, plain, plain->seq + 1, "items", count, true), false);
+    track_publish(all, items_frame(n, all, false), false);
+    if (any_plain(n))
+        track_publish(plain, items_frame(n, plain, true), false);
+    show(n);
     return true;
 }
 
 struct frame *news_snapshot(const struct news *n, const struct track *t, bool plain)
 {
-    return frame(n, t, t->seq, "snapshot", n->shown_count, plain);
+    struct track_text text;
+
+    if (!track_begin(t, t->seq, &text))
+        return NULL;
+    fprintf(text.to, ",\"snapshot\":[");
+    put_list(text.to, n->shown, n->shown_count, plain);
+    fprintf(text.to, "]");
+    return track_end(&text);
 }

@@ -27,7 +27,7 @@ struct track;
 
 struct news_item {
     int64_t at, device;
-    const char *kind; // static
+    const char *kind; // borrowed until it is told
     char id[DEVICE_ID_LEN + 1];
     char text[200];
     int level; // -1: none
@@ -36,7 +36,8 @@ struct news_item {
 };
 
 struct news_text { // an item, told
-    char *json;    // owned
+    int64_t at;
+    char *json; // owned
     bool journal;
 };
 
@@ -44,9 +45,9 @@ struct news {
     struct news_item heard[NEWS_MAX]; // a ring: the newest
     size_t heard_count, heard_at;
     bool began;                      // knows what happened before anybody looked
-    struct news_text told[NEWS_MAX]; // oldest first
+    struct news_text told[NEWS_MAX]; // oldest first, by when it happened; the same for shown
     size_t told_count;
-    struct news_text shown[NEWS_MAX]; // newest first
+    struct news_text shown[NEWS_MAX];
     size_t shown_count;
     int64_t shown_at; // monotonic ms
 };
@@ -62,7 +63,8 @@ void news_arrival(struct news *n, const struct bus_event *e);
 
 // Up to NEWS_MAX that were heard, oldest first, which it then forgets.
 size_t news_take(struct news *n, struct news_item out[NEWS_MAX]);
-// name may be NULL. What nobody was shown yet gives way to what is newer.
+// name may be NULL. What nobody was shown yet gives way to what is newer. In order of when it
+// happened: that a device is offline is known some time after it went.
 void news_tell(struct news *n, const struct news_item *i, const char *name);
 
 // The loader's, without the lock: tells what was heard, with names.

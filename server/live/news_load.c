@@ -16,13 +16,12 @@ DEFINE_AUTO(struct rows *, rows_freep, rows_free)
 static void tell_row(struct news *n, const struct rows *rows, int i)
 {
     struct news_item item = { .at = rows_int(rows, i, "at"),
-                              .kind = "state",
+                              .kind = rows_text(rows, i, "kind"),
                               .level = -1,
                               .state = (int)rows_int(rows, i, "state") };
-    const char *reason = rows_text(rows, i, "reason");
 
     snprintf(item.id, sizeof item.id, "%s", rows_text(rows, i, "id"));
-    snprintf(item.text, sizeof item.text, "%s", reason ? reason : "");
+    snprintf(item.text, sizeof item.text, "%s", rows_text(rows, i, "text"));
     news_tell(n, &item, rows_text(rows, i, "name"));
 }
 
@@ -36,7 +35,6 @@ static bool is_new(const struct news *n, pthread_mutex_t *lock)
     return is;
 }
 
-// The newest changes of state.
 static enum rc load_recent(struct news *n, const struct source *from, struct fault *f)
 {
     auto_with(rows_freep) struct rows *rows = NULL;

@@ -234,25 +234,37 @@ static void say_ticket(struct browser *b, const char *ticket)
     say(b, text);
 }
 
-static void new_ticket(const struct rest_browser *as, char out[TICKET_TEXT_LEN + 1])
+static void new_ticket_of(const char *catalog, const struct rest_browser *as,
+                          char out[TICKET_TEXT_LEN + 1])
 {
-    struct rest_answer *a =
-        rest_as(&rest, as, "POST", "/api/v1/live-tickets", "{\"catalog\":\"demo\"}");
+    char body[60];
 
-    assert_int_equal(a->status, 200);
+    snprintf(body, sizeof body, "{\"catalog\":\"%s\"}", catalog);
+    assert_int_equal(rest_as(&rest, as, "POST", "/api/v1/live-tickets", body)->status, 200);
     snprintf(out, TICKET_TEXT_LEN + 1, "%s", rest_text("ticket"));
 }
 
-static struct browser *enter(const struct rest_browser *as, int receive_buffer)
+static void new_ticket(const struct rest_browser *as, char out[TICKET_TEXT_LEN + 1])
+{
+    new_ticket_of("demo", as, out);
+}
+
+static struct browser *enter_catalog(const char *catalog, const struct rest_browser *as,
+                                     int receive_buffer)
 {
     char ticket[TICKET_TEXT_LEN + 1];
     struct browser *b = dial(receive_buffer);
 
-    new_ticket(as, ticket);
+    new_ticket_of(catalog, as, ticket);
     assert_int_equal(upgrade(b, ""), 101);
     say_ticket(b, ticket);
     expect(b, "ready");
     return b;
+}
+
+static struct browser *enter(const struct rest_browser *as, int receive_buffer)
+{
+    return enter_catalog("demo", as, receive_buffer);
 }
 
 static void a_socket_without_a_ticket_is_closed_after_5_s(void **state)
@@ -492,6 +504,14 @@ static json_t *hear_topic(struct browser *b, const char *topic)
     return NULL;
 }
 
+static int act_on(const char *device, const char *deed)
+{
+    char path[120];
+
+    snprintf(path, sizeof path, "/api/v1/catalogs/acme/devices/%s/%s", device, deed);
+    return rest_as(&rest, &owner, "POST", path, NULL)->status;
+}
+
 static void census_and_events_tell_what_happened_by_name(void **state)
 {
     (void)state;
@@ -511,6 +531,44 @@ static void census_and_events_tell_what_happened_by_name(void **state)
     assert_string_equal(text_of(item, "name"), "Lobby");
     assert_string_equal(text_of(item, "state"), "atRisk");
     publish_state(1, OURS, STATE_HEALTHY);
+    leave(b);
+}
+
+// The text of the nth item of that kind; "" where there are fewer.
+static const char *nth_text(json_t *list, const char *kind, size_t nth)
+{
+    size_t i;
+    json_t *item;
+
+    json_array_foreach (list, i, item)
+        if (!strcmp(text_of(item, "kind"), kind) && nth-- == 0)
+            return text_of(item, "text");
+    return "";
+}
+
+static bool is_newest_first(json_t *list)
+{
+    for (size_t i = 1; i < json_array_size(list); i++)
+        if (json_integer_value(json_object_get(json_array_get(list, i), "at")) >
+            json_integer_value(json_object_get(json_array_get(list, i - 1), "at")))
+            return false;
+    return true;
+}
+
+static void what_happened_before_anybody_looked_is_told_newest_first(void **state)
+{
+    (void)state;
+    model_sql(pg_conninfo(), "UPDATE device SET lifecycle = 0 WHERE device = 2");
+    assert_int_equal(act_on(THEIRS, "claim"), 200);
+    assert_int_equal(act_on(THEIRS, "unclaim"), 200);
+    struct browser *b = enter_catalog("acme", &owner, 0);
+    say(b, "{\"type\":\"subscribe\",\"topic\":\"events\"}");
+    json_auto_t *events = hear_topic(b, "events");
+    json_t *list = json_object_get(events, "snapshot");
+    assert_string_equal(nth_text(list, "device", 0), "Unclaimed");
+    assert_string_equal(nth_text(list, "device", 1), "Claimed");
+    assert_string_equal(nth_text(list, "state", 0), "It has never shown evidence");
+    assert_true(is_newest_first(list));
     leave(b);
 }
 
@@ -761,6 +819,7 @@ int main(void)
         cmocka_unit_test(a_device_of_another_catalog_is_not_shown),
         cmocka_unit_test(the_fleet_comes_as_a_picture_and_goes_on_as_changes),
         cmocka_unit_test(census_and_events_tell_what_happened_by_name),
+        cmocka_unit_test(what_happened_before_anybody_looked_is_told_newest_first),
         cmocka_unit_test(wrong_requests_are_told_and_the_socket_lives),
         cmocka_unit_test(garbage_ends_its_own_socket),
         cmocka_unit_test(a_browser_that_never_reads_costs_nobody_else_a_frame),

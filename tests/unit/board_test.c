@@ -350,6 +350,57 @@ static void journals_are_for_those_who_may_read_them(void **state)
     assert_int_equal(board_topic_find("events", true), BOARD_NEWS);
 }
 
+static void tell_at(int64_t at)
+{
+    const struct news_item i = { .at = at, .kind = "state", .level = -1, .state = -1 };
+
+    news_tell(&board->news, &i, NULL);
+}
+
+static void check_times(json_t *list, const int64_t *wanted, size_t count)
+{
+    assert_int_equal(json_array_size(list), count);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(json_integer_value(json_object_get(json_array_get(list, i), "at")),
+                         wanted[i]);
+}
+
+static void what_is_known_late_is_told_where_it_belongs(void **state)
+{
+    (void)state;
+    struct reader first = { 0 }, later = { 0 };
+
+    see(BOARD_NEWS, &first);
+    tell_at(1000);
+    tell_at(3000);
+    tick(NEWS_MS);
+    frame_drop(next(BOARD_NEWS, &first));
+    tell_at(4000);
+    tell_at(2000);
+    tick(NEWS_MS);
+    json_auto_t *items = parsed(BOARD_NEWS, &first);
+    check_times(json_object_get(items, "items"), (int64_t[]){ 4000, 2000 }, 2);
+    json_auto_t *whole = parsed(BOARD_NEWS, &later);
+    check_times(json_object_get(whole, "snapshot"), (int64_t[]){ 4000, 3000, 2000, 1000 }, 4);
+}
+
+static void of_many_news_the_newest_stay(void **state)
+{
+    (void)state;
+    struct reader r = { 0 };
+
+    see(BOARD_NEWS, &r);
+    for (int64_t at = 1; at <= NEWS_MAX + 2; at++)
+        tell_at(at);
+    tell_at(1);
+    tick(NEWS_MS);
+    json_auto_t *o = parsed(BOARD_NEWS, &r);
+    json_t *list = json_object_get(o, "items");
+    assert_int_equal(json_array_size(list), NEWS_MAX);
+    json_t *oldest = json_array_get(list, NEWS_MAX - 1);
+    assert_int_equal(json_integer_value(json_object_get(oldest, "at")), 3);
+}
+
 // A text has room for 199 bytes.
 static void news_that_are_too_long_end_with_a_whole_character(void **state)
 {
@@ -427,6 +478,8 @@ int main(void)
         SHOWN_TEST(intake_is_per_second),
         SHOWN_TEST(journals_are_for_those_who_may_read_them),
         SHOWN_TEST(news_that_are_too_long_end_with_a_whole_character),
+        SHOWN_TEST(what_is_known_late_is_told_where_it_belongs),
+        SHOWN_TEST(of_many_news_the_newest_stay),
         SHOWN_TEST(a_board_nobody_reads_rests_and_begins_anew),
         cmocka_unit_test(an_id_of_a_stream_is_read_strictly),
     };

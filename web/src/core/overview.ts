@@ -60,6 +60,8 @@ const body = (f: Frame): unknown => (f.snapshot && f.snapshot !== true ? f.snaps
 
 export const totalOf = (c: DeviceCounts) => Object.values(c).reduce((a, b) => a + b, 0);
 
+const newestFirst = (events: FleetEvent[]) => events.sort((a, b) => toMs(b.at)! - toMs(a.at)!).slice(0, EVENTS_KEPT);
+
 export class OverviewData {
   readonly counts = signal<DeviceCounts | null>(null);
   readonly countsAt = signal<number | null>(null);
@@ -167,14 +169,13 @@ export class OverviewData {
     }
     const items = (f.items ?? f.events ?? (f.kind ? [f] : [])) as FleetEvent[];
     if (items.some(e => e.kind === 'arrival')) this.knocks();
-    const fresh = [...items].sort((a, b) => toMs(b.at)! - toMs(a.at)!);
-    this.newer.value = [...fresh, ...this.newer.peek()].slice(0, EVENTS_KEPT);
+    this.newer.value = newestFirst([...items, ...this.newer.peek()]);
     if (!this.reading) this.adopt();
   }
 
   adopt(): void {
     if (!this.newer.peek().length) return;
-    this.events.value = [...this.newer.peek(), ...this.events.peek()].slice(0, EVENTS_KEPT);
+    this.events.value = newestFirst([...this.newer.peek(), ...this.events.peek()]);
     this.newer.value = [];
   }
 }
