@@ -156,8 +156,16 @@ SELECT t.id, t.prefix, t.name, array_to_string(t.scopes, ' ') AS scopes, c.name 
 -- name: token_count (account)
 SELECT count(*) AS count FROM api_token WHERE account = $1::bigint AND expires_at > now();
 
--- name: token_drop (id, account)
-DELETE FROM api_token WHERE id = $1::bigint AND account = $2::bigint RETURNING prefix;
+-- By a token (by: its hash) only one that may no more than it: whoever finds the key of one catalog
+-- must not be able to take away the others.
+-- name: token_drop (id, account, by)
+DELETE FROM api_token t
+ WHERE id = $1::bigint AND account = $2::bigint
+   AND ($3::bytea IS NULL
+        OR EXISTS (SELECT FROM api_token b
+                    WHERE b.hash = $3::bytea AND t.scopes <@ b.scopes
+                      AND (b.catalog IS NULL OR b.catalog = t.catalog)))
+RETURNING prefix;
 
 -- name: token_drop_named (account, name)
 DELETE FROM api_token WHERE account = $1::bigint AND name = $2;

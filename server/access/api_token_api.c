@@ -150,8 +150,9 @@ static enum rc make(struct req *q, struct reply *r, struct fault *f)
 static enum rc drop(struct req *q, struct reply *r, struct fault *f)
 {
     auto_with(rows_freep) struct rows *rows = NULL;
-    char account[24];
-    const char *args[] = { q->params[0], sql_int(q->who->account, account) };
+    char account[24], by[67];
+    const char *args[] = { q->params[0], sql_int(q->who->account, account),
+                           q->who->by_token ? sql_hash(q->who->credential, by) : NULL };
     int64_t id;
 
     if (!number_read(q->params[0], &id))
@@ -160,7 +161,9 @@ static enum rc drop(struct req *q, struct reply *r, struct fault *f)
     if (rc != RC_OK)
         return rc;
     if (rows_count(rows) == 0)
-        return fail(f, RC_NOT_FOUND, "you have no such token");
+        return fail(f, RC_NOT_FOUND,
+                    q->who->by_token ? "no such token that may no more than the one you use"
+                                     : "you have no such token");
     snprintf(r->object, sizeof r->object, "%s", rows_text(rows, 0, "prefix"));
     rc = changed_after_commit(q, q->who->account, f);
     return rc == RC_OK ? reply_empty(r) : rc;

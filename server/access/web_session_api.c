@@ -251,6 +251,9 @@ static enum rc revoke(struct req *q, struct reply *r, struct fault *f)
     auto_with(rows_freep) struct rows *rows = NULL;
     char account[24];
     const char *args[] = { sql_int(q->who->account, account), q->params[0] };
+
+    if (q->who->by_token)
+        return fail(f, RC_CONFLICT, "sessions are ended in a session, not with a token");
     enum rc rc = store_run(q->store, &Q_SESSION_DROP_BY_ID, args, &rows, f);
 
     if (rc != RC_OK)

@@ -306,6 +306,43 @@ static void a_token_of_someone_else_cannot_be_dropped(void **state)
     assert_int_equal(rest_as(&rest, &admin, "DELETE", token_path, NULL)->status, 404);
 }
 
+static void a_token_drops_only_what_may_no_more_than_it(void **state)
+{
+    (void)state;
+    char wide[60], other[60], equal[60];
+
+    make_token(&owner, "{\"name\":\"wide\",\"scopes\":[\"tokens:write\",\"users:write\"],"
+                       "\"expiresInDays\":1,\"catalog\":\"demo\"}");
+    memcpy(wide, token_path, sizeof wide);
+    make_token(&owner, "{\"name\":\"other\",\"scopes\":[\"tokens:write\"],\"expiresInDays\":1}");
+    memcpy(other, token_path, sizeof other);
+    make_token(&owner, "{\"name\":\"equal\",\"scopes\":[\"tokens:write\"],"
+                       "\"expiresInDays\":1,\"catalog\":\"demo\"}");
+    memcpy(equal, token_path, sizeof equal);
+    make_token(&owner, "{\"name\":\"mine\",\"scopes\":[\"tokens:write\",\"devices:read\"],"
+                       "\"expiresInDays\":1,\"catalog\":\"demo\"}");
+    assert_int_equal(status_with_token("DELETE", wide, NULL), 404);
+    assert_int_equal(status_with_token("DELETE", other, NULL), 404);
+    assert_int_equal(status_with_token("DELETE", equal, NULL), 204);
+    assert_int_equal(status_with_token("DELETE", token_path, NULL), 204);
+    assert_int_equal(rest_as(&rest, &owner, "DELETE", wide, NULL)->status, 204);
+    assert_int_equal(rest_as(&rest, &owner, "DELETE", other, NULL)->status, 204);
+}
+
+static void a_token_ends_no_session(void **state)
+{
+    (void)state;
+    char path[100];
+
+    make_token(&owner, "{\"name\":\"ci\",\"scopes\":[\"devices:read\"],\"expiresInDays\":1}");
+    assert_int_equal(rest_as(&rest, &owner, "GET", "/api/v1/sessions", NULL)->status, 200);
+    json_t *first = json_array_get(rest_member("items"), 0);
+    snprintf(path, sizeof path, "/api/v1/sessions/%s",
+             json_string_value(json_object_get(first, "id")));
+    assert_int_equal(status_with_token("DELETE", path, NULL), 409);
+    assert_int_equal(rest_as(&rest, &owner, "GET", "/api/v1/session", NULL)->status, 200);
+}
+
 static void nobody_gives_a_token_more_than_they_have(void **state)
 {
     (void)state;
@@ -427,6 +464,8 @@ int main(void)
         cmocka_unit_test(a_token_sees_its_catalog_alone),
         cmocka_unit_test(a_token_ends),
         cmocka_unit_test(a_token_of_someone_else_cannot_be_dropped),
+        cmocka_unit_test(a_token_drops_only_what_may_no_more_than_it),
+        cmocka_unit_test(a_token_ends_no_session),
         cmocka_unit_test(nobody_gives_a_token_more_than_they_have),
         cmocka_unit_test(a_token_made_with_a_token_lives_no_longer),
         cmocka_unit_test(a_lower_role_cuts_the_tokens_made_before),
