@@ -36,6 +36,7 @@ static json_t *to_json(const struct rows *r)
 
     add_text(o, "verdict", verdict_name((enum verdict)rows_int(r, 0, "verdict")));
     add_time(o, "attestedAt", rows_int(r, 0, "attested_at"));
+    add_text(o, "quarantineReason", rows_text(r, 0, "by_hand"));
     add_text(o, "attester", rows_text(r, 0, "attester"));
     add_json(o, "findings", column(r, "findings", json_array()));
     add_json(o, "claims", column(r, "claims", json_object()));

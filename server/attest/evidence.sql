@@ -2,6 +2,7 @@
 -- The measured-boot log is a claim, [[pcr, component, version, sha256, svn], …]; whether a line is
 -- known is asked of the reference values as they are now.
 SELECT t.verdict, t.attester, t.findings, t.claims - 'orrery_log' AS claims, t.evidence,
+       t.by_hand,
        (extract(epoch FROM t.attested_at) * 1000)::bigint AS attested_at,
        t.cert_kind, encode(t.cert_serial, 'hex') AS cert_serial,
        (extract(epoch FROM t.cert_not_before) * 1000)::bigint AS cert_not_before,

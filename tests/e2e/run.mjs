@@ -308,13 +308,17 @@ await step('a device that is quarantined by hand says why, until it is released'
   await quarantined();
   await page.locator(`.rows .row[data-id="${id}"]`).click();
   await page.locator('.hero .pill', { hasText: 'Quarantined' }).waitFor();
-  await page.locator('.hero .why', { hasText: reason }).waitFor();
+  const why = page.locator('.hero .why', { hasText: `A person put it in quarantine: ${reason}` });
+  await why.waitFor();
   await judge('quarantined');
   await page.getByRole('button', { name: 'Actions' }).click();
   await page.getByRole('button', { name: /^Release from quarantine/ }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Release from quarantine' }).click();
-  await page.locator('.hero .why', { hasText: reason }).waitFor({ state: 'detached' });
+  await why.waitFor({ state: 'detached' });
   await page.locator('.hero .pill', { hasText: 'Quarantined' }).waitFor({ state: 'detached' });
+  await page.goto(`/c/demo/audit?object=${id}`);
+  await page.locator('.rowbtn', { hasText: 'quarantine' }).last().click();
+  await page.locator('.detail', { hasText: reason }).waitFor();
   quiet();
 }, 120);
 

@@ -428,6 +428,17 @@ static void evidence_tells_which_lines_of_its_log_are_known(void **state)
         "0a0b");
 }
 
+static void evidence_tells_why_a_person_put_a_device_in_quarantine(void **state)
+{
+    (void)state;
+    struct model_answer *a = get(attest_routes, DEVICE "/evidence", NULL);
+    assert_true(json_is_null(json_object_get(a->body, "quarantineReason")));
+    model_sql(pg_conninfo(), "UPDATE device_trust SET by_hand = 'the seal is broken'");
+    a = get(attest_routes, DEVICE "/evidence", NULL);
+    assert_string_equal(json_string_value(json_object_get(a->body, "quarantineReason")),
+                        "the seal is broken");
+}
+
 // ---------------------------------------------------------------- catalogs
 
 static void the_same_name_is_the_same_catalog(void **state)
@@ -516,6 +527,7 @@ int main(void)
         cmocka_unit_test(reference_values_are_added_once_and_dropped),
         cmocka_unit_test(a_bad_reference_value_is_named_by_index_and_nothing_is_kept),
         cmocka_unit_test(evidence_tells_which_lines_of_its_log_are_known),
+        cmocka_unit_test(evidence_tells_why_a_person_put_a_device_in_quarantine),
         cmocka_unit_test(the_same_name_is_the_same_catalog),
         cmocka_unit_test(retention_changes_only_from_the_current_version),
         cmocka_unit_test(no_route_of_the_modules_shows_a_thing_of_another_catalog),

@@ -64,7 +64,7 @@ const LOG = ['firmware', 'boot loader', 'kernel', 'initramfs', 'root file system
 function evidence(d) {
   const bad = d.state === 'quarantined';
   return {
-    verdict: d.verdict, attestedAt: d.attestedAt, attester: d.attestedAt ? 'soft' : null,
+    verdict: d.verdict, quarantineReason: null, attestedAt: d.attestedAt, attester: d.attestedAt ? 'soft' : null,
     findings: bad ? [{ component: 'kernel', expected: hex('k4.1.1'), found: hex('evil'), remedy: 'Install a signed image, or add this measurement to the reference values if you made it.', text: 'The kernel (4.1.1) has a measurement that is not among the reference values.' }]
       : d.state === 'atRisk' ? [{ text: 'The certificate should have been renewed 2 hours ago.', remedy: 'See whether the device can reach the server.' }] : [],
     claims: d.attestedAt ? { bootcount: 17, dbgstat: 2, oemboot: true, uptime: 812 } : null,

@@ -601,6 +601,7 @@ export type LogEntry = {
 
 export type Evidence = {
   verdict: Verdict;
+  quarantineReason: string | null;
   attestedAt: TimeOrNull;
   attester: TextOrNull;
   findings: Finding[];

@@ -45,6 +45,7 @@ function CopyId({ id }: { id: string }) {
 }
 
 function Head({ d, watch, reload }: { d: Device; watch: Watch; reload: () => void }) {
+  const said = d.state === 'quarantined' ? watch.evidence.value?.quarantineReason : null;
   return (
     <section class="card c12 hero" aria-label={t('device.summary')}>
       <div class="t">
@@ -54,7 +55,7 @@ function Head({ d, watch, reload }: { d: Device; watch: Watch; reload: () => voi
         <span class="grow" />
         <DeviceActions d={d} tag={watch.tag.value} onDone={reload} />
       </div>
-      <p class="why"><bdi>{(d.stateReason ?? '').replace(/\.$/, '')}</bdi>{d.stateSince ? <span class="dim">{d.stateReason ? ', ' : ''}<For t={d.stateSince} /></span> : null}</p>
+      <p class="why"><bdi>{(d.stateReason ?? '').replace(/\.$/, '')}</bdi>{said ? <>: <bdi>{said}</bdi></> : null}{d.stateSince ? <span class="dim">{d.stateReason ? ', ' : ''}<For t={d.stateSince} /></span> : null}</p>
       <dl class="facts">
         <div><dt>{t('device.seen')}</dt><dd class="fades"><Ago t={watch.seen.value} never={t('device.never')} /></dd></div>
         <div><dt>{t('param.group')}</dt><dd>{d.group ? <a class="link" href={`${devicesHref()}?group=${d.group.id}`}><bdi>{d.product?.name} / {d.group.name}</bdi></a> : '–'}</dd></div>
