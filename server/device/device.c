@@ -203,8 +203,9 @@ static enum rc tag_check(const char *name, json_t *value, struct fault *f)
 {
     size_t len = strlen(name);
 
-    if (len < 1 || len > TAG_NAME_MAX || has_control(name))
-        return fail(f, RC_INVALID, "tags: a name must be 1 to %d bytes without control characters",
+    if (len < 1 || len > TAG_NAME_MAX || has_control(name) || strchr(name, ':'))
+        return fail(f, RC_INVALID,
+                    "tags: a name must be 1 to %d bytes without control characters and ':'",
                     TAG_NAME_MAX);
     if (!json_is_string(value))
         return fail(f, RC_INVALID, "tags: %s must be a string", name);

@@ -352,6 +352,7 @@ static void tags_are_bounded_texts(void **state)
     assert_int_equal(check_tags(json_loads("{\"site\":\"hq\",\"line\":\"\"}", 0, NULL), &f), RC_OK);
     assert_int_equal(check_tags(json_loads("{\"site\":7}", 0, NULL), &f), RC_INVALID);
     assert_non_null(strstr(f.text, "site"));
+    assert_int_equal(check_tags(json_loads("{\"a:b\":\"c\"}", 0, NULL), &f), RC_INVALID);
     assert_int_equal(check_tags(json_loads("{\"\":\"x\"}", 0, NULL), &f), RC_INVALID);
     assert_int_equal(check_tags(json_array(), &f), RC_INVALID);
     memset(value, 'v', TAG_VALUE_MAX + 1);
