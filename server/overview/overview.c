@@ -37,11 +37,11 @@ static const char *advice(enum device_state state)
     switch (state) {
     case STATE_QUARANTINED:
         return "Their evidence does not match what they may run, so they were cut off; look at "
-               "the findings of one";
+               "the findings of one.";
     case STATE_OFFLINE:
-        return "They have no session; what they share is the place to look";
+        return "They have no session; what they share is the place to look.";
     case STATE_AT_RISK:
-        return "They still pass, with a warning; see what they have in common";
+        return "They still pass, with a warning; see what they have in common.";
     case STATE_UNKNOWN:
         return "They never showed evidence: are they switched on, and is their network open?";
     case STATE_HEALTHY:
@@ -63,7 +63,7 @@ static void add_patterns(struct needs *n, const struct pattern_list *found, int6
             continue; // that is as somebody wanted it
         one = add(n, p->state == STATE_QUARANTINED ? SEVERITY_HIGH : SEVERITY_MEDIUM, "devices");
         snprintf(one->title, sizeof one->title, "%s", p->text);
-        snprintf(one->text, sizeof one->text, "%s would be expected if it made no difference. %s.",
+        snprintf(one->text, sizeof one->text, "%s would be expected if it made no difference. %s",
                  p->expected < 1 ? "Less than one" : pattern_number((int64_t)p->expected, count),
                  advice(p->state));
         snprintf(one->filter, sizeof one->filter, "%s", p->filter);
