@@ -8,6 +8,11 @@ let ids: string[] = [];
 let asked: string[] = [];
 let down = false;
 const device = (id: string) => ({ id, name: id, state: 'healthy', stateReason: null, online: true, lastSeen: null, tags: {} });
+// The sites of one state are others than those of all.
+const facetsOf = (q: URLSearchParams) => ({
+  state: [{ value: 'offline', n: 1 }],
+  site: q.has('site') ? q.getAll('site').map(value => ({ value, n: 1 })) : [{ value: 'a', n: 2 }, { value: 'b', n: 1 }],
+});
 globalThis.fetch = (async (url: string) => {
   if (down) throw new Error('down');
   asked.push(url);
@@ -17,7 +22,7 @@ globalThis.fetch = (async (url: string) => {
   const marks = ids.flatMap((_, i) => (i && i % 200 === 0 ? [String(i)] : []));
   const next = from + limit < ids.length ? String(from + limit) : null;
   const body = pathname.endsWith('/marks') ? { every: 200, total: ids.length, cursors: marks }
-    : pathname.endsWith('/facets') ? { total: ids.length, capped: false, facets: {} }
+    : pathname.endsWith('/facets') ? { total: ids.length, capped: false, facets: facetsOf(searchParams) }
     : { items: ids.slice(from, from + limit).map(device), next };
   return new Response(JSON.stringify(body), { status: 200 });
 }) as typeof fetch;
@@ -102,4 +107,13 @@ test('an unreachable server leaves the list as it was', async () => {
   down = false;
   assert.deepEqual(shown(f), ['a']);
   assert.equal(f.error.value, null);
+});
+
+test('what was chosen does not hide its alternatives', async () => {
+  const f = await fleet(['a']);
+  await f.show({ site: ['b'], state: ['offline'] });
+  await settle();
+  assert.deepEqual(f.facets.value!.facets.site, [{ value: 'a', n: 2 }, { value: 'b', n: 1 }]);
+  assert.equal(f.facets.value!.total, 1);
+  assert.ok(asked.some(u => u.endsWith('/facets?state=offline')), asked.join('\n'));
 });

@@ -12,7 +12,7 @@
 import { batch, signal, type Signal } from '@preact/signals';
 import type { Device, DevicePage, DeviceState, Facets, Marks } from '../api/api';
 import { Problem, call } from '../api/client';
-import { filterBody, type Filter, type Sort } from './filter';
+import { filterBody, without, type Filter, type Sort } from './filter';
 import type { Frame } from './live';
 
 export interface Row extends Device {
@@ -40,6 +40,7 @@ const MOST_AT_ONCE = 2;
 const KEPT_BLOCKS = 60;
 const PAGE_LIMIT = 500;
 const LIST = 'GET /catalogs/{catalog}/devices';
+export const FACETS: (keyof Facets['facets'])[] = ['state', 'product', 'group', 'site', 'version', 'attested', 'batch', 'lifecycle'];
 
 const latest = (text: string | null, ms: number | null | undefined) => {
   const a = text ? Date.parse(text) : null;
@@ -230,16 +231,27 @@ export class Fleet {
     this.blocks.value++;
   }
 
+  private facetsOf(filter: Filter, exact: boolean, stop?: AbortSignal): Promise<Facets> {
+    return call(`${LIST}/facets`, { path: { catalog: this.catalog }, query: { ...filterBody(filter), ...(exact ? { exact } : {}) }, ...(stop ? { signal: stop } : {}) });
+  }
+
+  // Where something was chosen its alternatives are counted too, as if it had not been.
+  private async counted(exact: boolean, stop?: AbortSignal): Promise<Facets> {
+    const filter = this.filter;
+    const chosen = FACETS.filter(p => filter[p]?.length);
+    const [here, ...others] = await Promise.all([filter, ...chosen.map(p => without(filter, p))].map(f => this.facetsOf(f, exact, stop)));
+    const facets = { ...here!.facets };
+    chosen.forEach((p, i) => (facets[p] = others[i]!.facets[p]));
+    return { ...here!, facets };
+  }
+
   // Counts first as far as they are quick; a capped total is completed afterwards.
   private async count(stop?: AbortSignal): Promise<void> {
-    const get = (exact?: boolean) => call(`${LIST}/facets`, {
-      path: { catalog: this.catalog }, query: { ...filterBody(this.filter), ...(exact ? { exact } : {}) }, ...(stop ? { signal: stop } : {}),
-    });
     try {
-      const quick = await get();
+      const quick = await this.counted(false, stop);
       if (stop?.aborted) return;
       this.facets.value = quick;
-      if (quick.capped) this.facets.value = await get(true);
+      if (quick.capped) this.facets.value = await this.counted(true, stop);
     } catch {
       // The old counts stay in sight; the next round asks again.
     }

@@ -149,7 +149,7 @@ export function Devices() {
         </section>
         <Jobs />
         <div class={'split' + (facetsOpen ? '' : ' bare')}>
-          {facetsOpen ? <aside class="card side" aria-label={t('devices.facets')} tabIndex={0}><Facets body={body} filter={filter} onPick={(p, v) => change(toggled(filter, p, v))} /></aside> : null}
+          {facetsOpen && (body || !fleet.error.value) ? <aside class="card side" aria-label={t('devices.facets')} tabIndex={0}><Facets body={body} filter={filter} onPick={(p, v) => change(toggled(filter, p, v))} /></aside> : null}
           <section class="card list" aria-label={t('devices.list')}>
             {fleet.error.value ? <div class="pad"><Says error={fleet.error.value} retry={() => void fleet.show(filter, sort)} /></div> : null}
             <Newer fleet={fleet} />

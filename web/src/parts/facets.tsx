@@ -5,11 +5,11 @@
 import { useState } from 'preact/hooks';
 import type { Facets as FacetsBody, FacetValue } from '../api/api';
 import type { Filter, Param } from '../core/filter';
+import { FACETS } from '../core/fleet';
 import { named, t } from '../i18n/i18n';
 import { counted, valueWord } from './query-bar';
 import { Glyph } from './state';
 
-const SHOWN: Param[] = ['state', 'product', 'group', 'site', 'version', 'attested', 'batch', 'lifecycle'];
 const FEW = 6;
 
 function Value({ p, v, body, most, chosen, onPick }: { p: Param; v: FacetValue; body: FacetsBody; most: number; chosen: boolean; onPick: () => void }) {
@@ -48,5 +48,5 @@ function Facet({ p, body, filter, onPick }: { p: Param; body: FacetsBody; filter
 
 export function Facets({ body, filter, onPick }: { body: FacetsBody | null; filter: Filter; onPick: (p: Param, value: string) => void }) {
   if (!body) return <div class="facets" aria-busy="true"><span class="skeleton" /><span class="skeleton" /><span class="skeleton" /></div>;
-  return <div class="facets">{SHOWN.map(p => <Facet key={p} p={p} body={body} filter={filter} onPick={onPick} />)}</div>;
+  return <div class="facets">{FACETS.map(p => <Facet key={p} p={p} body={body} filter={filter} onPick={onPick} />)}</div>;
 }
