@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/audit.h"
 #include "catalog/catalog.h"
 #include "core/auto.h"
 #include "core/clock.h"
@@ -27,6 +28,7 @@
 
 DEFINE_AUTO(struct rows *, rows_freep, rows_free)
 DEFINE_AUTO(struct catalogs *, catalogs_freep, catalogs_free)
+DEFINE_AUTO(struct store *, store_rollbackp, store_rollback)
 
 // Rows of one table, as COPY reads them.
 struct pile {
@@ -77,7 +79,7 @@ static enum rc check(struct seeding *s, int64_t *there, struct fault *f)
     if (rc != RC_OK)
         return rc;
     *there = rows_int(r, 0, "seeded");
-    if (rows_int(r, 0, "other") > 0 && !s->o->force)
+    if (*there < s->o->devices && rows_int(r, 0, "other") > 0 && !s->o->force)
         return fail(f, RC_CONFLICT,
                     "catalog '%.50s' has %" PRId64 " real devices; seed another catalog, or say "
                     "--force",
@@ -291,6 +293,33 @@ static enum rc write_all(struct seeding *s, const char *conninfo, struct seed_re
     return rc;
 }
 
+static enum rc write_audit(struct seeding *s, const struct seed_result *done, struct fault *f)
+{
+    auto_with(store_rollbackp) struct store *tx = NULL;
+    const struct audit_entry e = { .chain = s->catalog,
+                                   .actor = "local",
+                                   .action = "seed",
+                                   .object = "devices",
+                                   .count = done->added,
+                                   .outcome = "ok",
+                                   .detail = REASON };
+    enum rc rc = store_begin(s->store, &tx, f);
+
+    if (rc == RC_OK)
+        rc = audit_append(tx, &e, f);
+    return rc == RC_OK ? store_commit(take(&tx), f) : rc;
+}
+
+static enum rc add(struct seeding *s, const char *conninfo, struct seed_result *out,
+                   struct fault *f)
+{
+    enum rc rc = make_groups(s, f);
+
+    if (rc == RC_OK)
+        rc = write_all(s, conninfo, out, f);
+    return rc == RC_OK ? write_audit(s, out, f) : rc;
+}
+
 enum rc seed_run(const char *conninfo, const struct seed_options *o, struct seed_result *out,
                  struct fault *f)
 {
@@ -302,7 +331,5 @@ enum rc seed_run(const char *conninfo, const struct seed_options *o, struct seed
         rc = find_catalog(&s, f);
     if (rc == RC_OK)
         rc = check(&s, &out->there, f);
-    if (rc == RC_OK && out->there < o->devices)
-        rc = make_groups(&s, f);
-    return rc == RC_OK && out->there < o->devices ? write_all(&s, conninfo, out, f) : rc;
+    return rc == RC_OK && out->there < o->devices ? add(&s, conninfo, out, f) : rc;
 }

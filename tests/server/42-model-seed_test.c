@@ -91,6 +91,7 @@ static void seeding_stops_at_the_number_and_can_go_on(void **state)
                      0);
     assert_int_equal(rest_sql(db, "SELECT sum(n) FROM device_count WHERE dimension = 'all'"),
                      DEVICES);
+    assert_int_equal(rest_sql(db, "SELECT sum(count) FROM audit WHERE action = 'seed'"), DEVICES);
 }
 
 static const json_t *pattern(const json_t *list, const char *state)
@@ -215,6 +216,10 @@ static void a_catalog_with_real_devices_is_refused(void **state)
               " repeat('ab', 16), repeat('ab', 32) FROM catalog WHERE name = 'demo'");
     assert_int_equal(seed_run(db, &o, &done, &f), RC_CONFLICT);
     assert_non_null(strstr(f.text, "--force"));
+    o.devices = DEVICES; // they are there already: nothing is done, so nothing is refused
+    assert_int_equal(seed_run(db, &o, &done, &f), RC_OK);
+    assert_int_equal(done.added, 0);
+    o.devices = DEVICES + 10;
     o.beside = "abababababababababababababababab";
     assert_int_equal(seed_run(db, &o, &done, &f), RC_OK);
     assert_int_equal(done.added, 10);
