@@ -121,6 +121,16 @@ static enum rc add_column(struct export_ask *out, const char *name, size_t len, 
     return RC_OK;
 }
 
+enum rc export_count(struct store *s, const struct export_ask *a, int64_t *out, struct fault *f)
+{
+    auto_with(rows_freep) struct rows *rows = NULL;
+    enum rc rc = store_run(s, &Q_EXPORT_COUNT, (const char *[]){ a->filter }, &rows, f);
+
+    if (rc == RC_OK)
+        *out = rows_int(rows, 0, "n");
+    return rc;
+}
+
 enum rc export_columns(const char *names, struct export_ask *out, struct fault *f)
 {
     enum rc rc = RC_OK;

@@ -49,6 +49,8 @@ bool exports_are_full(struct exports *e);
 
 // Names by commas into numbers; "" for all. RC_INVALID names what is no column, or twice there.
 enum rc export_columns(const char *names, struct export_ask *out, struct fault *f);
+// How many devices it will have, as of now.
+enum rc export_count(struct store *s, const struct export_ask *a, int64_t *out, struct fault *f);
 void export_head(const struct export_ask *a, FILE *to);
 void export_row(const struct export_ask *a, const struct rows *r, int row, FILE *to);
 // A field of CSV.

@@ -1,3 +1,7 @@
+-- name: export_count (filter)
+-- plan: fresh
+SELECT count(*) AS n FROM device_found($1);
+
 -- name: export_open (filter)
 -- plan: fresh
 DECLARE export NO SCROLL CURSOR FOR

@@ -19,7 +19,7 @@ static handler export_devices;
 
 const struct route export_routes[] = {
     { "GET", "/api/v1/catalogs/{catalog}/devices/export", MAY_SEE_DEVICES, export_devices,
-      ROUTE_REPEATS },
+      ROUTE_REPEATS | ROUTE_SLOW },
     { 0 },
 };
 
@@ -69,7 +69,7 @@ static enum rc read_ask(const struct req *q, struct export_ask *a, char *said, s
 }
 
 // A copy of the whole fleet leaves the house: that is written down although nothing changes.
-static enum rc write_audit(const struct req *q, const char *said, struct fault *f)
+static enum rc write_audit(const struct req *q, int64_t count, const char *said, struct fault *f)
 {
     auto_with(store_rollbackp) struct store *tx = NULL;
     const struct audit_entry e = { .chain = q->catalog,
@@ -77,6 +77,7 @@ static enum rc write_audit(const struct req *q, const char *said, struct fault *
                                    .actor = q->who->name,
                                    .action = ACTION,
                                    .object = "devices",
+                                   .count = count,
                                    .outcome = "ok",
                                    .remote = q->remote,
                                    .request = q->id,
@@ -92,6 +93,7 @@ static enum rc export_devices(struct req *q, struct reply *r, struct fault *f)
 {
     auto_with(export_ask_freep) struct export_ask *a = calloc(1, sizeof *a);
     char said[300];
+    int64_t count = 0;
     enum rc rc = a ? read_ask(q, a, said, sizeof said, f) : fail(f, RC_INTERNAL, "out of memory");
 
     if (rc != RC_OK)
@@ -100,7 +102,9 @@ static enum rc export_devices(struct req *q, struct reply *r, struct fault *f)
         r->retry_after = 10;
         return fail(f, RC_LIMIT, "%d exports are running; wait until one has ended", EXPORTS_MAX);
     }
-    rc = write_audit(q, said, f);
+    rc = export_count(q->store, a, &count, f);
+    if (rc == RC_OK)
+        rc = write_audit(q, count, said, f);
     if (rc != RC_OK)
         return rc;
     snprintf(r->disposition, sizeof r->disposition, "attachment; filename=\"%.50s-devices.%s\"",
