@@ -628,7 +628,7 @@ static void mute_devices_are_hung_up_on(void **state)
     gate_device_free(device);
     gate_down(gate);
     gate = gate_up(&o);
-    for (int i = 0; i < MUTE; i++) {
+    for (int i = MUTE - 1; i >= 0; i--) { // the one that answers comes last: from there on it does
         d[i] = gate_device(gate, gate->demo, true);
         assert_true(gate_enroll(gate, d[i], "affirming"));
         w[i] = gate_session(gate, d[i], NULL);
