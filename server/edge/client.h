@@ -269,4 +269,5 @@ void backend_resume(struct backend *b);
 void live_answer(struct client *c);
 enum flow live_pump(struct client *c);
 void live_close(struct client *c);
-void stream_answer(struct client *c); // the head is in out
+void stream_answer(struct client *c);  // the head is in out
+void stream_decline(struct client *c); // nobody comes for the ticket

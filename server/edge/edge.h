@@ -68,6 +68,7 @@ struct edge_hooks {
     bool (*live_adopt)(void *ctx, int fd, const char *head, size_t head_len, const char *remote);
     // Takes one end of a socketpair into which the rest of an answer is written, in chunks of
     // HTTP/1.1 with their last one. fd is consumed even on failure; false makes the answer 503.
+    // With -1 for fd nobody comes for that ticket.
     bool (*stream_open)(void *ctx, const char *ticket, int fd);
     // Whether this client certificate (SHA-256 of its DER) may still be used; asked
     // after full and resumed handshakes alike.

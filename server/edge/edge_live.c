@@ -274,21 +274,30 @@ static bool open_stream(struct client *c)
     return h->stream_open(h->ctx, c->req->stream, pair[1]);
 }
 
+void stream_decline(struct client *c)
+{
+    const struct edge_hooks *h = &c->edge->hooks;
+
+    if (h->stream_open)
+        h->stream_open(h->ctx, c->req->stream, -1);
+}
+
 void stream_answer(struct client *c)
 {
-    bool old = c->req->head.minor == 0;
-
-    if (!old && open_stream(c)) {
+    if (c->req->head.minor == 0) {
+        stream_decline(c);
+        bytes_done(&c->out); // the head that promised it
+        reply_problem(c, 505, "a stream needs HTTP/1.1");
+        return;
+    }
+    if (open_stream(c)) {
         client_lives(c);
         return;
     }
     if (c->live)
         live_close(c);
-    bytes_done(&c->out); // the head that promised it
-    if (old)
-        reply_problem(c, 505, "a stream needs HTTP/1.1");
-    else
-        reply_problem(c, 503, "no more streams can be opened now");
+    bytes_done(&c->out);
+    reply_problem(c, 503, "no more streams can be opened now");
 }
 
 // ---------------------------------------------------------------- a WebSocket

@@ -281,6 +281,8 @@ void rest_end(struct client *c)
         stream_answer(c);
         return;
     }
+    if (*c->req->stream)
+        stream_decline(c);
     reactor_post(c->edge->reactor, &c->task);
 }
 

@@ -128,21 +128,43 @@ enum rc reply_stream(struct reply *r, struct streams *s, enum stream_kind kind, 
     return RC_OK;
 }
 
-// All are compared, so that time tells nothing; the provider runs outside the lock.
-bool streams_open(struct streams *s, const char *ticket, int fd)
+// Under the lock. All are compared, so that time tells nothing.
+static struct offer *find(struct streams *s, const char *ticket)
 {
-    struct offer found = { 0 };
+    struct offer *found = NULL;
+
+    drop_if(s, false, STREAM_EVENTS, clock_mono_ms());
+    for (size_t i = 0; i < OFFERS && strlen(ticket) == STREAM_TICKET_LEN; i++)
+        if (*s->offers[i].ticket &&
+            CRYPTO_memcmp(s->offers[i].ticket, ticket, STREAM_TICKET_LEN) == 0)
+            found = &s->offers[i];
+    return found;
+}
+
+static void decline(struct streams *s, const char *ticket)
+{
+    struct offer *o;
+
+    pthread_mutex_lock(&s->lock);
+    o = find(s, ticket);
+    if (o)
+        drop(s, o);
+    pthread_mutex_unlock(&s->lock);
+}
+
+// The provider runs outside the lock.
+static bool hand_over(struct streams *s, const char *ticket, int fd)
+{
+    struct offer found = { 0 }, *o;
     stream_take *take;
     void *ctx;
 
     pthread_mutex_lock(&s->lock);
-    drop_if(s, false, STREAM_EVENTS, clock_mono_ms());
-    for (size_t i = 0; i < OFFERS && strlen(ticket) == STREAM_TICKET_LEN; i++)
-        if (*s->offers[i].ticket &&
-            CRYPTO_memcmp(s->offers[i].ticket, ticket, STREAM_TICKET_LEN) == 0) {
-            found = s->offers[i];
-            s->offers[i] = (struct offer){ 0 };
-        }
+    o = find(s, ticket);
+    if (o) {
+        found = *o;
+        *o = (struct offer){ 0 };
+    }
     take = s->providers[found.kind].take;
     ctx = s->providers[found.kind].ctx;
     pthread_mutex_unlock(&s->lock);
@@ -151,4 +173,12 @@ bool streams_open(struct streams *s, const char *ticket, int fd)
         return false;
     }
     return take(ctx, found.arg, fd);
+}
+
+bool streams_open(struct streams *s, const char *ticket, int fd)
+{
+    if (fd >= 0)
+        return hand_over(s, ticket, fd);
+    decline(s, ticket);
+    return false;
 }

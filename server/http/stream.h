@@ -44,5 +44,6 @@ void streams_provide(struct streams *s, enum stream_kind kind, stream_take *take
 enum rc reply_stream(struct reply *r, struct streams *s, enum stream_kind kind, const char *type,
                      void *arg, struct fault *f);
 
-// The edge's: any thread. fd is consumed. False for a ticket that is none.
+// The edge's: any thread. fd is consumed; -1: nobody comes for the ticket, which is free again.
+// False for a ticket that is none.
 bool streams_open(struct streams *s, const char *ticket, int fd);

@@ -52,24 +52,40 @@ struct caller {
 
 // ---------------------------------------------------------------- the client
 
-static struct caller *call(const struct rest_browser *who, const char *method, const char *path,
-                           const char *more, int receive_buffer)
+static struct caller *say(const char *text, size_t len, int receive_buffer)
 {
     struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(edge_port(edge)) };
     struct caller *c = calloc(1, sizeof *c);
-    char text[2000];
-    int n = snprintf(text, sizeof text,
-                     "%s %s HTTP/1.1\r\nHost: localhost:8443\r\nCookie: __Host-orrery=%s\r\n"
-                     "X-Orrery-CSRF: %s\r\n%s\r\n",
-                     method, path, who->cookie, who->csrf, more);
 
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (receive_buffer)
         setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
     assert_int_equal(connect(c->fd, (struct sockaddr *)&to, sizeof to), 0);
-    assert_int_equal(send(c->fd, text, (size_t)n, MSG_NOSIGNAL), n);
+    assert_int_equal(send(c->fd, text, len, MSG_NOSIGNAL), len);
     return c;
+}
+
+static struct caller *call(const struct rest_browser *who, const char *method, const char *path,
+                           const char *more, int receive_buffer)
+{
+    char text[2000];
+    int n = snprintf(text, sizeof text,
+                     "%s %s HTTP/1.1\r\nHost: localhost:8443\r\nCookie: __Host-orrery=%s\r\n"
+                     "X-Orrery-CSRF: %s\r\n%s\r\n",
+                     method, path, who->cookie, who->csrf, more);
+
+    return say(text, (size_t)n, receive_buffer);
+}
+
+static struct caller *call_1_0(const char *method, const char *path)
+{
+    char text[2000];
+    int n = snprintf(text, sizeof text,
+                     "%s %s HTTP/1.0\r\nHost: localhost:8443\r\nCookie: __Host-orrery=%s\r\n\r\n",
+                     method, path, owner.cookie);
+
+    return say(text, (size_t)n, 0);
 }
 
 static void hang_up(struct caller *c)
@@ -303,6 +319,57 @@ static void a_head_of_a_stream_opens_none(void **state)
     hang_up(c);
 }
 
+static void expect_version_refused(const char *path)
+{
+    struct live_counts before, after;
+    struct caller *c;
+
+    live_stats(live, &before);
+    c = call_1_0("GET", path);
+    while (fill(c, WAIT_MS))
+        continue;
+    assert_int_equal(c->status, 505);
+    assert_true(c->ended);
+    assert_non_null(strstr(c->head, "Content-Type: application/problem+json\r\n"));
+    assert_null(strstr(c->head, "chunked"));
+    assert_non_null(strstr(c->text, "a stream needs HTTP/1.1"));
+    live_stats(live, &after);
+    assert_true(after.streams <= before.streams);
+    hang_up(c);
+}
+
+// Such a client cannot tell an end from a cut.
+static void a_stream_over_http_1_0_is_refused(void **state)
+{
+    (void)state;
+    struct caller *c = call_1_0("GET", CATALOG "/devices?limit=1");
+
+    read_head(c);
+    assert_int_equal(c->status, 200);
+    hang_up(c);
+    expect_version_refused(CATALOG "/events");
+    expect_version_refused(CATALOG "/devices/export");
+}
+
+// More than there may be streams on their way.
+static void streams_nobody_comes_for_keep_nobody_waiting(void **state)
+{
+    (void)state;
+    struct caller *c;
+
+    for (int i = 0; i < 70; i++) {
+        c = i % 2 ? call_1_0("GET", CATALOG "/events")
+                  : call(&owner, "HEAD", CATALOG "/events", "Connection: close\r\n", 0);
+        while (fill(c, WAIT_MS))
+            continue;
+        assert_int_equal(c->status, i % 2 ? 505 : 200);
+        hang_up(c);
+    }
+    c = call(&owner, "GET", CATALOG "/events?topics=census", "", 0);
+    until(c, 0, "event: census");
+    hang_up(c);
+}
+
 // What a client sends is no ticket.
 static void a_ticket_from_outside_is_nothing(void **state)
 {
@@ -369,9 +436,18 @@ static size_t lines_of(const char *text)
     return n;
 }
 
+// Devices, as the audit trail says.
+static int64_t exported(void)
+{
+    return rest_sql(
+        pg_conninfo(),
+        "SELECT coalesce(sum(count), 0) FROM audit WHERE action LIKE '%%devices/export'");
+}
+
 static void all_devices_come_as_csv_with_its_quotes(void **state)
 {
     (void)state;
+    int64_t before = exported();
     struct caller *c =
         call(&owner, "GET", CATALOG "/devices/export?columns=id,name,state,site", "", 0);
 
@@ -386,9 +462,7 @@ static void all_devices_come_as_csv_with_its_quotes(void **state)
     assert_non_null(strstr(c->text, ",\"say \"\"hi\"\", you\",healthy,"));
     assert_null(strstr(c->text, "theirs"));
     hang_up(c);
-    assert_int_equal(rest_sql(pg_conninfo(),
-                              "SELECT sum(count) FROM audit WHERE action LIKE '%%devices/export'"),
-                     DEVICES);
+    assert_int_equal(exported(), before + DEVICES);
 }
 
 static void the_filter_holds_and_lines_are_json(void **state)
@@ -539,6 +613,8 @@ int main(void)
         cmocka_unit_test(an_id_that_is_of_no_use_resets),
         cmocka_unit_test(wrong_streams_are_refused_precisely),
         cmocka_unit_test(a_head_of_a_stream_opens_none),
+        cmocka_unit_test(a_stream_over_http_1_0_is_refused),
+        cmocka_unit_test(streams_nobody_comes_for_keep_nobody_waiting),
         cmocka_unit_test(a_ticket_from_outside_is_nothing),
         cmocka_unit_test(a_stream_ends_with_its_session),
         cmocka_unit_test(a_reader_that_never_reads_costs_nobody_else_a_message),
