@@ -18,7 +18,8 @@
 #define HEAD_MAX_ (12 * 1024) // lws holds 16 KiB of head
 
 struct live {
-    struct watch watch;
+    struct watch watch; // over once the adopter has hung up
+    int fd;             // our end
     struct grave grave;
     struct client *client;
     struct bytes up; // towards the adopter, when it takes no more
@@ -29,7 +30,7 @@ struct live {
 
 static bool push_up(struct live *l, const char *at, size_t len)
 {
-    ssize_t n = send(l->watch.fd, at, len, MSG_NOSIGNAL);
+    ssize_t n = send(l->fd, at, len, MSG_NOSIGNAL);
 
     if (n < 0 && errno != EAGAIN && errno != EINTR)
         return false;
@@ -39,7 +40,7 @@ static bool push_up(struct live *l, const char *at, size_t len)
 
 static enum flow flush_up(struct live *l)
 {
-    ssize_t n = send(l->watch.fd, bytes_at(&l->up), bytes_len(&l->up), MSG_NOSIGNAL);
+    ssize_t n = send(l->fd, bytes_at(&l->up), bytes_len(&l->up), MSG_NOSIGNAL);
 
     if (n < 0)
         return errno == EAGAIN || errno == EINTR ? FLOW_BLOCKED : FLOW_BROKEN;
@@ -75,7 +76,7 @@ static enum flow pump_down(struct client *c)
     if (flow != FLOW_END)
         return flow;
     bytes_done(&c->out);
-    n = recv(l->watch.fd, c->edge->scratch, PIECE, 0);
+    n = recv(l->fd, c->edge->scratch, PIECE, 0);
     if (n < 0)
         return errno == EAGAIN || errno == EINTR ? FLOW_BLOCKED : FLOW_BROKEN;
     if (n == 0)
@@ -121,9 +122,10 @@ static void on_pair(struct watch *w, uint32_t events)
 {
     struct live *l = (struct live *)((char *)w - offsetof(struct live, watch));
 
-    // Hung up with nobody listening: what it said last waits behind a full socket.
+    // Hung up with nobody listening: what it said last waits behind a full socket. From here on
+    // that alone says when to go on, or that it took too long.
     if ((events & (EPOLLERR | EPOLLHUP)) && (w->events & (EPOLLIN | EPOLLOUT)) == 0)
-        client_close(l->client);
+        reactor_unwatch(l->client->edge->reactor, w);
     else
         client_drive(l->client);
 }
@@ -136,11 +138,10 @@ static void bury(struct grave *g)
 void live_close(struct client *c)
 {
     struct live *l = c->live;
-    int fd = l->watch.fd;
 
     c->live = NULL;
     reactor_unwatch(c->edge->reactor, &l->watch);
-    close(fd);
+    close(l->fd);
     bytes_done(&l->up);
     count_down(c->edge, lives);
     reactor_free(c->edge->reactor, &l->grave, bury);
@@ -220,7 +221,7 @@ static struct live *live_new(struct client *c, int pair[2])
     setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
     setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
     l->client = c;
-    l->watch.fd = pair[0];
+    l->fd = l->watch.fd = pair[0];
     l->watch.ready = on_pair;
     return l;
 }

@@ -232,6 +232,41 @@ static void either_end_ends_both(void **state)
     assert_int_equal(n.lives, 0);
 }
 
+// As much as fits between here and a browser that does not read.
+static size_t fill(int fd)
+{
+    static char block[65536];
+    struct pollfd p = { .fd = fd, .events = POLLOUT };
+    size_t sent = 0;
+
+    while (poll(&p, 1, 300) > 0) {
+        ssize_t n = send(fd, block, sizeof block, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        assert_true(n > 0);
+        sent += (size_t)n;
+    }
+    return sent;
+}
+
+static void what_was_said_before_the_end_waits_for_a_slow_reader(void **state)
+{
+    (void)state;
+    static char text[65536];
+    size_t sent, got = 0;
+    long n;
+    int fd;
+    struct caller *c = open_live(&(struct call_options){ .receive_buffer = 4096 }, &fd);
+
+    sent = fill(fd);
+    close(fd);
+    usleep(200000);
+    while ((n = caller_recv(c, text, sizeof text)) > 0)
+        got += (size_t)n;
+    assert_int_equal(n, 0);
+    assert_int_equal(got, sent);
+    caller_close(c);
+}
+
 static void a_flood_towards_an_adopter_that_does_not_read_is_held_back(void **state)
 {
     (void)state;
@@ -317,6 +352,7 @@ int main(void)
         cmocka_unit_test(a_refusing_adopter_is_a_503),
         cmocka_unit_test(bytes_flow_both_ways_unchanged),
         cmocka_unit_test(either_end_ends_both),
+        cmocka_unit_test(what_was_said_before_the_end_waits_for_a_slow_reader),
         cmocka_unit_test(a_flood_towards_an_adopter_that_does_not_read_is_held_back),
         cmocka_unit_test(a_browser_that_never_reads_is_closed_and_costs_little_until_then),
     };
