@@ -247,6 +247,8 @@ static json_t *entry_to_json(const struct device_entry *e, size_t n)
     json_object_set(o, "tags", e->tags ? e->tags : json_null());
     if (e->group)
         add_int(o, "device_group", e->group);
+    if (e->window)
+        add_int(o, "window_id", e->window);
     return o;
 }
 
@@ -345,12 +347,4 @@ enum rc device_change(struct store *s, int32_t catalog, const char *id, int64_t 
         return rc;
     rc = device_find(s, catalog, id, &device, f);
     return rc == RC_OK ? fail(f, RC_CONFLICT, "the device changed meanwhile: read it again") : rc;
-}
-
-enum rc device_place(struct store *s, int32_t catalog, const char *id, int64_t group,
-                     const char *tags, struct fault *f)
-{
-    const char *args[] = { ARG_INT(catalog), id, group ? ARG_INT(group) : NULL, tags };
-
-    return store_run(s, &Q_DEVICE_PLACE, args, NULL, f);
 }

@@ -159,6 +159,8 @@ struct device_entry {
     const char *name; // may be NULL
     json_t *tags;     // borrowed; may be NULL
     int32_t group;    // 0: none
+    int64_t window; // registration window that it came by, which gives it its group, unless one is
+                    // named here, and tags, over which these go; 0: none
 };
 
 // What became of an entry.
@@ -196,6 +198,3 @@ enum rc device_change(struct store *s, int32_t catalog, const char *id, int64_t 
                       const struct device_edit *edit, struct fault *f);
 // At most DEVICE_NOTE_MAX characters; line breaks and tabs are fine.
 enum rc device_note_check(const char *note, struct fault *f);
-// Into a group (0: it stays where it is), with tags (JSON text; NULL: none) over its own.
-enum rc device_place(struct store *s, int32_t catalog, const char *id, int64_t group,
-                     const char *tags, struct fault *f);

@@ -28,10 +28,15 @@ SELECT device FROM device WHERE catalog = $1 AND id = $2;
 -- In order of id, so that two of these cannot wait for each other. Seats are taken for the unknown
 -- alone; where two register the same at once, one's stay empty for good.
 WITH e AS (
-    SELECT *, row_number() OVER (ORDER BY id) - 1 AS seat FROM jsonb_to_recordset($2::jsonb)
+    SELECT x.n, x.device, x.id, x.fingerprint, x.key, x.name,
+           coalesce(w.tags, '{}') || coalesce(x.tags, '{}') AS tags,
+           coalesce(x.device_group, w.device_group) AS device_group,
+           row_number() OVER (ORDER BY x.id) - 1 AS seat
+      FROM jsonb_to_recordset($2::jsonb)
         AS x(n int, device bigint, id text, fingerprint text, key text, name text, tags jsonb,
-             device_group int)
-     WHERE fingerprint <> '' AND NOT EXISTS (SELECT 1 FROM device d WHERE d.id = x.id)
+             device_group int, window_id bigint)
+      LEFT JOIN registration_window w ON w.catalog = $1 AND w.id = x.window_id
+     WHERE x.fingerprint <> '' AND NOT EXISTS (SELECT 1 FROM device d WHERE d.id = x.id)
 ), c AS (
     UPDATE catalog SET next_seat = next_seat + (SELECT count(*) FROM e)
      WHERE id = $1 AND EXISTS (SELECT 1 FROM e)
@@ -40,7 +45,7 @@ WITH e AS (
     INSERT INTO device (catalog, device, id, fingerprint, public_key, name, tags, seat, lifecycle,
                         claimed_at, device_group)
     SELECT $1::int, device, id, fingerprint, decode(nullif(key, ''), 'hex'), name,
-           coalesce(tags, '{}'), c.seat + e.seat, $3::smallint,
+           tags, c.seat + e.seat, $3::smallint,
            CASE WHEN $3::smallint = 1 THEN now() END, device_group
       FROM e, c ORDER BY id
     ON CONFLICT DO NOTHING
@@ -60,17 +65,20 @@ SELECT e.n, d.device FROM d JOIN e ON e.device = d.device;
 -- by its fingerprint only is filled in.
 WITH e AS (
     SELECT * FROM jsonb_to_recordset($2::jsonb)
-        AS x(n int, id text, fingerprint text, key text, name text, tags jsonb, device_group int)
+        AS x(n int, id text, fingerprint text, key text, name text, tags jsonb, device_group int,
+             window_id bigint)
 ), was AS (
-    SELECT e.*, d.device, d.lifecycle, d.refused_before, d.public_key IS NULL AS keyless,
+    SELECT e.n, e.key, e.name, d.tags || coalesce(w.tags, '{}') || coalesce(e.tags, '{}') AS tags,
+           coalesce(e.device_group, w.device_group, d.device_group) AS device_group,
+           d.device, d.lifecycle, d.refused_before, d.public_key IS NULL AS keyless,
            e.fingerprint IN ('', d.fingerprint) AS same
       FROM e JOIN device d ON d.catalog = $1 AND d.id = e.id
+      LEFT JOIN registration_window w ON w.catalog = $1 AND w.id = e.window_id
      ORDER BY d.device FOR UPDATE OF d
 ), c AS (
     UPDATE device d
        SET lifecycle = 1, claimed_at = now(), name = coalesce(was.name, d.name),
-           tags = d.tags || coalesce(was.tags, '{}'),
-           device_group = coalesce(was.device_group, d.device_group),
+           tags = was.tags, device_group = was.device_group,
            public_key = coalesce(d.public_key, decode(nullif(was.key, ''), 'hex')),
            version = d.version + 1
       FROM was
@@ -95,12 +103,6 @@ UPDATE device
    SET name = $4, tags = $5::jsonb, device_group = $6, note = $7, version = version + 1
  WHERE catalog = $1 AND id = $2 AND version = $3
 RETURNING device;
-
--- name: device_place (catalog, id, group, tags)
--- Into a group, with these tags over its own.
-UPDATE device SET device_group = coalesce($3::int, device_group),
-                  tags = tags || coalesce($4::jsonb, '{}'), version = version + 1
- WHERE catalog = $1 AND id = $2;
 
 -- name: roster_page (catalog, device, limit)
 SELECT catalog, device, id, lifecycle,

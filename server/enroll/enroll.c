@@ -17,9 +17,8 @@
 #include "core/hex.h"
 #include "core/json_out.h"
 #include "device/roster.h"
-#include "enroll_sql.h"
-#include "store/arg.h"
 #include "store/store.h"
+#include "window/arrival.h"
 
 DEFINE_AUTO(EVP_PKEY *, pkey_freep, EVP_PKEY_free)
 DEFINE_AUTO(BIO *, bio_freep, BIO_free_all)
@@ -213,17 +212,15 @@ enum rc enroll_claim(struct store *s, int32_t catalog, const char *id, const cha
                      struct device_touched *touched, struct fault *f)
 {
     struct device_entry entry = { .name = name };
-    enum rc rc;
+    int64_t device;
+    enum rc rc = device_find(s, catalog, id, &device, f);
 
-    if (!device_id_valid(id))
-        return fail(f, RC_NOT_FOUND, "this catalog has no such device");
-    memcpy(entry.key.id, id, DEVICE_ID_LEN);
-    *touched = (struct device_touched){ 0 };
-    rc = device_claim(s, catalog, &entry, 1, touched, f);
     if (rc != RC_OK)
         return rc;
-    if (!touched->device)
-        return fail(f, RC_NOT_FOUND, "this catalog has no such device");
+    memcpy(entry.key.id, id, DEVICE_ID_LEN);
+    rc = enroll_many(s, catalog, &entry, 1, touched, f);
+    if (rc != RC_OK)
+        return rc;
     if (!touched->changed)
         return fail(f, RC_CONFLICT, "this device is already %s",
                     device_lifecycle_name(touched->lifecycle));
@@ -232,79 +229,18 @@ enum rc enroll_claim(struct store *s, int32_t catalog, const char *id, const cha
 
 // ---------------------------------------------------------------- many
 
-static json_t *keyless(const struct device_entry *entries, size_t count)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < count; i++) {
-        if (entries[i].skip || entries[i].key.spki_len > 0)
-            continue;
-        json_t *o = json_object();
-        add_int(o, "n", (int64_t)i);
-        add_text(o, "id", entries[i].key.id);
-        add_text(o, "fingerprint", entries[i].key.fingerprint);
-        json_array_append_new(list, o);
-    }
-    return list;
-}
-
-static void fill_key(struct device_key *key, const char *fingerprint, const char *hex)
-{
-    size_t len = strlen(hex) / 2;
-
-    if (len > sizeof key->spki || !hex_decode(hex, key->spki, len))
-        return;
-    key->spki_len = len;
-    snprintf(key->fingerprint, sizeof key->fingerprint, "%s", fingerprint);
-}
-
-static enum rc fill_keys(struct store *s, int32_t catalog, struct device_entry *entries,
-                         size_t count, struct fault *f)
-{
-    auto_with(rows_freep) struct rows *rows = NULL;
-    json_auto_t *list = keyless(entries, count);
-
-    if (json_array_size(list) == 0)
-        return RC_OK;
-    auto_free char *text = json_dumps(list, JSON_COMPACT);
-    if (!text)
-        return fail(f, RC_INTERNAL, "out of memory");
-    const char *args[] = { ARG_INT(catalog), text };
-    enum rc rc = store_run(s, &Q_ENROLL_ARRIVALS, args, &rows, f);
-    for (int i = 0; rc == RC_OK && i < rows_count(rows); i++)
-        fill_key(&entries[rows_int(rows, i, "n")].key, rows_text(rows, i, "fingerprint"),
-                 rows_text(rows, i, "key"));
-    return rc;
-}
-
-static enum rc forget_arrivals(struct store *s, const struct device_entry *entries, size_t count,
-                               const struct device_touched *touched, struct fault *f)
-{
-    json_auto_t *list = json_array();
-
-    for (size_t i = 0; i < count; i++)
-        if (!entries[i].skip && touched[i].added)
-            json_array_append_new(list, json_string(entries[i].key.fingerprint));
-    if (json_array_size(list) == 0)
-        return RC_OK;
-    auto_free char *text = json_dumps(list, JSON_COMPACT);
-    if (!text)
-        return fail(f, RC_INTERNAL, "out of memory");
-    return store_run(s, &Q_ENROLL_ARRIVED, (const char *[]){ text }, NULL, f);
-}
-
 enum rc enroll_many(struct store *s, int32_t catalog, struct device_entry *entries, size_t count,
                     struct device_touched *touched, struct fault *f)
 {
-    enum rc rc = fill_keys(s, catalog, entries, count, f);
+    enum rc rc = arrivals_fill(s, catalog, entries, count, f);
 
     for (size_t i = 0; i < count; i++)
         entries[i].device = device_mint();
     if (rc == RC_OK)
         rc = device_add(s, catalog, DEVICE_CLAIMED, entries, count, touched, f);
     if (rc == RC_OK)
-        rc = forget_arrivals(s, entries, count, touched, f);
-    return rc == RC_OK ? device_claim(s, catalog, entries, count, touched, f) : rc;
+        rc = device_claim(s, catalog, entries, count, touched, f);
+    return rc == RC_OK ? arrivals_settle(s, catalog, entries, touched, count, f) : rc;
 }
 
 const char *enroll_refusal(const struct device_entry *e, const struct device_touched *t)

@@ -36,8 +36,8 @@ enum rc enroll_register(struct store *s, int32_t catalog, struct device_entry *e
 enum rc enroll_claim(struct store *s, int32_t catalog, const char *id, const char *name,
                      struct device_touched *touched, struct fault *f);
 
-// Registers what is unknown and claims all of it, by key, fingerprint or id; of an entry named by
-// less than its key, the key of the arrival that knocked with it is used.
+// Registers what is unknown and claims all of it, by key, fingerprint or id. Who has knocked at a
+// window of this catalog gets what that gives, and its key from there where only less is named.
 enum rc enroll_many(struct store *s, int32_t catalog, struct device_entry *entries, size_t count,
                     struct device_touched *touched, struct fault *f);
 // Why an entry was not claimed; NULL where it was, or had been already. Static.

@@ -2,11 +2,13 @@
 
 #include "window/arrival.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/auto.h"
 #include "core/hex.h"
+#include "core/json_out.h"
 #include "store/arg.h"
 #include "store/store.h"
 #include "window_sql.h"
@@ -25,27 +27,17 @@ static bool is_fingerprint(const char *text)
     return hex_decode(text, bytes, sizeof bytes);
 }
 
-void arrival_done(struct arrival *a)
+static bool fill_key(struct device_key *key, const char *fingerprint, const char *hex)
 {
-    free(a->tags);
-    *a = (struct arrival){ 0 };
-}
+    size_t len = strlen(hex) / 2;
 
-static bool read_row(const struct rows *r, const char *fingerprint, struct arrival *out)
-{
-    const char *key = rows_text(r, 0, "key"), *tags = rows_text(r, 0, "tags");
-    size_t len = key ? strlen(key) / 2 : 0;
-
-    *out = (struct arrival){ .window = rows_int(r, 0, "window_id"),
-                             .group = rows_int(r, 0, "device_group") };
-    if (len == 0 || len > sizeof out->key.spki || !hex_decode(key, out->key.spki, len))
+    if (len == 0 || len > sizeof key->spki || !hex_decode(hex, key->spki, len))
         return false;
-    out->key.spki_len = len;
-    memcpy(out->key.fingerprint, fingerprint, FINGERPRINT_LEN + 1);
-    memcpy(out->key.id, fingerprint, DEVICE_ID_LEN);
-    out->key.id[DEVICE_ID_LEN] = '\0';
-    out->tags = strdup(tags ? tags : "{}");
-    return out->tags != NULL;
+    key->spki_len = len;
+    snprintf(key->fingerprint, sizeof key->fingerprint, "%s", fingerprint);
+    memcpy(key->id, key->fingerprint, DEVICE_ID_LEN);
+    key->id[DEVICE_ID_LEN] = '\0';
+    return true;
 }
 
 enum rc arrival_load(struct store *s, int32_t catalog, const char *fingerprint, struct arrival *out,
@@ -61,8 +53,10 @@ enum rc arrival_load(struct store *s, int32_t catalog, const char *fingerprint, 
         return rc;
     if (rows_count(rows) == 0)
         return none(f);
-    return read_row(rows, fingerprint, out) ? RC_OK
-                                            : fail(f, RC_INTERNAL, "the arrival cannot be read");
+    *out = (struct arrival){ .window = rows_int(rows, 0, "window_id") };
+    return fill_key(&out->key, fingerprint, rows_text(rows, 0, "key"))
+               ? RC_OK
+               : fail(f, RC_INTERNAL, "the arrival cannot be read");
 }
 
 enum rc arrival_page(struct store *s, int32_t catalog, int64_t before_us, const char *fingerprint,
@@ -81,11 +75,6 @@ enum rc arrival_drop(struct store *s, int32_t catalog, const char *fingerprint, 
         is_fingerprint(fingerprint) ? store_run(s, &Q_ARRIVAL_DROP, args, &rows, f) : none(f);
 
     return rc == RC_OK && rows_count(rows) == 0 ? none(f) : rc;
-}
-
-enum rc arrival_settle(struct store *s, const char *fingerprint, struct fault *f)
-{
-    return store_run(s, &Q_ARRIVAL_SETTLE, (const char *[]){ fingerprint }, NULL, f);
 }
 
 enum rc arrival_expire(struct store *s, struct fault *f)
@@ -113,4 +102,75 @@ enum rc arrival_hold(struct store *s, int32_t catalog, int64_t window,
     out->fresh = rows_bool(rows, 0, "fresh");
     out->arrived = rows_int(rows, 0, "arrived");
     return RC_OK;
+}
+
+// ---------------------------------------------------------------- claims
+
+static json_t *named(const struct device_entry *entries, size_t count)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count; i++) {
+        if (entries[i].skip)
+            continue;
+        json_t *o = json_object();
+        add_int(o, "n", (int64_t)i);
+        add_text(o, "id", entries[i].key.id);
+        add_text(o, "fingerprint", entries[i].key.fingerprint);
+        json_array_append_new(list, o);
+    }
+    return list;
+}
+
+static void fill(struct device_entry *e, const struct rows *r, int row)
+{
+    if (!e->key.spki_len)
+        fill_key(&e->key, rows_text(r, row, "fingerprint"), rows_text(r, row, "key"));
+    if (!e->window)
+        e->window = rows_int(r, row, "window_id");
+}
+
+enum rc arrivals_fill(struct store *s, int32_t catalog, struct device_entry *entries, size_t count,
+                      struct fault *f)
+{
+    auto_with(rows_freep) struct rows *rows = NULL;
+    json_auto_t *list = named(entries, count);
+    auto_free char *text = json_dumps(list, JSON_COMPACT);
+
+    if (!text)
+        return fail(f, RC_INTERNAL, "out of memory");
+    const char *args[] = { ARG_INT(catalog), text };
+    enum rc rc = store_run(s, &Q_ARRIVAL_KNOWN, args, &rows, f);
+    for (int i = 0; rc == RC_OK && i < rows_count(rows); i++)
+        fill(&entries[rows_int(rows, i, "n")], rows, i);
+    return rc;
+}
+
+static json_t *claimed(const struct device_entry *entries, const struct device_touched *touched,
+                       size_t count)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count; i++) {
+        if (entries[i].skip || !touched[i].changed)
+            continue;
+        json_t *o = json_object();
+        add_text(o, "fingerprint", entries[i].key.fingerprint);
+        add_int(o, "window_id", entries[i].window);
+        json_array_append_new(list, o);
+    }
+    return list;
+}
+
+enum rc arrivals_settle(struct store *s, int32_t catalog, const struct device_entry *entries,
+                        const struct device_touched *touched, size_t count, struct fault *f)
+{
+    json_auto_t *list = claimed(entries, touched, count);
+
+    if (json_array_size(list) == 0)
+        return RC_OK;
+    auto_free char *text = json_dumps(list, JSON_COMPACT);
+    if (!text)
+        return fail(f, RC_INTERNAL, "out of memory");
+    return store_run(s, &Q_ARRIVAL_SETTLE, (const char *[]){ ARG_INT(catalog), text }, NULL, f);
 }

@@ -21,11 +21,7 @@ struct store;
 struct arrival {
     struct device_key key;
     int64_t window;
-    int64_t group; // that the window gives; 0: none
-    char *tags;    // that the window gives: JSON text; owned
 };
-
-void arrival_done(struct arrival *a);
 
 // By fingerprint (64 digits). RC_NOT_FOUND also for one of another catalog.
 enum rc arrival_load(struct store *s, int32_t catalog, const char *fingerprint, struct arrival *out,
@@ -34,8 +30,14 @@ enum rc arrival_load(struct store *s, int32_t catalog, const char *fingerprint, 
 enum rc arrival_page(struct store *s, int32_t catalog, int64_t before_us, const char *fingerprint,
                      int limit, struct rows **out, struct fault *f);
 enum rc arrival_drop(struct store *s, int32_t catalog, const char *fingerprint, struct fault *f);
-// It is a device now: forgotten everywhere.
-enum rc arrival_settle(struct store *s, const char *fingerprint, struct fault *f);
+// Fills in what is known of those entries that have knocked here: the key, where an entry names its
+// device by less, and the window, where it names none.
+enum rc arrivals_fill(struct store *s, int32_t catalog, struct device_entry *entries, size_t count,
+                      struct fault *f);
+// Once they are claimed: those that changed are arrivals no more, in no catalog, and their windows
+// count them.
+enum rc arrivals_settle(struct store *s, int32_t catalog, const struct device_entry *entries,
+                        const struct device_touched *touched, size_t count, struct fault *f);
 // For the scheduler.
 enum rc arrival_expire(struct store *s, struct fault *f);
 

@@ -105,19 +105,19 @@ static const struct field claim_fields[] = {
     { JSON(struct claim_body, group), OPTIONAL, 0, 0 },
 };
 
-// group: as the body says; else what the window gives.
-static enum rc read_claim(struct req *q, struct claim_body *b, int64_t *group, struct fault *f)
+// Where it names no group, the window gives one.
+static enum rc read_claim(struct req *q, struct device_entry *out, struct fault *f)
 {
-    enum rc rc = q->body ? BODY_READ(q->body, claim_fields, b, f) : RC_OK;
-    const char *text = json_string_value(b->group);
+    struct claim_body b = { 0 };
+    enum rc rc = q->body ? BODY_READ(q->body, claim_fields, &b, f) : RC_OK;
 
-    if (rc == RC_OK && b->name)
-        rc = device_name_check(b->name, f);
-    if (rc != RC_OK || !b->group || json_is_null(b->group))
+    if (rc == RC_OK && b.name)
+        rc = device_name_check(b.name, f);
+    out->name = b.name;
+    if (rc != RC_OK || !b.group || json_is_null(b.group))
         return rc;
-    if (!text || !number_read(text, group))
-        *group = -1;
-    return window_group_check(q->store, q->catalog, *group, f);
+    number_id(json_string_value(b.group), &out->group);
+    return window_group_check(q->store, q->catalog, out->group, f);
 }
 
 static void announce(const struct services *s, void *arg)
@@ -137,11 +137,10 @@ static enum rc announce_later(struct req *q, const char *id, const struct device
     return req_after_commit(q, announce, news, f);
 }
 
-static enum rc claim_arrival(struct req *q, struct arrival *a, const char *name, struct fault *f)
+static enum rc claim_entry(struct req *q, struct device_entry *entry, struct fault *f)
 {
-    struct device_entry entry = { .key = a->key, .name = name };
     struct device_touched t = { 0 };
-    enum rc rc = enroll_many(q->store, q->catalog, &entry, 1, &t, f);
+    enum rc rc = enroll_many(q->store, q->catalog, entry, 1, &t, f);
 
     if (rc != RC_OK)
         return rc;
@@ -150,24 +149,22 @@ static enum rc claim_arrival(struct req *q, struct arrival *a, const char *name,
     if (!t.changed)
         return fail(f, RC_CONFLICT, "this device is already %s",
                     device_lifecycle_name(t.lifecycle));
-    rc = device_place(q->store, q->catalog, a->key.id, a->group, a->tags, f);
-    if (rc == RC_OK)
-        rc = window_count_claim(q->store, q->catalog, a->window, f);
-    if (rc == RC_OK)
-        rc = arrival_settle(q->store, a->key.fingerprint, f);
-    return rc == RC_OK ? announce_later(q, a->key.id, &t, f) : rc;
+    return announce_later(q, entry->key.id, &t, f);
 }
 
 static enum rc claim(struct req *q, struct reply *r, struct fault *f)
 {
-    auto_with(arrival_done) struct arrival a = { 0 };
-    struct claim_body b = { 0 };
+    struct arrival a;
+    struct device_entry entry = { 0 };
     enum rc rc = arrival_load(q->store, q->catalog, q->params[1], &a, f);
 
     if (rc == RC_OK)
-        rc = read_claim(q, &b, &a.group, f);
-    if (rc == RC_OK)
-        rc = claim_arrival(q, &a, b.name, f);
+        rc = read_claim(q, &entry, f);
+    if (rc != RC_OK)
+        return rc;
+    entry.key = a.key;
+    entry.window = a.window;
+    rc = claim_entry(q, &entry, f);
     if (rc != RC_OK)
         return rc;
     snprintf(r->object, sizeof r->object, "%s", a.key.id);

@@ -157,21 +157,6 @@ static enum rc audit_claim(struct store *tx, const struct rows *w, const struct 
     return audit_append(tx, &entry, f);
 }
 
-// What the window gives to the devices that come through it, and the traces of it.
-static enum rc settle(struct store *tx, const struct rows *w, const struct device_key *key,
-                      const struct knock *k, struct fault *f)
-{
-    int32_t catalog = (int32_t)rows_int(w, 0, "catalog");
-    enum rc rc = device_place(tx, catalog, key->id, rows_int(w, 0, "device_group"),
-                              rows_text(w, 0, "tags"), f);
-
-    if (rc == RC_OK)
-        rc = window_count_claim(tx, catalog, rows_int(w, 0, "id"), f);
-    if (rc == RC_OK)
-        rc = arrival_settle(tx, key->fingerprint, f);
-    return rc == RC_OK ? audit_claim(tx, w, key, k, f) : rc;
-}
-
 static void announce(const struct knock_env *e, int32_t catalog, const struct device_key *key,
                      const struct device_touched *t)
 {
@@ -186,7 +171,7 @@ static void announce(const struct knock_env *e, int32_t catalog, const struct de
 static enum rc claim(const struct knock_env *e, struct store **tx, const struct rows *w,
                      const struct knock *k, struct knock_result *out, struct fault *f)
 {
-    struct device_entry entry = { 0 };
+    struct device_entry entry = { .window = rows_int(w, 0, "id") };
     struct device_touched t = { 0 };
     int32_t catalog = (int32_t)rows_int(w, 0, "catalog");
     const char *why;
@@ -200,7 +185,7 @@ static enum rc claim(const struct knock_env *e, struct store **tx, const struct 
     if (why)
         return refuse_code(e, k, out, why);
     if (t.changed)
-        rc = settle(*tx, w, &entry.key, k, f);
+        rc = audit_claim(*tx, w, &entry.key, k, f);
     if (rc == RC_OK)
         rc = store_commit(take(tx), f);
     if (rc != RC_OK)

@@ -126,9 +126,3 @@ enum rc window_close(struct store *s, int32_t catalog, int64_t id, struct fault 
         rc = fail(f, RC_CONFLICT, "this registration window is closed already");
     return rc;
 }
-
-enum rc window_count_claim(struct store *s, int32_t catalog, int64_t id, struct fault *f)
-{
-    return store_run(s, &Q_WINDOW_CLAIMED, (const char *[]){ ARG_INT(catalog), ARG_INT(id) }, NULL,
-                     f);
-}

@@ -55,7 +55,5 @@ enum rc window_load(struct store *s, int32_t catalog, int64_t id, struct rows **
                     struct fault *f);
 // RC_CONFLICT if it is closed already.
 enum rc window_close(struct store *s, int32_t catalog, int64_t id, struct fault *f);
-// One more device was claimed through it.
-enum rc window_count_claim(struct store *s, int32_t catalog, int64_t id, struct fault *f);
 // RC_INVALID unless the catalog has that group.
 enum rc window_group_check(struct store *s, int32_t catalog, int64_t group, struct fault *f);

@@ -33,14 +33,11 @@ SELECT catalog, id, (extract(epoch FROM closes_at) * 1000)::bigint AS closes_at
 
 -- name: window_of_code (code)
 -- Locked, so that the last place of a window is given away once.
-SELECT catalog, id, code_hint, device_group, tags, most, claimed,
+SELECT catalog, id, code_hint, most, claimed,
        closes_at > clock_timestamp() AS open,
        floor(extract(epoch FROM opens_at))::bigint AS opened_s
   FROM registration_window WHERE code = decode($1, 'hex')
    FOR UPDATE;
-
--- name: window_claimed (catalog, id)
-UPDATE registration_window SET claimed = claimed + 1 WHERE catalog = $1 AND id = $2;
 
 -- name: window_hold (catalog, window, fingerprint, key, remote, agent)
 -- Who is held already does not need another place. No row: the window is closed.
@@ -79,17 +76,31 @@ SELECT a.fingerprint, left(a.fingerprint, 32) AS id, a.window_id, a.remote, a.ag
  ORDER BY a.first_at DESC, a.fingerprint DESC LIMIT $4;
 
 -- name: arrival_row (catalog, fingerprint)
--- With what the window that it came through gives to its devices.
-SELECT encode(a.public_key, 'hex') AS key, a.window_id, w.device_group, w.tags
-  FROM arrival a JOIN registration_window w ON w.catalog = a.catalog AND w.id = a.window_id
- WHERE a.catalog = $1 AND a.fingerprint = $2;
+SELECT encode(public_key, 'hex') AS key, window_id
+  FROM arrival WHERE catalog = $1 AND fingerprint = $2;
+
+-- name: arrival_known (catalog, entries)
+-- Those among the entries who have knocked here, whatever an entry names its device by.
+SELECT x.n, a.fingerprint, encode(a.public_key, 'hex') AS key, a.window_id
+  FROM jsonb_to_recordset($2::jsonb) AS x(n int, id text, fingerprint text)
+  JOIN arrival a ON a.catalog = $1 AND a.fingerprint >= x.id AND a.fingerprint < x.id || 'g'
+ WHERE x.fingerprint IN ('', a.fingerprint);
 
 -- name: arrival_drop (catalog, fingerprint)
 DELETE FROM arrival WHERE catalog = $1 AND fingerprint = $2 RETURNING fingerprint;
 
--- name: arrival_settle (fingerprint)
--- It is a device now, so it arrives nowhere any more. By the primary key, catalog for catalog.
-DELETE FROM arrival a USING catalog c WHERE a.catalog = c.id AND a.fingerprint = $1;
+-- name: arrival_settle (catalog, entries)
+-- Who is claimed is no arrival any more, whoever's door it knocked at: by the primary key, catalog
+-- for catalog. The windows that devices came by count them.
+WITH e AS (
+    SELECT * FROM jsonb_to_recordset($2::jsonb) AS x(fingerprint text, window_id bigint)
+), a AS (
+    DELETE FROM arrival a USING catalog c, e
+     WHERE a.catalog = c.id AND a.fingerprint = e.fingerprint
+)
+UPDATE registration_window w SET claimed = w.claimed + k.n
+  FROM (SELECT window_id, count(*) AS n FROM e GROUP BY window_id) k
+ WHERE w.catalog = $1 AND w.id = k.window_id;
 
 -- name: arrival_expire ()
 DELETE FROM arrival a USING registration_window w

@@ -181,6 +181,7 @@ static void an_arrival_is_claimed_with_what_its_window_gives(void **state)
     assert_int_equal(post(&viewer, path, "{}"), 403);
     assert_int_equal(post(&ada, path, "{\"name\":\"\"}"), 400);
     assert_int_equal(post(&ada, path, "{\"group\":\"9\"}"), 400);
+    assert_int_equal(post(&ada, path, "{\"group\":\"none\"}"), 400);
     assert_int_equal(post(&ada, path, "{\"name\":\"pump 7\"}"), 200);
     assert_string_equal(rest_text("name"), "pump 7");
     assert_string_equal(rest_text("lifecycle"), "claimed");
@@ -189,6 +190,50 @@ static void an_arrival_is_claimed_with_what_its_window_gives(void **state)
     assert_int_equal(post(&ada, path, "{}"), 404);
     rest_as(&rest, &ada, "GET", ARRIVALS, NULL);
     assert_int_equal(json_array_size(rest_member("items")), 0);
+}
+
+static void is_placed(const char *fingerprint, const char *group, const char *tags)
+{
+    assert_int_equal(rest_sql(pg_conninfo(),
+                              "SELECT count(*) FROM device WHERE fingerprint = '%s' AND"
+                              " lifecycle = 1 AND device_group = %s AND tags = '%s'",
+                              fingerprint, group, tags),
+                     1);
+}
+
+// By fingerprint, by id, and by way of a registration: the window gives the same to each.
+static void an_arrival_gets_what_its_window_gives_whoever_claims_it(void **state)
+{
+    char group[24], fingerprint[FINGERPRINT_LEN + 1], body[400], path[200];
+
+    (void)state;
+    post(&ada, "/api/v1/catalogs/demo/products", "{\"name\":\"Pump\"}");
+    snprintf(body, sizeof body, "{\"product\":\"%s\",\"name\":\"Production\"}", rest_text("id"));
+    assert_int_equal(post(&ada, "/api/v1/catalogs/demo/device-groups", body), 201);
+    snprintf(group, sizeof group, "%s", rest_text("id"));
+    snprintf(body, sizeof body,
+             "{\"minutes\":5,\"most\":9,\"group\":\"%s\",\"tags\":{\"site\":\"Lulea\","
+             "\"line\":\"0\"}}",
+             group);
+    assert_int_equal(post(&ada, WINDOWS, body), 201);
+    for (int i = 0; i < 2; i++) {
+        arrive("demo", fingerprint);
+        snprintf(body, sizeof body, "{\"devices\":[{\"%s\":\"%.*s\",\"tags\":{\"line\":\"3\"}}]}",
+                 i ? "id" : "fingerprint", i ? DEVICE_ID_LEN : FINGERPRINT_LEN, fingerprint);
+        assert_int_equal(post(&ada, "/api/v1/catalogs/demo/claims", body), 200);
+        assert_int_equal(json_integer_value(rest_member("claimed")), 1);
+        is_placed(fingerprint, group, "{\"line\": \"3\", \"site\": \"Lulea\"}");
+    }
+    arrive("demo", fingerprint);
+    model_sql(pg_conninfo(),
+              "INSERT INTO device (catalog, device, id, fingerprint, public_key, seat)"
+              " SELECT a.catalog, 7, left(a.fingerprint, 32), a.fingerprint, a.public_key, 777"
+              "   FROM arrival a");
+    snprintf(path, sizeof path, "/api/v1/catalogs/demo/devices/%.32s/claim", fingerprint);
+    assert_int_equal(post(&ada, path, "{}"), 200);
+    is_placed(fingerprint, group, "{\"line\": \"0\", \"site\": \"Lulea\"}");
+    assert_int_equal(rest_sql(pg_conninfo(), "SELECT claimed FROM registration_window"), 3);
+    assert_int_equal(rest_sql(pg_conninfo(), "SELECT count(*) FROM arrival"), 0);
 }
 
 static void an_arrival_of_another_catalog_is_not_there(void **state)
@@ -277,6 +322,7 @@ int main(void)
         STORY(a_group_of_another_catalog_is_no_group),
         STORY(twenty_windows_at_a_time_are_enough),
         STORY(an_arrival_is_claimed_with_what_its_window_gives),
+        STORY(an_arrival_gets_what_its_window_gives_whoever_claims_it),
         STORY(an_arrival_of_another_catalog_is_not_there),
         STORY(arrivals_come_in_pages_newest_first),
         STORY(the_command_names_what_another_machine_can_reach),

@@ -194,10 +194,13 @@ static void a_claim_of_a_retired_device_says_so(void **state)
     static const struct rows retired = { 1, claim_columns, cells };
     struct device_touched touched;
 
+    store_will("device_number", RC_OK, &device_nine);
+    store_will("arrival_known", RC_OK, &no_rows);
+    store_will("device_add", RC_OK, &no_rows);
     store_will("device_claim", RC_OK, &retired);
     assert_int_equal(enroll_claim(NULL, 1, ID, NULL, &touched, &fault), RC_CONFLICT);
     assert_non_null(strstr(fault.text, "retired"));
-    store_will("device_claim", RC_OK, &no_rows);
+    store_will("device_number", RC_OK, &no_rows);
     assert_int_equal(enroll_claim(NULL, 1, ID, NULL, &touched, &fault), RC_NOT_FOUND);
     store_was_asked();
 }
@@ -211,9 +214,10 @@ static void skipped_entries_are_not_sent_to_the_database(void **state)
     struct device_touched touched[2];
 
     memcpy(e[1].key.id, ID, sizeof e[1].key.id);
-    store_will("enroll_arrivals", RC_OK, &no_rows);
+    store_will("arrival_known", RC_OK, &no_rows);
     store_will("device_add", RC_OK, &no_rows);
     store_will("device_claim", RC_OK, &claimed);
+    store_will("arrival_settle", RC_OK, &no_rows);
     assert_int_equal(enroll_many(NULL, 1, e, 2, touched, &fault), RC_OK);
     json_auto_t *sent = json_loads(fake_args[1], 0, NULL);
     assert_int_equal(json_array_size(sent), 1);
