@@ -66,7 +66,7 @@ static void hand_done(struct hand *h)
 static enum rc write_audit(struct store *tx, const struct hand *h, const struct job_chunk *c,
                            const struct rows *job, struct fault *f)
 {
-    char object[40], detail[200];
+    char object[40], detail[JOB_TITLE_MAX + 120];
     const struct audit_entry e = {
         .chain = h->catalog,
         .account = rows_int(job, 0, "account"),
@@ -81,9 +81,10 @@ static enum rc write_audit(struct store *tx, const struct hand *h, const struct 
     if (c->changed == 0)
         return RC_OK;
     snprintf(object, sizeof object, "job %lld", (long long)h->id);
-    snprintf(detail, sizeof detail, "%lld to %lld: changed %lld, unchanged %lld, refused %lld",
-             (long long)c->position + 1, (long long)c->position + (long long)c->count,
-             (long long)c->changed, (long long)c->unchanged, (long long)c->refused);
+    snprintf(detail, sizeof detail, "%s; %lld to %lld: changed %lld, unchanged %lld, refused %lld",
+             rows_text(job, 0, "title"), (long long)c->position + 1,
+             (long long)c->position + (long long)c->count, (long long)c->changed,
+             (long long)c->unchanged, (long long)c->refused);
     return audit_append(tx, &e, f);
 }
 
