@@ -228,6 +228,8 @@ export async function deviceSteps({ browser, base, page, cable, quiet, judge, pa
     await page.getByRole('combobox', { name: 'Group' }).selectOption({ label: `${name} / Production` });
     const go = page.getByRole('button', { name: `Move ${ODD.length} devices` });
     await go.waitFor();
+    const gap = await page.locator('dialog h2').evaluate(h => h.getBoundingClientRect().left - h.closest('dialog').getBoundingClientRect().left);
+    check(gap >= 12, `the words begin ${gap} px from the edge of the dialog`);
     const found = await violations(page);
     check(!found.length, found.join('\n'));
     await go.click();
@@ -268,6 +270,12 @@ export async function deviceSteps({ browser, base, page, cable, quiet, judge, pa
     await page.getByRole('dialog').waitFor({ state: 'detached' });
     await page.goto(`${C}/devices`);
     await page.getByRole('button', { name: 'Views' }).click();
+    for (const width of [1440, 320]) {
+      await page.setViewportSize({ width, height: 900 });
+      const { x, width: w } = await page.locator('.tools .menu').boundingBox();
+      check(x >= 0 && x + w <= width, `the views reach from ${x} to ${x + w} at ${width}`);
+    }
+    await page.setViewportSize({ width: 1440, height: 900 });
     await page.getByRole('link', { name: `Odd ${MARK}` }).click();
     await page.waitForURL(/sort=name/);
     await page.getByRole('button', { name: `Odd ${MARK}` }).first().click();

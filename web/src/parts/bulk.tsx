@@ -44,15 +44,16 @@ export const offered = () => KINDS.filter(k => may(k.needs));
 export const aim = (selection: Selection, filter: Filter): Pick<DeviceChanges, 'ids' | 'filter'> =>
   (selection.all.value ? { filter: filterBody(filter) } : { ids: [...selection.ids.value] });
 
-function Parts({ title, parts, word = p => p.label ?? '' }: { title: string; parts: ChangePart[]; word?: (p: ChangePart) => string }) {
+// The answer names the largest parts only; the rest is what they leave of the whole.
+function Parts({ title, parts, total, word = p => p.label ?? '' }: { title: string; parts: ChangePart[]; total: number; word?: (p: ChangePart) => string }) {
   if (!parts.length) return null;
-  const rest = parts.slice(MOST_PARTS).reduce((n, p) => n + p.n, 0);
+  const rest = total - parts.slice(0, MOST_PARTS).reduce((n, p) => n + p.n, 0);
   return (
     <div>
       <h3>{title}</h3>
       <ul>
         {parts.slice(0, MOST_PARTS).map(p => <li key={p.label}><bdi class="cut">{word(p) || t('devices.hasNone')}</bdi><span class="num dim">{t('number', { n: p.n })}</span></li>)}
-        {rest ? <li class="dim"><span>{t('bulk.others')}</span><span class="num">{t('number', { n: rest })}</span></li> : null}
+        {rest > 0 ? <li class="dim"><span>{t('bulk.others')}</span><span class="num">{t('number', { n: rest })}</span></li> : null}
       </ul>
     </div>
   );
@@ -63,9 +64,9 @@ function Radius({ p }: { p: ChangePreview }) {
     <div class="radius">
       <p><b class="num">{t('bulk.touches', { n: p.total })}</b> <span class="dim">{p.seconds >= 1 ? t('bulk.takes', { n: Math.ceil(p.seconds) }) : t('bulk.quick')} {p.reversible ? t('bulk.reversible') : t('bulk.irreversible')}</span></p>
       <div class="parts">
-        <Parts title={t('param.product')} parts={p.byProduct} />
-        <Parts title={t('param.site')} parts={p.bySite} />
-        <Parts title={t('param.state')} parts={p.byState} word={x => stateWord(x.label ?? '')} />
+        <Parts title={t('param.product')} parts={p.byProduct} total={p.total} />
+        <Parts title={t('param.site')} parts={p.bySite} total={p.total} />
+        <Parts title={t('param.state')} parts={p.byState} total={p.total} word={x => stateWord(x.label ?? '')} />
       </div>
       {p.excluded.length ? <ul class="excluded">{p.excluded.map(x => <li key={x.reason}><b class="num">{t('number', { n: x.n })}</b> <bdi>{x.reason}</bdi></li>)}</ul> : null}
     </div>

@@ -128,7 +128,7 @@ function DeedDialog({ kind, d, tag, onClose, onDone }: { kind: Kind; d: Device; 
         <Says error={error} />
         <div class="actions end">
           <button type="button" class="btn" onClick={onClose}>{t('action.cancel')}</button>
-          <button type="submit" class={'btn ' + (kind.grave || deed === 'quarantine' ? 'd' : 'p')} disabled={busy || (kind.grave && typed.trim() !== name)}>{CHANGES.has(deed) ? t('action.save') : t(`deed.${deed}`)}</button>
+          <button type="submit" class={'btn ' + (kind.grave || deed === 'quarantine' ? 'd' : 'p')} disabled={busy || (kind.grave && typed.trim() !== name.trim())}>{CHANGES.has(deed) ? t('action.save') : t(`deed.${deed}`)}</button>
         </div>
       </form>
     </Dialog>
