@@ -252,16 +252,28 @@ static json_t *entry_to_json(const struct device_entry *e, size_t n)
     return o;
 }
 
-// Those that are neither skipped nor done already.
+// Those that are neither skipped nor done or refused already.
 static json_t *entries_to_json(const struct device_entry *entries, size_t count,
                                const struct device_touched *done)
 {
     json_t *list = json_array();
 
     for (size_t i = 0; i < count; i++)
-        if (!entries[i].skip && !done[i].added)
+        if (!entries[i].skip && !done[i].added && !done[i].full)
             json_array_append_new(list, entry_to_json(&entries[i], i));
     return list;
+}
+
+static void read_added(const struct rows *rows, int row, enum device_lifecycle as,
+                       struct device_touched *out)
+{
+    bool full = rows_bool(rows, row, "full");
+
+    *out = (struct device_touched){ .device = rows_int(rows, row, "device"),
+                                    .changed = !full,
+                                    .added = !full,
+                                    .full = full,
+                                    .lifecycle = as };
 }
 
 enum rc device_add(struct store *s, int32_t catalog, enum device_lifecycle as,
@@ -281,9 +293,7 @@ enum rc device_add(struct store *s, int32_t catalog, enum device_lifecycle as,
     if (rc != RC_OK)
         return rc;
     for (int row = 0; row < rows_count(rows); row++)
-        touched[rows_int(rows, row, "n")] = (struct device_touched){
-            .device = rows_int(rows, row, "device"), .changed = true, .added = true, .lifecycle = as
-        };
+        read_added(rows, row, as, &touched[rows_int(rows, row, "n")]);
     return RC_OK;
 }
 
@@ -293,6 +303,7 @@ static void read_claimed(const struct rows *rows, int row, struct device_touched
         .device = rows_int(rows, row, "device"),
         .changed = rows_bool(rows, row, "changed"),
         .other_key = !rows_bool(rows, row, "same"),
+        .full = rows_bool(rows, row, "full"),
         .lifecycle = (enum device_lifecycle)rows_int(rows, row, "lifecycle"),
         .refused_before = rows_int(rows, row, "refused_before"),
     };

@@ -169,6 +169,7 @@ struct device_touched {
     bool changed;   // by this call
     bool added;     // it was not known before
     bool other_key; // the device of this id has another fingerprint
+    bool full;      // not changed: it would have more than DEVICE_TAGS_MAX tags
     enum device_lifecycle lifecycle;
     int64_t refused_before; // Unix s; 0 = never unclaimed
 };

@@ -25,18 +25,21 @@ SELECT catalog, dimension, key, state, sum(n) FROM gone
 SELECT device FROM device WHERE catalog = $1 AND id = $2;
 
 -- name: device_add (catalog, entries, lifecycle)
--- In order of id, so that two of these cannot wait for each other. Seats are taken for the unknown
+-- In order of id, so that two of these cannot wait for each other. Those that would have too many
+-- tags (full) are told, not added. Seats are taken for the unknown
 -- alone; where two register the same at once, one's stay empty for good.
-WITH e AS (
-    SELECT x.n, x.device, x.id, x.fingerprint, x.key, x.name,
-           coalesce(w.tags, '{}') || coalesce(x.tags, '{}') AS tags,
-           coalesce(x.device_group, w.device_group) AS device_group,
-           row_number() OVER (ORDER BY x.id) - 1 AS seat
+WITH x AS (
+    SELECT x.n, x.device, x.id, x.fingerprint, x.key, x.name, m.tags,
+           (SELECT count(*) FROM jsonb_object_keys(m.tags)) > 32 AS full,
+           coalesce(x.device_group, w.device_group) AS device_group
       FROM jsonb_to_recordset($2::jsonb)
         AS x(n int, device bigint, id text, fingerprint text, key text, name text, tags jsonb,
              device_group int, window_id bigint)
-      LEFT JOIN registration_window w ON w.catalog = $1 AND w.id = x.window_id
+      LEFT JOIN registration_window w ON w.catalog = $1 AND w.id = x.window_id,
+           LATERAL (SELECT coalesce(w.tags, '{}') || coalesce(x.tags, '{}') AS tags) m
      WHERE x.fingerprint <> '' AND NOT EXISTS (SELECT 1 FROM device d WHERE d.id = x.id)
+), e AS (
+    SELECT *, row_number() OVER (ORDER BY id) - 1 AS seat FROM x WHERE NOT x.full
 ), c AS (
     UPDATE catalog SET next_seat = next_seat + (SELECT count(*) FROM e)
      WHERE id = $1 AND EXISTS (SELECT 1 FROM e)
@@ -58,7 +61,8 @@ WITH e AS (
     INSERT INTO device_trust (catalog, device) SELECT catalog, device FROM d
     ON CONFLICT DO NOTHING
 )
-SELECT e.n, d.device FROM d JOIN e ON e.device = d.device;
+SELECT x.n, d.device, x.full FROM x LEFT JOIN d ON d.device = x.device
+ WHERE x.full OR d.device IS NOT NULL;
 
 -- name: device_claim (catalog, entries)
 -- The check and the change are one statement, so two claims cannot both win. A key that was known
@@ -68,12 +72,14 @@ WITH e AS (
         AS x(n int, id text, fingerprint text, key text, name text, tags jsonb, device_group int,
              window_id bigint)
 ), was AS (
-    SELECT e.n, e.key, e.name, d.tags || coalesce(w.tags, '{}') || coalesce(e.tags, '{}') AS tags,
+    SELECT e.n, e.key, e.name, m.tags,
+           (SELECT count(*) FROM jsonb_object_keys(m.tags)) > 32 AS full,
            coalesce(e.device_group, w.device_group, d.device_group) AS device_group,
            d.device, d.lifecycle, d.refused_before, d.public_key IS NULL AS keyless,
            e.fingerprint IN ('', d.fingerprint) AS same
       FROM e JOIN device d ON d.catalog = $1 AND d.id = e.id
-      LEFT JOIN registration_window w ON w.catalog = $1 AND w.id = e.window_id
+      LEFT JOIN registration_window w ON w.catalog = $1 AND w.id = e.window_id,
+           LATERAL (SELECT d.tags || coalesce(w.tags, '{}') || coalesce(e.tags, '{}') AS tags) m
      ORDER BY d.device FOR UPDATE OF d
 ), c AS (
     UPDATE device d
@@ -83,6 +89,7 @@ WITH e AS (
            version = d.version + 1
       FROM was
      WHERE d.catalog = $1 AND d.device = was.device AND d.lifecycle = 0 AND was.same
+       AND NOT was.full
     RETURNING d.device
 ), k AS (
     UPDATE device d SET public_key = decode(was.key, 'hex')
@@ -91,6 +98,7 @@ WITH e AS (
        AND was.keyless AND was.key <> ''
 )
 SELECT was.n, was.device, was.lifecycle, was.same, c.device IS NOT NULL AS changed,
+       was.lifecycle = 0 AND was.full AS full,
        ceil(extract(epoch FROM was.refused_before))::bigint AS refused_before
   FROM was LEFT JOIN c ON c.device = was.device;
 

@@ -221,6 +221,8 @@ enum rc enroll_claim(struct store *s, int32_t catalog, const char *id, const cha
     rc = enroll_many(s, catalog, &entry, 1, touched, f);
     if (rc != RC_OK)
         return rc;
+    if (touched->full)
+        return fail(f, RC_CONFLICT, "%s", enroll_refusal(&entry, touched));
     if (!touched->changed)
         return fail(f, RC_CONFLICT, "this device is already %s",
                     device_lifecycle_name(touched->lifecycle));
@@ -245,12 +247,15 @@ enum rc enroll_many(struct store *s, int32_t catalog, struct device_entry *entri
 
 const char *enroll_refusal(const struct device_entry *e, const struct device_touched *t)
 {
+    if (t->other_key)
+        return "the device with this id has another key: compare all 64 digits of the fingerprint";
+    if (t->full)
+        return "this device would have more than 32 tags, those of its claim, its registration "
+               "window and its own together: claim it with fewer";
     if (!t->device)
         return *e->key.fingerprint ? "this key cannot be registered here: it is in use"
                                    : "this catalog has no device and no arrival with this id: "
                                      "claim it by its key or fingerprint";
-    if (t->other_key)
-        return "the device with this id has another key: compare all 64 digits of the fingerprint";
     return t->lifecycle == DEVICE_RETIRED ? "this device is retired" : NULL;
 }
 

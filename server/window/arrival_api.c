@@ -144,8 +144,8 @@ static enum rc claim_entry(struct req *q, struct device_entry *entry, struct fau
 
     if (rc != RC_OK)
         return rc;
-    if (!t.device)
-        return fail(f, RC_CONFLICT, "this key cannot be registered here: it is in use");
+    if (t.full || !t.device)
+        return fail(f, RC_CONFLICT, "%s", enroll_refusal(entry, &t));
     if (!t.changed)
         return fail(f, RC_CONFLICT, "this device is already %s",
                     device_lifecycle_name(t.lifecycle));

@@ -127,6 +127,8 @@ static const char *shut(const struct rows *w)
 // Why the device did not become claimed; NULL if it did, or was so before.
 static const char *why_not(const struct device_touched *t, int64_t opened_s)
 {
+    if (t->full)
+        return "this device would have more than 32 tags with those of this code's window";
     if (!t->device)
         return "this device cannot be claimed with this code: its key is in use";
     if (t->lifecycle == DEVICE_RETIRED)

@@ -236,6 +236,57 @@ static void an_arrival_gets_what_its_window_gives_whoever_claims_it(void **state
     assert_int_equal(rest_sql(pg_conninfo(), "SELECT count(*) FROM arrival"), 0);
 }
 
+// Twenty tags "a01"… of that letter, as members of an object.
+static const char *twenty(char letter, char out[400])
+{
+    size_t n = 0;
+
+    for (int i = 1; i <= 20; i++)
+        n += (size_t)snprintf(out + n, 400 - n, "%s\"%c%02d\":\"x\"", i > 1 ? "," : "", letter, i);
+    return out;
+}
+
+static void is_refused_as_full(const char *fingerprint)
+{
+    char tags[400], body[1200];
+
+    snprintf(body, sizeof body, "{\"devices\":[{\"fingerprint\":\"%s\",\"tags\":{%s}}]}",
+             fingerprint, twenty('b', tags));
+    assert_int_equal(post(&ada, "/api/v1/catalogs/demo/claims", body), 200);
+    assert_int_equal(json_integer_value(rest_member("claimed")), 0);
+    json_t *problem = json_array_get(rest_member("problems"), 0);
+    assert_non_null(strstr(json_string_value(json_object_get(problem, "text")), "32 tags"));
+}
+
+static void tags_of_claim_window_and_device_are_32_at_the_most_together(void **state)
+{
+    char fingerprint[FINGERPRINT_LEN + 1], tags[400], body[1200], path[200];
+
+    (void)state;
+    int64_t seats = rest_sql(pg_conninfo(), "SELECT sum(next_seat) FROM catalog");
+    snprintf(body, sizeof body, "{\"minutes\":5,\"most\":9,\"tags\":{%s}}", twenty('a', tags));
+    assert_int_equal(post(&ada, WINDOWS, body), 201);
+    arrive("demo", fingerprint);
+    is_refused_as_full(fingerprint);
+    assert_int_equal(rest_sql(pg_conninfo(), "SELECT sum(next_seat) FROM catalog"), seats);
+    // The same for one that is registered, with twenty of its own.
+    model_sql(pg_conninfo(),
+              "INSERT INTO device (catalog, device, id, fingerprint, public_key, seat, tags)"
+              " SELECT a.catalog, 8, left(a.fingerprint, 32), a.fingerprint, a.public_key, 888,"
+              "        '{%s}' FROM arrival a",
+              twenty('c', tags));
+    is_refused_as_full(fingerprint);
+    snprintf(path, sizeof path, ARRIVALS "/%s/claim", fingerprint);
+    assert_int_equal(post(&ada, path, "{}"), 409);
+    assert_non_null(strstr(rest_text("detail"), "32 tags"));
+    snprintf(path, sizeof path, "/api/v1/catalogs/demo/devices/%.32s/claim", fingerprint);
+    assert_int_equal(post(&ada, path, "{}"), 409);
+    assert_non_null(strstr(rest_text("detail"), "32 tags"));
+    assert_int_equal(rest_sql(pg_conninfo(), "SELECT claimed FROM registration_window"), 0);
+    assert_int_equal(rest_sql(pg_conninfo(), "SELECT count(*) FROM arrival"), 1);
+    assert_int_equal(rest_sql(pg_conninfo(), "SELECT lifecycle FROM device WHERE device = 8"), 0);
+}
+
 static void an_arrival_of_another_catalog_is_not_there(void **state)
 {
     char fingerprint[FINGERPRINT_LEN + 1], path[200];
@@ -323,6 +374,7 @@ int main(void)
         STORY(twenty_windows_at_a_time_are_enough),
         STORY(an_arrival_is_claimed_with_what_its_window_gives),
         STORY(an_arrival_gets_what_its_window_gives_whoever_claims_it),
+        STORY(tags_of_claim_window_and_device_are_32_at_the_most_together),
         STORY(an_arrival_of_another_catalog_is_not_there),
         STORY(arrivals_come_in_pages_newest_first),
         STORY(the_command_names_what_another_machine_can_reach),
