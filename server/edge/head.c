@@ -266,6 +266,11 @@ static enum head_state read_host(struct head *h, const char *at, struct span v)
     return HEAD_MORE;
 }
 
+static enum head_state read_authorization(struct head *h)
+{
+    return h->authorizations++ ? refuse(h, 400, "Authorization is there twice") : HEAD_MORE;
+}
+
 static enum head_state read_connection(struct head *h, const char *at, struct span v)
 {
     if (span_lists(at, v, "close"))
@@ -293,6 +298,8 @@ static enum head_state read_meaning(struct head *h, const char *at, const struct
         return HEAD_MORE;
     if (span_is(at, f->name, "host"))
         return read_host(h, at, f->value);
+    if (span_is(at, f->name, "authorization"))
+        return read_authorization(h);
     if (span_is(at, f->name, "expect"))
         return read_expect(h, at, f->value);
     if (span_is(at, f->name, "upgrade"))

@@ -58,11 +58,11 @@ struct head {
     struct field fields[HEAD_FIELDS];
     int64_t length; // Content-Length; -1 when there is none
     bool chunked;
-    bool close;         // Connection: close, or HTTP/1.0
-    bool expects;       // Expect: 100-continue
-    bool upgrades;      // has an Upgrade field
-    int hosts, codings; // how often they were there
-    const char *reason; // HEAD_BAD: for people
+    bool close;                         // Connection: close, or HTTP/1.0
+    bool expects;                       // Expect: 100-continue
+    bool upgrades;                      // has an Upgrade field
+    int hosts, codings, authorizations; // how often they were there
+    const char *reason;                 // HEAD_BAD: for people
 };
 
 void head_init(struct head *h, bool answer);
