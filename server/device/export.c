@@ -150,10 +150,18 @@ enum rc export_columns(const char *names, struct export_ask *out, struct fault *
 
 // ---------------------------------------------------------------- text
 
+// What a spreadsheet would calculate, full-width signs (U+FF1D, FF0B, FF0D, FF20) among it.
+static bool is_formula(const char *text)
+{
+    if (!strncmp(text, "\xef\xbc", 2))
+        return text[2] && strchr("\x9d\x8b\x8d\xa0", text[2]);
+    return *text && strchr("=+-@\t\r\n", *text);
+}
+
 // Always quoted where a reader might think otherwise.
 void export_cell(const char *text, FILE *to)
 {
-    bool formula = *text && strchr("=+-@\t\r", *text);
+    bool formula = is_formula(text);
     bool quote = formula || strpbrk(text, ",;\t\"\r\n") || *text == ' ' ||
                  (*text && text[strlen(text) - 1] == ' ');
 
