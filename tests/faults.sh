@@ -33,7 +33,8 @@ check "nothing acknowledged is lost, nothing stored twice" ledger_agrees
 kill -TERM $server
 wait $server 2> /dev/null
 server=
-disk=$(mktemp -d /tmp/orrery-disk-XXXXXX)
+disk=$dir/disk
+mkdir "$disk"
 if unshare -Urm true 2> /dev/null; then
     unshare -Urm --propagation private bash -c '
         mount -t tmpfs -o size=400m,mode=777 tmpfs "$1" &&
@@ -47,7 +48,6 @@ else
     skipped=$((skipped + 1))
     echo "skipped: a full disk: this system allows no user name spaces"
 fi
-rmdir "$disk" 2> /dev/null
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]

@@ -30,6 +30,7 @@
 #include "ingest/pgcopy.h"
 #include "store/cluster.h"
 #include "store/migrate.h"
+#include "support/folder.h"
 
 #define ROUNDS      3
 #define CONNECTIONS 2
@@ -466,7 +467,7 @@ static void run_legs(bool engine)
 
 int main(int argc, char **argv)
 {
-    char folder[] = "/tmp/copy_benchXXXXXX";
+    char folder[64];
     struct cluster *cluster = NULL;
     struct fault f = { 0 };
 
@@ -474,7 +475,7 @@ int main(int argc, char **argv)
     devices = argc > 2 ? (int)strtol(argv[2], NULL, 10) : devices;
     conninfo = argc > 3 ? argv[3] : NULL;
     if (!conninfo) {
-        check(mkdtemp(folder) != NULL, "cannot make a folder in /tmp");
+        folder_make(folder, sizeof folder, "copy");
         check(cluster_start(folder, &cluster, &f) == RC_OK, f.text);
         conninfo = cluster_conninfo(cluster);
         check(migrate_run(conninfo, NULL, &f) == RC_OK, f.text);
@@ -487,7 +488,5 @@ int main(int argc, char **argv)
     clean_up();
     free(fleet);
     cluster_stop(cluster);
-    if (cluster)
-        fprintf(stderr, "copy_bench: the cluster it made is left in %s\n", folder);
     return 0;
 }

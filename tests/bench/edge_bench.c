@@ -12,7 +12,6 @@
 #include <civetweb.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <netinet/in.h>
 #include <openssl/err.h>
 #include <signal.h>
@@ -26,6 +25,7 @@
 #include <unistd.h>
 
 #include "core/log.h"
+#include "support/folder.h"
 #include "support/load.h"
 
 #define IDLE_CONNECTIONS 2000
@@ -480,12 +480,6 @@ static void bench_storm(void)
 
 // ---------------------------------------------------------------- the whole
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)st, (void)kind, (void)at;
-    return remove(path);
-}
-
 int main(int argc, char **argv)
 {
     static const struct {
@@ -501,14 +495,11 @@ int main(int argc, char **argv)
     fds.rlim_cur = fds.rlim_max < 16384 ? fds.rlim_max : 16384;
     setrlimit(RLIMIT_NOFILE, &fds);
     rig_init(&rig);
-    snprintf(folder, sizeof folder, "/tmp/orrery-bench-XXXXXX");
-    must(mkdtemp(folder) != NULL, "folder");
+    folder_make(folder, sizeof folder, "bench");
     plain_ctx = load_tls(NULL);
     device_ctx = load_tls(&rig.device);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (argc < 2 || !strcmp(argv[1], parts[i].name))
             parts[i].run();
-    nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-    nftw(rig.web, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     return 0;
 }

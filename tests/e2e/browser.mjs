@@ -4,7 +4,7 @@
 // console errors, uncaught exceptions, policy violations, failed requests to the page's own server.
 
 import { createRequire } from 'node:module';
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
@@ -20,6 +20,7 @@ export const hasBrowser = () => existsSync(executablePath);
 
 export async function launch() {
   const home = mkdtempSync(join(tmpdir(), 'orrery-e2e-'));
+  process.once('exit', () => rmSync(home, { recursive: true, force: true, maxRetries: 5 }));
   return chromium.launch({ executablePath, args: FLAGS, env: { ...process.env, HOME: home, XDG_CONFIG_HOME: home } });
 }
 

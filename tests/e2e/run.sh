@@ -39,5 +39,6 @@ claim() {
 pids=($! "${pids[@]}")
 
 sed -n 's/^orrery: first sign-in: owner \/ \([^ ]*\).*/\1/p' "$out" > "$dir/password"
-ORRERY_URL=https://localhost:$port ORRERY_PASSWORD_FILE=$dir/password ORRERY_DEVICES=22 ORRERY_TAMPERED=1 ORRERY_SCREENS=$PWD/build/screens \
+# What the browser keeps for itself goes with the rest.
+TMPDIR=$dir ORRERY_URL=https://localhost:$port ORRERY_PASSWORD_FILE=$dir/password ORRERY_DEVICES=22 ORRERY_TAMPERED=1 ORRERY_SCREENS=$PWD/build/screens \
     node tests/e2e/run.mjs

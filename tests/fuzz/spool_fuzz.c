@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "support/folder.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char last[] = "{\"type\":\"log\"}";
@@ -19,11 +21,8 @@ static const char *folder(void)
 {
     static char dir[64];
 
-    if (!*dir) {
-        snprintf(dir, sizeof dir, "/tmp/orrery-spool-fuzz-XXXXXX");
-        if (!mkdtemp(dir))
-            abort();
-    }
+    if (!*dir)
+        folder_make(dir, sizeof dir, "spool-fuzz");
     return dir;
 }
 

@@ -10,7 +10,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <grp.h>
 #include <sched.h>
 #include <signal.h>
@@ -26,6 +25,7 @@
 #include "core/auto.h"
 #include "core/clock.h"
 #include "store/cluster.h"
+#include "support/folder.h"
 #include "support/pg.h"
 #include "test.h"
 
@@ -535,12 +535,6 @@ static int run_unprivileged(void)
     return cmocka_run_group_tests_name("as an ordinary user", tests, NULL, NULL);
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-    (void)st, (void)kind, (void)ftw;
-    return remove(path);
-}
-
 static int in_child(void)
 {
     int status = 1;
@@ -561,17 +555,11 @@ int main(void)
     const struct CMUnitTest tests[] = { cmocka_unit_test(root_is_refused) };
     int failed = cmocka_run_group_tests_name("as root", tests, NULL, NULL);
 
-    snprintf(dir, sizeof dir, "/tmp/orrery-cl-XXXXXX");
-    if (!mkdtemp(dir) || (geteuid() == 0 && chown(dir, pg_uid(), pg_gid()) != 0)) {
+    folder_make(dir, sizeof dir, "cl");
+    if (geteuid() == 0 && chown(dir, pg_uid(), pg_gid()) != 0) {
         perror(dir);
         return 1;
     }
     failed += in_child();
-    pid_t pid = postmaster();
-    if (pid > 1) // only where a test failed half way
-        kill(pid, SIGQUIT);
-    for (int i = 0; i < 250 && pid > 1 && pg_is_running(pid); i++)
-        usleep(20000);
-    nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     return failed ? 1 : 0;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "support/edge_rig.h"
+#include "support/folder.h"
 #include "test.h"
 
 static struct rig rig;
@@ -565,7 +566,7 @@ static void pages_get_the_index_and_missing_files_do_not(void **state)
 
 #define FILE_SIZE 300000
 
-static char file_path[100];
+static char folder[64], file_path[100];
 
 static enum rc open_file(void *ctx, const char *path, const char *peer, struct edge_file *out)
 {
@@ -727,7 +728,8 @@ static void make_file(void)
 
     for (size_t i = 0; i < sizeof data; i++)
         data[i] = file_byte(i);
-    snprintf(file_path, sizeof file_path, "%s/../orrery-file-%d", rig.web, getpid());
+    folder_make(folder, sizeof folder, "file");
+    snprintf(file_path, sizeof file_path, "%s/file", folder);
     f = fopen(file_path, "w");
     assert_non_null(f);
     assert_int_equal(fwrite(data, 1, sizeof data, f), sizeof data);
@@ -753,7 +755,7 @@ static int teardown(void **state)
 {
     (void)state;
     rig_stop(&rig);
-    unlink(file_path);
+    folder_remove(folder);
     return 0;
 }
 

@@ -12,6 +12,7 @@
 
 #include "core/auto.h"
 #include "core/hex.h"
+#include "support/folder.h"
 #include "support/forge.h"
 #include "support/gate.h"
 #include "test.h"
@@ -19,7 +20,7 @@
 #define SAMPLE "device-sim/samples/hello.mjs"
 
 static struct gate *gate;
-static char folder[] = "/tmp/hello-test-XXXXXX";
+static char folder[64];
 
 static int up(void **state)
 {
@@ -27,7 +28,8 @@ static int up(void **state)
 
     (void)state;
     gate = gate_up(&o);
-    return mkdtemp(folder) ? 0 : -1;
+    folder_make(folder, sizeof folder, "hello");
+    return 0;
 }
 
 static int down(void **state)

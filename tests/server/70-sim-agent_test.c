@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "support/folder.h"
 #include "support/gate.h"
 #include "support/model.h"
 #include "support/pg.h"
@@ -30,8 +31,8 @@ static int open_gate(void **state)
 
     (void)state;
     gate = gate_up(&(struct gate_options){ 0 });
-    snprintf(folder, sizeof folder, "/tmp/orrery-sim-XXXXXX");
-    if (!mkdtemp(folder) || keeper_ca(gate->keeper, CA_SERVER_ROOT, NULL, &root, NULL) != RC_OK)
+    folder_make(folder, sizeof folder, "sim");
+    if (keeper_ca(gate->keeper, CA_SERVER_ROOT, NULL, &root, NULL) != RC_OK)
         return -1;
     snprintf(path, sizeof path, "%s/ca.pem", folder);
     FILE *f = fopen(path, "w");
@@ -43,12 +44,10 @@ static int open_gate(void **state)
 
 static int close_gate(void **state)
 {
-    char command[100];
-
     (void)state;
     gate_down(gate);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return WEXITSTATUS(pclose(popen(command, "r")));
+    folder_remove(folder);
+    return 0;
 }
 
 // ---------------------------------------------------------------- programs

@@ -22,6 +22,7 @@
 
 #include "core/hex.h"
 #include "enroll/enroll.h"
+#include "support/folder.h"
 #include "support/gate.h"
 #include "support/model.h"
 #include "support/pg.h"
@@ -99,9 +100,9 @@ static int open_gate(void **state)
     if (make_machine() != 0)
         return -1;
     gate = gate_up(&(struct gate_options){ .host = SERVER });
-    snprintf(folder, sizeof folder, "/tmp/orrery-netns-XXXXXX");
+    folder_make(folder, sizeof folder, "netns");
     snprintf(server, sizeof server, SERVER ":%d", gate->port);
-    return mkdtemp(folder) ? read_pin() : -1;
+    return read_pin();
 }
 
 static int close_gate(void **state)
@@ -110,7 +111,8 @@ static int close_gate(void **state)
     gate_down(gate);
     kill(machine, SIGKILL);
     waitpid(machine, NULL, 0);
-    return shell("rm -rf %s", folder);
+    folder_remove(folder);
+    return 0;
 }
 
 static int clean(void **state)

@@ -16,6 +16,7 @@
 #include "core/auto.h"
 #include "core/clock.h"
 #include "pattern/pattern.h"
+#include "support/folder.h"
 #include "support/gate.h"
 #include "support/model.h"
 #include "support/pg.h"
@@ -353,8 +354,8 @@ static int open_gate(void **state)
 
     (void)state;
     gate = gate_up(&(struct gate_options){ 0 });
-    snprintf(folder, sizeof folder, "/tmp/orrery-story-XXXXXX");
-    if (!mkdtemp(folder) || keeper_ca(gate->keeper, CA_SERVER_ROOT, NULL, &root, NULL) != RC_OK)
+    folder_make(folder, sizeof folder, "story");
+    if (keeper_ca(gate->keeper, CA_SERVER_ROOT, NULL, &root, NULL) != RC_OK)
         return -1;
     snprintf(path, sizeof path, "%s/ca.pem", folder);
     FILE *f = fopen(path, "w");
@@ -369,14 +370,12 @@ static int open_gate(void **state)
 
 static int close_gate(void **state)
 {
-    char command[100];
-
     (void)state;
     kill(outage, SIGTERM);
     waitpid(outage, NULL, 0);
     gate_down(gate);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return WEXITSTATUS(pclose(popen(command, "r")));
+    folder_remove(folder);
+    return 0;
 }
 
 static void find_programs(const char *self)

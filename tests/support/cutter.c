@@ -14,6 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "support/folder.h"
+
 #define PAIRS_MAX   32
 #define CHUNK       65536
 #define SOCKET_NAME ".s.PGSQL.5432"
@@ -154,9 +156,7 @@ struct cutter *cutter_start(const char *folder, const char *application)
 
     if (!c)
         abort();
-    snprintf(c->folder, sizeof c->folder, "/tmp/cutterXXXXXX");
-    if (!mkdtemp(c->folder))
-        abort();
+    folder_make(c->folder, sizeof c->folder, "cut");
     snprintf(c->real, sizeof c->real, "%s", folder);
     snprintf(c->application, sizeof c->application, "%s", application);
     own = address(c->folder);
@@ -169,13 +169,10 @@ struct cutter *cutter_start(const char *folder, const char *application)
 
 void cutter_stop(struct cutter *c)
 {
-    struct sockaddr_un own = address(c->folder);
-
     atomic_store(&c->stopping, true);
     pthread_join(c->thread, NULL);
     close(c->listener);
-    unlink(own.sun_path);
-    rmdir(c->folder);
+    folder_remove(c->folder);
     free(c);
 }
 

@@ -4,7 +4,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <ftw.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -17,6 +16,8 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "support/folder.h"
 
 int64_t rig_ms(void)
 {
@@ -294,8 +295,7 @@ void rig_init(struct rig *r)
     rig_identity_make(&r->foreign_ca, "foreign root", NULL, 10);
     rig_identity_make(&r->foreign, "stranger", &r->foreign_ca, 10);
     pthread_mutex_init(&r->lock, NULL);
-    snprintf(r->web, sizeof r->web, "/tmp/orrery-web-XXXXXX");
-    must(mkdtemp(r->web) != NULL, "web folder");
+    folder_make(r->web, sizeof r->web, "web");
     r->options.listen = "127.0.0.1:0";
     r->options.tls.cert_pem = r->server.cert_pem;
     r->options.tls.key_pem = r->server.key_pem;
@@ -341,16 +341,10 @@ void rig_start(struct rig *r)
     wait_for_backends(r);
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)st, (void)kind, (void)at;
-    return remove(path);
-}
-
 void rig_stop(struct rig *r)
 {
     edge_stop(r->edge);
-    nftw(r->web, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    folder_remove(r->web);
     atomic_store(&r->stop, true);
     for (int i = 0; i < RIG_THREADS; i++)
         pthread_join(r->workers[i], NULL);

@@ -2,7 +2,6 @@
 
 #include "gate.h"
 
-#include <ftw.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 #include "enroll/enroll.h"
 #include "protocol/jws.h"
 #include "protocol/protocol.h"
+#include "support/folder.h"
 #include "support/forge.h"
 #include "support/model.h"
 #include "support/pg.h"
@@ -131,8 +131,7 @@ struct gate *gate_up(const struct gate_options *o)
     struct gate *g = calloc(1, sizeof *g);
     struct fault f = { 0 };
 
-    snprintf(folder, sizeof folder, "/tmp/gate-test-XXXXXX");
-    CHECK(mkdtemp(folder), f);
+    folder_make(folder, sizeof folder, "gate");
     CHECK(config_load(folder, sets, 1, &config, &f) == RC_OK, f);
     g->keeper = start_keeper();
     g->store = model_store(pg_conninfo());
@@ -147,12 +146,6 @@ struct gate *gate_up(const struct gate_options *o)
     return g;
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-    (void)st, (void)kind, (void)ftw;
-    return remove(path);
-}
-
 void gate_down(struct gate *g)
 {
     gateway_stop(g->gateway);
@@ -165,7 +158,7 @@ void gate_down(struct gate *g)
     bus_free(g->bus);
     store_close(g->store);
     config_free(config);
-    nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    folder_remove(folder);
     free(g);
 }
 

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
@@ -21,6 +20,7 @@
 
 #include "store/migrate.h"
 #include "store/program.h"
+#include "support/folder.h"
 
 #define DATABASES 200
 
@@ -31,8 +31,6 @@ static struct {
     char log[48];
     char conninfo[128];
     pid_t postmaster;
-    int lifeline; // the guardian cleans up once this end is closed
-    pid_t guardian;
 } cluster;
 
 static char databases[DATABASES][128];
@@ -177,8 +175,6 @@ void pg_stop(void)
     cluster.postmaster = 0;
 }
 
-// ---------------------------------------------------------------- cleaning up
-
 bool pg_is_running(pid_t pid)
 {
     char path[40], line[200] = "";
@@ -194,82 +190,6 @@ bool pg_is_running(pid_t pid)
     return name_end && name_end[1] && name_end[2] != 'Z' && name_end[2] != 'X';
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-    (void)st, (void)kind, (void)ftw;
-    return remove(path);
-}
-
-// The test program is gone, or is waiting for us: its postmaster has nothing worth keeping.
-static void clean_up(void)
-{
-    char path[80], line[32] = "";
-    FILE *in;
-
-    snprintf(path, sizeof path, "%s/postmaster.pid", cluster.data);
-    in = fopen(path, "r");
-    pid_t pid = in && fgets(line, sizeof line, in) ? (pid_t)strtol(line, NULL, 10) : 0;
-    if (in)
-        fclose(in);
-    if (pid > 1)
-        kill(pid, SIGQUIT);
-    for (int i = 0; i < 250 && pid > 1 && pg_is_running(pid); i++)
-        usleep(20000);
-    nftw(cluster.folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-static void guard(int end)
-{
-    char byte;
-
-    setsid();
-    signal(SIGTERM, SIG_IGN);
-    int null = open("/dev/null", O_RDWR);
-    for (int i = 0; i < 3; i++)
-        dup2(null, i);
-    while (read(end, &byte, 1) < 0 && errno == EINTR)
-        continue;
-    clean_up();
-    _exit(0);
-}
-
-static void release(void)
-{
-    static pid_t owner;
-
-    if (!owner) { // first call: remember who may release
-        owner = getpid();
-        atexit(release);
-        return;
-    }
-    if (owner != getpid())
-        return;
-    if (cluster.postmaster) {
-        kill(cluster.postmaster, SIGQUIT);
-        waitpid(cluster.postmaster, NULL, 0);
-    }
-    close(cluster.lifeline);
-    waitpid(cluster.guardian, NULL, 0);
-}
-
-static void start_guardian(void)
-{
-    int fds[2];
-
-    if (pipe2(fds, O_CLOEXEC) < 0)
-        give_up("pipe: %s", strerror(errno));
-    cluster.guardian = fork();
-    if (cluster.guardian < 0)
-        give_up("fork: %s", strerror(errno));
-    if (!cluster.guardian) {
-        close(fds[1]);
-        guard(fds[0]);
-    }
-    close(fds[0]);
-    cluster.lifeline = fds[1];
-    release();
-}
-
 static void start(void)
 {
     struct fault f = { 0 };
@@ -278,16 +198,13 @@ static void start(void)
         return;
     if (program_find(0, cluster.bin, &f) != RC_OK)
         give_up("%s", f.text);
-    snprintf(cluster.folder, sizeof cluster.folder, "/tmp/orrery-pg-XXXXXX");
-    if (!mkdtemp(cluster.folder))
-        give_up("mkdtemp: %s", strerror(errno));
+    folder_make(cluster.folder, sizeof cluster.folder, "pg");
     if (geteuid() == 0 && chown(cluster.folder, pg_uid(), pg_gid()) != 0)
         give_up("chown: %s", strerror(errno));
     snprintf(cluster.data, sizeof cluster.data, "%s/pg", cluster.folder);
     snprintf(cluster.log, sizeof cluster.log, "%s/log", cluster.folder);
     snprintf(cluster.conninfo, sizeof cluster.conninfo,
              "host=%s port=5432 user=orrery dbname=postgres", cluster.folder);
-    start_guardian();
     initdb();
     pg_restart();
 }

@@ -5,7 +5,6 @@
 #include <libpq-fe.h>
 
 #include <arpa/inet.h>
-#include <ftw.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +28,7 @@
 #include "keeper/keeper.h"
 #include "live/tickets.h"
 #include "store/store.h"
+#include "support/folder.h"
 #include "test.h"
 
 #define ANSWER_MAX (4 << 20)
@@ -76,12 +76,6 @@ static struct keeper *start_keeper(const char *dir)
     return k;
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)st, (void)kind, (void)at;
-    return remove(path);
-}
-
 // Where a test starts no live, events are promised and then never come.
 static bool refuse_stream(void *ctx, void *arg, int fd)
 {
@@ -104,8 +98,7 @@ void rest_start(struct rest *r, const char *conninfo)
 
     memset(r, 0, sizeof *r);
     log_level_set(LEVEL_ERROR);
-    snprintf(r->dir, sizeof r->dir, "/tmp/orrery-rest-XXXXXX");
-    assert_non_null(mkdtemp(r->dir));
+    folder_make(r->dir, sizeof r->dir, "rest");
     r->keeper = start_keeper(r->dir);
     must(keeper_ca(r->keeper, CA_SERVER_ROOT, NULL, &r->server_ca, &f), &f);
     must(config_load(r->dir, NULL, 0, &r->config, &f), &f);
@@ -145,7 +138,7 @@ void rest_stop(struct rest *r)
     config_free(r->config);
     keeper_stop(r->keeper);
     free(r->server_ca);
-    nftw(r->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    folder_remove(r->dir);
 }
 
 // ---------------------------------------------------------------- asking

@@ -20,6 +20,7 @@
 #include "core/clock.h"
 #include "core/hex.h"
 #include "protocol/protocol.h"
+#include "support/folder.h"
 
 #define WAIT_S 5
 
@@ -81,12 +82,12 @@ void sim_server_start(struct sim_server *s, const char *san, sim_script *script,
     sim_ca_init(&s->devices);
     open_tls(s, san);
     open_port(s);
-    snprintf(s->ca_file, sizeof s->ca_file, "/tmp/orrery-ca-XXXXXX");
-    int fd = mkstemp(s->ca_file);
+    folder_make(s->folder, sizeof s->folder, "ca");
+    snprintf(s->ca_file, sizeof s->ca_file, "%s/ca.pem", s->folder);
+    FILE *file = fopen(s->ca_file, "w");
     char *pem = sim_ca_pem(s->ca.cert);
-    if (fd < 0 || write(fd, pem, strlen(pem)) < 0)
+    if (!file || fputs(pem, file) < 0 || fclose(file))
         abort();
-    close(fd);
     free(pem);
     pthread_create(&s->thread, NULL, run, s);
 }
@@ -100,7 +101,7 @@ void sim_server_stop(struct sim_server *s)
     EVP_PKEY_free(s->time_key);
     sim_ca_done(&s->ca);
     sim_ca_done(&s->devices);
-    unlink(s->ca_file);
+    folder_remove(s->folder);
 }
 
 bool sim_accept(struct sim_server *s)

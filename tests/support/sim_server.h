@@ -20,7 +20,7 @@ typedef void sim_script(struct sim_server *s);
 struct sim_server {
     struct sim_ca ca;      // of the server's certificate and of its time
     struct sim_ca devices; // of operational certificates
-    char ca_file[64];
+    char folder[64], ca_file[80];
     int port, listener, fd;
     SSL_CTX *tls;
     SSL *ssl;

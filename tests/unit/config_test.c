@@ -10,17 +10,18 @@
 #include <unistd.h>
 
 #include "core/auto.h"
+#include "support/folder.h"
 #include "test.h"
 
 DEFINE_AUTO(struct config *, config_freep, config_free)
 
-static char dir[] = "/tmp/orrery-config-XXXXXX";
-static char file[64];
+static char dir[64], file[80];
 
 static int make_dir(void **state)
 {
     (void)state;
-    snprintf(file, sizeof file, "%s/config", mkdtemp(dir));
+    folder_make(dir, sizeof dir, "config");
+    snprintf(file, sizeof file, "%s/config", dir);
     return 0;
 }
 

@@ -5,7 +5,6 @@
 #include "keeper/keeper.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <signal.h>
@@ -23,6 +22,7 @@
 #include "keeper/wire.h"
 #include "protocol/jws.h"
 #include "protocol/protocol.h"
+#include "support/folder.h"
 #include "test.h"
 
 DEFINE_AUTO(X509 *, x509_freep, X509_free)
@@ -36,20 +36,12 @@ DEFINE_AUTO(BIO *, bio_freep, BIO_free_all)
 
 static char folder[64], keys[80], passphrase[100];
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-    (void)st, (void)kind, (void)ftw;
-    return remove(path);
-}
-
 static int make_folder(void **state)
 {
     FILE *file;
 
     (void)state;
-    snprintf(folder, sizeof folder, "/tmp/keeper-test-XXXXXX");
-    if (!mkdtemp(folder))
-        return -1;
+    folder_make(folder, sizeof folder, "keeper");
     snprintf(keys, sizeof keys, "%s/keys", folder);
     snprintf(passphrase, sizeof passphrase, "%s/passphrase", folder);
     file = fopen(passphrase, "w");
@@ -63,7 +55,8 @@ static int make_folder(void **state)
 static int remove_folder(void **state)
 {
     (void)state;
-    return nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    folder_remove(folder);
+    return 0;
 }
 
 static struct keeper *start(void)

@@ -14,6 +14,7 @@
 #include "sdk/eat.h"
 #include "sdk/file.h"
 #include "sdk/p256.h"
+#include "support/folder.h"
 #include "test.h"
 
 static struct p256 new_key(void)
@@ -226,12 +227,13 @@ static void a_certificate_is_kept_with_its_key_and_comes_back_whole(void **state
     struct p256 k = new_key();
     EVP_PKEY *key = p256_key(&k);
     X509 *cert = p256_self_signed(key, "abcd");
-    char *pem = pem_of(cert), path[] = "/tmp/orrery-cert-XXXXXX";
+    char *pem = pem_of(cert), dir[64], path[80];
     struct credential c = { 0 }, back = { 0 };
     struct fault f = { 0 };
     struct stat st;
 
-    close(mkstemp(path));
+    folder_make(dir, sizeof dir, "cert");
+    snprintf(path, sizeof path, "%s/device.pem", dir);
     EVP_PKEY_up_ref(key);
     assert_int_equal(credential_parse("quarantine", pem, strlen(pem), 2000, 1000, key, &c, &f),
                      RC_OK);
@@ -248,7 +250,7 @@ static void a_certificate_is_kept_with_its_key_and_comes_back_whole(void **state
     credential_done(&back);
     assert_int_equal(file_replace(path, "operational until", 17, &f), RC_OK);
     assert_int_equal(credential_load(path, &back, &f), RC_INVALID);
-    unlink(path);
+    folder_remove(dir);
     free(pem);
     X509_free(cert);
     EVP_PKEY_free(key);

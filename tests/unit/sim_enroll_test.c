@@ -18,6 +18,7 @@
 #include "agent/enroll.h"
 #include "core/clock.h"
 #include "core/hex.h"
+#include "support/folder.h"
 #include "support/sim_ca.h"
 #include "test.h"
 
@@ -115,8 +116,8 @@ static int make_folder(void **state)
 {
     (void)state;
     (void)signal(SIGPIPE, SIG_IGN);
-    snprintf(dir, sizeof dir, "/tmp/orrery-enroll-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
+    folder_make(dir, sizeof dir, "enroll");
+    return 0;
 }
 
 static bool is_kept(void)

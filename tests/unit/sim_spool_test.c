@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "sdk/spool.h"
+#include "support/folder.h"
 #include "test.h"
 
 static char dir[64];
@@ -16,8 +17,8 @@ static char dir[64];
 static int make_dir(void **state)
 {
     (void)state;
-    snprintf(dir, sizeof dir, "/tmp/orrery-spool-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
+    folder_make(dir, sizeof dir, "spool");
+    return 0;
 }
 
 static int remove_dir(void **state)

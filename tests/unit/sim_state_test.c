@@ -13,6 +13,7 @@
 
 #include "fleet/fleet.h"
 #include "sdk/file.h"
+#include "support/folder.h"
 #include "test.h"
 
 static char dir[64];
@@ -20,8 +21,8 @@ static char dir[64];
 static int make_dir(void **state)
 {
     (void)state;
-    snprintf(dir, sizeof dir, "/tmp/orrery-fleet-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
+    folder_make(dir, sizeof dir, "fleet");
+    return 0;
 }
 
 static const char *in_dir(const char *name)
