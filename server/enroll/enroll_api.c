@@ -171,15 +171,31 @@ static enum rc unclaim(struct req *q, struct reply *r, struct fault *f)
 
 struct batch {
     size_t count;
-    int64_t claimed, already;
+    int64_t claimed;
+    json_t *already; // the indexes of those that were claimed
     json_t *problems;
     struct device_entry entries[ENROLL_BATCH_MAX];
     struct device_touched touched[ENROLL_BATCH_MAX];
+    struct fault why[ENROLL_BATCH_MAX]; // of those that are skipped
 };
+
+static struct batch *batch_new(void)
+{
+    struct batch *b = calloc(1, sizeof *b);
+
+    if (b) {
+        b->already = json_array();
+        b->problems = json_array();
+    }
+    return b;
+}
 
 static void batch_free(struct batch *b)
 {
-    json_decref(b->problems);
+    if (b) {
+        json_decref(b->already);
+        json_decref(b->problems);
+    }
     free(b);
 }
 
@@ -204,20 +220,14 @@ static size_t earlier(const struct batch *b, size_t index)
 
 static void read_row(struct batch *b, json_t *row, struct claim_groups *groups)
 {
-    size_t index = b->count++, same;
-    struct fault why = { 0 };
+    size_t index = b->count++, same = index;
+    enum rc rc = claim_read(row, groups, &b->entries[index], &b->why[index]);
 
-    b->entries[index].skip = claim_read(row, groups, &b->entries[index], &why) != RC_OK;
-    if (b->entries[index].skip) {
-        add_problem(b, index, why.text);
-        return;
-    }
-    same = earlier(b, index);
-    b->entries[index].skip = same != index;
-    if (b->entries[index].skip) {
-        snprintf(why.text, sizeof why.text, "the same device as index %zu", same);
-        add_problem(b, index, why.text);
-    }
+    if (rc == RC_OK)
+        same = earlier(b, index);
+    if (same != index)
+        rc = fail(&b->why[index], RC_INVALID, "the same device as index %zu", same);
+    b->entries[index].skip = rc != RC_OK;
 }
 
 static enum rc read_batch(struct req *q, json_t *devices, struct batch *b, struct fault *f)
@@ -242,14 +252,12 @@ static enum rc count_up(struct req *q, struct batch *b, struct fault *f)
         return fail(f, RC_INTERNAL, "out of memory");
     for (size_t i = 0; i < b->count; i++) {
         const struct device_touched *t = &b->touched[i];
-        const char *why = b->entries[i].skip ? NULL : enroll_refusal(&b->entries[i], t);
+        const char *why = b->entries[i].skip ? b->why[i].text : enroll_refusal(&b->entries[i], t);
 
-        if (b->entries[i].skip)
-            continue;
         if (why)
             add_problem(b, i, why);
         else if (!t->changed)
-            b->already++;
+            json_array_append_new(b->already, json_integer((json_int_t)i));
         else
             bulletin_add(news, q->catalog, b->entries[i].key.id, t);
     }
@@ -262,27 +270,26 @@ static enum rc reply_batch(struct reply *r, struct batch *b)
     json_t *o = json_object();
 
     add_int(o, "claimed", b->claimed);
-    add_int(o, "already", b->already);
+    add_int(o, "already", (int64_t)json_array_size(b->already));
+    json_object_set(o, "alreadyAt", b->already);
     json_object_set(o, "problems", b->problems);
     r->no_audit = b->claimed == 0;
     r->audit_count = b->claimed;
     snprintf(r->object, sizeof r->object, "devices");
-    snprintf(r->detail, sizeof r->detail, "claimed %lld, already %lld, problems %zu",
-             (long long)b->claimed, (long long)b->already, json_array_size(b->problems));
+    snprintf(r->detail, sizeof r->detail, "claimed %lld, already %zu, problems %zu",
+             (long long)b->claimed, json_array_size(b->already), json_array_size(b->problems));
     return reply_json(r, 200, o);
 }
 
 // Good rows count although others are bad: each bad one is reported by its index.
 static enum rc claim_now(struct req *q, struct reply *r, json_t *devices, struct fault *f)
 {
-    auto_with(batch_freep) struct batch *b = calloc(1, sizeof *b);
-    enum rc rc;
+    auto_with(batch_freep) struct batch *b = batch_new();
+    enum rc rc = b ? read_batch(q, devices, b, f) : fail(f, RC_INTERNAL, "out of memory");
 
-    if (!b || !(b->problems = json_array()))
-        return fail(f, RC_INTERNAL, "out of memory");
-    rc = read_batch(q, devices, b, f);
-    if (rc == RC_OK)
-        rc = enroll_many(q->store, q->catalog, b->entries, b->count, b->touched, f);
+    if (rc != RC_OK)
+        return rc;
+    rc = enroll_many(q->store, q->catalog, b->entries, b->count, b->touched, f);
     if (rc == RC_OK)
         rc = count_up(q, b, f);
     return rc == RC_OK ? reply_batch(r, b) : rc;

@@ -73,6 +73,19 @@ static const char *field_of(const char *said)
     return NULL;
 }
 
+static enum rc check_columns(const struct columns *c, struct fault *f)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        for (size_t k = 0; k < i; k++)
+            if (same_column(c, i, k))
+                return fail(f, RC_INVALID, "two columns are named '%.60s'", c->tags[i]);
+        if (!c->fields[i] && strlen(c->tags[i]) > TAG_NAME_MAX)
+            return fail(f, RC_INVALID, "the name of column %zu is longer than %d bytes", i + 1,
+                        TAG_NAME_MAX);
+    }
+    return RC_OK;
+}
+
 static enum rc read_columns(struct csv *csv, struct columns *out, struct fault *f)
 {
     struct csv_row row;
@@ -84,19 +97,13 @@ static enum rc read_columns(struct csv *csv, struct columns *out, struct fault *
     for (size_t i = 0; i < row.count; i++) {
         out->tags[i] = trim(row.fields[i]);
         out->fields[i] = field_of(out->tags[i]);
-        for (size_t k = 0; k < i; k++)
-            if (same_column(out, i, k))
-                return fail(f, RC_INVALID, "two columns are named '%.60s'", out->tags[i]);
-        if (!out->fields[i] && strlen(out->tags[i]) > TAG_NAME_MAX)
-            return fail(f, RC_INVALID, "the name of column %zu is longer than %d bytes", i + 1,
-                        TAG_NAME_MAX);
     }
     if (!has_key_column(out))
         return fail(f, RC_INVALID,
                     "line %lld must name the columns, publicKey, fingerprint or id among them; it "
                     "begins with '%.40s'",
                     (long long)row.line, out->tags[0]);
-    return RC_OK;
+    return check_columns(out, f);
 }
 
 // ---------------------------------------------------------------- rows

@@ -163,16 +163,16 @@ static enum rc read_body(struct call *c, struct fault *f)
 
     if (c->in->body_too_large)
         return call_refuse(c, f, 413, "a body has at most %d bytes", BODY_MAX);
+    bool csv = c->write && (c->found.route->flags & ROUTE_CSV);
+    if (csv && is_type(c->in->content_type, "text/csv")) {
+        c->q.text = c->in->body_len > 0 ? c->in->body : "";
+        c->q.text_len = c->in->body_len;
+        return RC_OK;
+    }
     if (c->in->body_len == 0)
         return RC_OK;
     if (!c->write)
         return fail(f, RC_INVALID, "%s takes no body", c->in->method);
-    bool csv = c->found.route->flags & ROUTE_CSV;
-    if (csv && is_type(c->in->content_type, "text/csv")) {
-        c->q.text = c->in->body;
-        c->q.text_len = c->in->body_len;
-        return RC_OK;
-    }
     if (!is_json_type(c->in->content_type))
         return call_refuse(c, f, 415, "the body must be application/json%s",
                            csv ? " or text/csv" : "");

@@ -57,12 +57,16 @@ UPDATE job SET state = 'running'
 RETURNING position, total, title, account, actor;
 
 -- name: job_step (catalog, id, count, changed, unchanged, refused, problems)
--- What it was asked to do is not kept longer than it is needed.
+-- What it was asked to do is not kept longer than it is needed. Lines that were no rows were known
+-- before: all problems come in the order of the file.
 UPDATE job
    SET position = position + $3::bigint, changed = changed + $4::bigint,
        unchanged = unchanged + $5::bigint, refused = refused + $6::bigint,
        problems = CASE WHEN jsonb_array_length($7::jsonb) = 0 THEN problems
-                       ELSE jsonb_path_query_array(problems || $7::jsonb, '$[0 to 999]') END,
+                       ELSE (SELECT jsonb_agg(p ORDER BY (p ->> 'line')::bigint, n)
+                               FROM jsonb_array_elements(problems || $7::jsonb)
+                                    WITH ORDINALITY AS e(p, n)
+                              WHERE n <= 1000) END,
        state = CASE WHEN changed + unchanged + refused + $3::bigint >= total THEN 'done'
                     ELSE state END,
        request = CASE WHEN changed + unchanged + refused + $3::bigint >= total

@@ -343,6 +343,13 @@ static void five_hundred_devices_are_claimed_and_bad_rows_named_by_index(void **
     a = claim_rows(rows);
     assert_int_equal(number(a, "claimed"), 0);
     assert_int_equal(number(a, "already"), 495);
+    json_t *already = json_object_get(a->body, "alreadyAt");
+    assert_int_equal(json_array_size(already), 495);
+    assert_int_equal(json_integer_value(json_array_get(already, 7)), 8); // 7 is bad
+    problems = json_object_get(a->body, "problems");
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(json_integer_value(json_object_get(json_array_get(problems, i), "index")),
+                         bad[i]);
     assert_true(a->no_audit);
     assert_int_equal(told[BUS_DEVICE], 495);
 }
@@ -364,6 +371,10 @@ static void a_key_of_another_catalog_is_one_problem_of_the_batch(void **state)
     json_t *problem = json_array_get(json_object_get(a->body, "problems"), 0);
     assert_int_equal(json_integer_value(json_object_get(problem, "index")), 0);
     assert_null(strstr(json_string_value(json_object_get(problem, "text")), "acme"));
+    add_row(rows, "nonsense", NULL); // known before the foreign key is, and told after it
+    a = claim_rows(rows);
+    problem = json_array_get(json_object_get(a->body, "problems"), 1);
+    assert_int_equal(json_integer_value(json_object_get(problem, "index")), 2);
 }
 
 static void none_are_refused_and_more_than_a_batch_becomes_a_job(void **state)

@@ -206,9 +206,9 @@ static void a_list_claims_by_key_fingerprint_and_id(void **state)
 
     assert_int_equal(list(text), 200);
     assert_int_equal(number("claimed"), 2);
-    has_problem(0, 3, "32 hex digits");
-    has_problem(1, 4, "the same device as index 1");
-    has_problem(2, 2, "no device and no arrival");
+    has_problem(0, 2, "no device and no arrival");
+    has_problem(1, 3, "32 hex digits");
+    has_problem(2, 4, "the same device as index 1");
     assert_int_equal(
         SQL("SELECT count(*) FROM device d JOIN device_group g ON g.id = d.device_group"
             " AND g.catalog = d.catalog WHERE d.lifecycle = 1 AND g.name = 'Production'"),
@@ -289,11 +289,11 @@ static void bad_rows_of_a_file_are_told_by_line_and_the_rest_goes_on(void **stat
     assert_int_equal(number("changed"), 2);
     assert_int_equal(number("unchanged"), 1);
     assert_int_equal(number("refused"), 6);
-    has_problem(0, 4, "never closed");
-    has_problem(1, 8, "beyond the columns");
-    has_problem(2, 3, "64 hex digits");
-    has_problem(3, 5, "the same device as line 2");
-    has_problem(4, 6, "no group 'No such group'");
+    has_problem(0, 3, "64 hex digits");
+    has_problem(1, 4, "never closed");
+    has_problem(2, 5, "the same device as line 2");
+    has_problem(3, 6, "no group 'No such group'");
+    has_problem(4, 8, "beyond the columns");
     has_problem(5, 9, "it is in use");
     has_problem(6, 10, "claimed already");
     assert_int_equal(SQL("SELECT count(*) FROM device_row WHERE name = 'pump; 1'"
@@ -325,6 +325,11 @@ static void what_is_no_table_of_devices_is_refused_with_the_way_out(void **state
     (void)state;
     assert_int_equal(csv("name,site\npump,hq\n"), 400);
     assert_non_null(strstr(rest_text("detail"), "publicKey, fingerprint or id"));
+    assert_int_equal(
+        csv("ee10000000000000000000000000000000000000000000000000000000000000,a name\n"), 400);
+    assert_non_null(strstr(rest_text("detail"), "line 1 must name the columns"));
+    assert_int_equal(csv(""), 400);
+    assert_non_null(strstr(rest_text("detail"), "the file is empty"));
     assert_int_equal(csv("id,name\n"), 400);
     assert_non_null(strstr(rest_text("detail"), "no rows"));
     assert_int_equal(csv("id,id\nx,y\n"), 400);

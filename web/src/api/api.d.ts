@@ -409,6 +409,7 @@ export type ClaimProblem = {
 export type ClaimsResult = {
   claimed: number;
   already: number;
+  alreadyAt: number[];
   problems: ClaimProblem[];
 };
 
