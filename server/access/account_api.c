@@ -13,6 +13,7 @@
 #include "core/body.h"
 #include "core/json_out.h"
 #include "core/number.h"
+#include "window/window.h"
 
 static handler list, make, show, change, drop;
 
@@ -226,6 +227,17 @@ static void describe(const struct account *now, const struct account_change *to,
              to->password ? ", new password" : "");
 }
 
+// A window, and its code, must not outlast the right to open it.
+static enum rc close_windows(struct req *q, const struct account *a,
+                             const struct account_change *to, struct fault *f)
+{
+    bool may = !to->disabled && (role_permissions(to->role) & MAY_CLAIM);
+
+    if (may && to->catalog == 0)
+        return RC_OK;
+    return window_close_of(q->store, a->name, may ? to->catalog : 0, f);
+}
+
 static enum rc change(struct req *q, struct reply *r, struct fault *f)
 {
     struct account a;
@@ -236,6 +248,8 @@ static enum rc change(struct req *q, struct reply *r, struct fault *f)
         rc = read_change(q, &a, &to, f);
     if (rc == RC_OK)
         rc = account_alter(q->store, &a, &to, &r->stale, f);
+    if (rc == RC_OK)
+        rc = close_windows(q, &a, &to, f);
     if (rc == RC_OK)
         rc = changed_after_commit(q, a.id, f);
     if (rc != RC_OK)
@@ -252,6 +266,8 @@ static enum rc drop(struct req *q, struct reply *r, struct fault *f)
 
     if (rc == RC_OK)
         rc = account_drop(q->store, &a, a.version, &r->stale, f);
+    if (rc == RC_OK)
+        rc = window_close_of(q->store, a.name, 0, f);
     if (rc == RC_OK)
         rc = changed_after_commit(q, a.id, f);
     return rc == RC_OK ? reply_empty(r) : rc;

@@ -126,3 +126,8 @@ enum rc window_close(struct store *s, int32_t catalog, int64_t id, struct fault 
         rc = fail(f, RC_CONFLICT, "this registration window is closed already");
     return rc;
 }
+
+enum rc window_close_of(struct store *tx, const char *actor, int32_t but, struct fault *f)
+{
+    return store_run(tx, &Q_WINDOW_CLOSE_OF, (const char *[]){ actor, ARG_INT(but) }, NULL, f);
+}

@@ -6,8 +6,8 @@
 //   device --with the window's code--> claimed into its group, with its tags
 //   device --without--> arrival (arrival.h), until a person claims it
 //
-// A window takes at most so many devices each way. Its code is shown once and kept as a hash. Only
-// this module writes its tables.
+// So many arrivals are held, and so many devices claimed, by its code or by hand. Its code is shown
+// once and kept as a hash. Only this module writes its tables.
 
 #pragma once
 
@@ -55,5 +55,7 @@ enum rc window_load(struct store *s, int32_t catalog, int64_t id, struct rows **
                     struct fault *f);
 // RC_CONFLICT if it is closed already.
 enum rc window_close(struct store *s, int32_t catalog, int64_t id, struct fault *f);
+// Closes what an account opened that may no more; but: the catalog where it still may, or 0.
+enum rc window_close_of(struct store *tx, const char *actor, int32_t but, struct fault *f);
 // RC_INVALID unless the catalog has that group.
 enum rc window_group_check(struct store *s, int32_t catalog, int64_t group, struct fault *f);

@@ -27,6 +27,10 @@ UPDATE registration_window SET closes_at = now()
  WHERE catalog = $1 AND id = $2 AND closes_at > now()
 RETURNING id;
 
+-- name: window_close_of (actor, but)
+UPDATE registration_window SET closes_at = now()
+ WHERE actor = $1 AND closes_at > now() AND catalog <> $2::int;
+
 -- name: window_all_open ()
 SELECT catalog, id, (extract(epoch FROM closes_at) * 1000)::bigint AS closes_at
   FROM registration_window WHERE closes_at > now();

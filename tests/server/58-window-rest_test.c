@@ -331,6 +331,60 @@ static void arrivals_come_in_pages_newest_first(void **state)
     assert_int_equal(rest_as(&rest, &ada, "GET", ARRIVALS "?cursor=nonsense", NULL)->status, 400);
 }
 
+static int alter(const struct rest_browser *who, const char *method, int64_t account,
+                 const char *body)
+{
+    char path[60], etag[30];
+
+    snprintf(path, sizeof path, "/api/v1/users/%lld", (long long)account);
+    snprintf(etag, sizeof etag, "\"%lld\"",
+             (long long)rest_sql(pg_conninfo(), "SELECT version FROM account WHERE id = %lld",
+                                 (long long)account));
+    return rest_ask(&rest, &(struct rest_ask){ .method = method,
+                                               .path = path,
+                                               .body = body,
+                                               .cookie = who->cookie,
+                                               .csrf = who->csrf,
+                                               .if_match = etag })
+        ->status;
+}
+
+static int64_t open_windows(void)
+{
+    return rest_sql(pg_conninfo(),
+                    "SELECT count(*) FROM registration_window WHERE closes_at > now()");
+}
+
+static void a_window_outlasted_the_right_to_open_it(void **state)
+{
+    static const struct {
+        const char *method, *body;
+        int status, left;
+    } ends[] = {
+        { "PATCH", "{\"role\":\"admin\"}", 200, 2 },
+        { "PATCH", "{\"catalog\":\"acme\"}", 200, 1 },
+        { "PATCH", "{\"role\":\"viewer\"}", 200, 1 },
+        { "PATCH", "{\"disabled\":true}", 200, 1 },
+        { "DELETE", NULL, 204, 1 },
+    };
+
+    (void)state;
+    rest_account(&rest, "olga", "owner", NULL);
+    struct rest_browser olga = rest_sign_in(&rest, "olga");
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        char name[10];
+
+        snprintf(name, sizeof name, "temp%zu", i);
+        int64_t id = rest_account(&rest, name, "operator", "demo");
+        struct rest_browser temp = rest_sign_in(&rest, name);
+        assert_int_equal(post(&temp, WINDOWS, "{\"minutes\":5,\"most\":1}"), 201);
+        assert_int_equal(post(&ada, WINDOWS, "{\"minutes\":5,\"most\":1}"), 201);
+        assert_int_equal(alter(&olga, ends[i].method, id, ends[i].body), ends[i].status);
+        assert_int_equal(open_windows(), ends[i].left);
+        clean(state);
+    }
+}
+
 static void the_command_names_what_another_machine_can_reach(void **state)
 {
     static const struct {
@@ -377,6 +431,7 @@ int main(void)
         STORY(tags_of_claim_window_and_device_are_32_at_the_most_together),
         STORY(an_arrival_of_another_catalog_is_not_there),
         STORY(arrivals_come_in_pages_newest_first),
+        STORY(a_window_outlasted_the_right_to_open_it),
         STORY(the_command_names_what_another_machine_can_reach),
     };
 
