@@ -450,7 +450,7 @@ export async function deviceSteps({ browser, base, page, cable, quiet, judge, pa
     await page.goto(`${C}/claim?method=window`);
     await page.getByLabel('Label').fill(`Bench ${MARK}`);
     await page.getByRole('button', { name: 'Open the window' }).click();
-    const command = await page.locator('.command code').innerText();
+    const command = await page.locator('.secret .cmd code').innerText();
     check(/^orrery-device enroll --server \S+ --ca-sha256 [0-9a-f]{64} --claim \w{4}-\w{4}-\w{4}-\w{4}$/.test(command), `the command is ${command.replace(/claim .*/, 'claim …')}`);
     const row = page.getByRole('row', { name: new RegExp(`Bench ${MARK}`) });
     await row.getByRole('button', { name: 'Close' }).click();

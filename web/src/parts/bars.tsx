@@ -24,7 +24,7 @@ export function ShareBar({ counts, height = 6 }: { counts: Partial<Record<Device
 export function Meter({ label, value, share, tone }: { label: string; value: string; share: number; tone: string }) {
   return (
     <li><span>{label}</span><b class="num">{value}</b>
-      <svg viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect width="100" height="6" class="f-track" /><rect width={Math.max(1, share * 100)} height="6" class={'f-' + tone} /></svg>
+      <svg class="bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect width="100" height="6" class="f-track" /><rect width={Math.max(1, share * 100)} height="6" class={'f-' + tone} /></svg>
     </li>
   );
 }

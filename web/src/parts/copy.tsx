@@ -22,5 +22,5 @@ export function CopyButton({ text, label, class: extra = '' }: { text: string; l
 
 // A command to run elsewhere, whole and copyable.
 export function Command({ text }: { text: string }) {
-  return <div class="cmd"><code tabIndex={0}>{text}</code><CopyButton text={text} label={t('action.copy')} class="ghost" /></div>;
+  return <div class="cmd"><code>{text}</code><CopyButton text={text} label={t('action.copy')} class="ghost" /></div>;
 }

@@ -11,7 +11,7 @@ import { isLive, subscribe, type Frame } from '../core/live';
 import { catalog, devicesHref } from '../core/session';
 import { Ago, now, toMs } from '../core/time';
 import { t } from '../i18n/i18n';
-import { CopyIcon } from './icons';
+import { Command } from './copy';
 import { Says } from './says';
 
 const POLL_MS = 2000; // while nobody tells
@@ -20,21 +20,6 @@ const UNTOLD_MS = 15_000;
 const MINUTES = [10, 30, 60, 240, 1440];
 const WINDOWS = '/catalogs/{catalog}/registration-windows';
 const ARRIVALS = '/catalogs/{catalog}/arrivals';
-
-export function Copyable({ text, label }: { text: string; label: string }) {
-  const [done, setDone] = useState(false);
-  const copy = async () => {
-    await navigator.clipboard.writeText(text);
-    setDone(true);
-    setTimeout(() => setDone(false), 1500);
-  };
-  return (
-    <div class="command">
-      <code tabIndex={0} role="group" aria-label={label}>{text}</code>
-      <button type="button" class="btn sm" onClick={() => void copy()}><CopyIcon />{done ? t('action.copied') : t('action.copy')}</button>
-    </div>
-  );
-}
 
 // A snapshot means that something may have been missed.
 const concerns = (f: Frame) => f.snapshot !== undefined || ((f.items ?? []) as { kind: string }[]).some(e => e.kind === 'arrival' || e.kind === 'device');
@@ -142,7 +127,7 @@ export function Registration({ group, site }: { group: string; site: string }) {
       {made?.command ? (
         <div class="secret" role="status">
           <b>{made.code ? t('claim.commandOnce') : t('claim.command')}</b>
-          <Copyable text={made.command} label={t('claim.command')} />
+          <Command text={made.command} />
           {made.notice ? <p class="risk">{made.notice}</p> : null}
         </div>
       ) : null}
