@@ -29,6 +29,7 @@ export function moments(d: Device, evidence: Evidence | null, events: JournalEnt
   at(evidence?.attestedAt ?? d.attestedAt, { kind: 'attested', tone: VERDICT[evidence?.verdict ?? d.verdict] ?? 'unknown', text: evidence?.findings?.[0]?.text });
   at((evidence?.certificate ?? d.certificate)?.notBefore, { kind: 'certificate', tone: 'unknown', text: (evidence?.certificate ?? d.certificate)?.kind });
   at(d.stateSince, { kind: 'state', tone: d.state, text: d.stateReason ?? undefined });
+  // What came to be at the same time is in the order above.
   for (const e of events) all.push({ at: e.t, kind: 'event', tone: LEVEL[e.level] ?? 'unknown', text: e.text, name: e.name });
-  return all.sort((a, b) => b.at - a.at);
+  return all.reverse().sort((a, b) => b.at - a.at);
 }

@@ -48,7 +48,8 @@ export function Chart({ metric, points, span, end }: { metric: string; points: P
 
   const s = summary(points);
   const name = label(metric);
-  const range = s ? t('chart.range', { min: write(metric, s.min), max: write(metric, s.max) }) : t('chart.none');
+  const [min, max] = s ? [write(metric, s.min), write(metric, s.max)] : [];
+  const range = min && max ? (min === max ? t('chart.level', { value: min }) : t('chart.range', { min, max })) : t('chart.none');
   return (
     <figure class={'chart' + (s ? '' : ' bare')}>
       <figcaption><span class="dim" title={metric}>{name}</span>{s ? <><b class="num fades">{write(metric, s.last)}</b><small class="num dimmer">{range}</small></> : null}</figcaption>

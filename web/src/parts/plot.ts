@@ -14,6 +14,8 @@ export interface Plot {
 const HEIGHT = 132;
 const AXIS_LEAST = 54;
 const AXIS_PAD = 12;
+// A label tells hours and minutes: no two in the same minute.
+const STEPS_S = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200];
 const WHOLE = Array.from({ length: 16 }, (_, n) => [1, 2, 5].map(k => k * 10 ** n)).flat();
 
 // Custom properties hold light-dark(); only a computed colour is one canvas understands.
@@ -69,7 +71,7 @@ export function plot(el: HTMLElement, width: number, { write, hour, stepped, cei
       } },
     },
     axes: [
-      { font, stroke: c.ink, grid: { show: false }, ticks: { show: false }, size: 24, space: 44, values: (_, at) => at.map(s => hour.format(s * 1000)) },
+      { font, stroke: c.ink, grid: { show: false }, ticks: { show: false }, size: 24, space: 44, incrs: STEPS_S, values: (_, at) => at.map(s => hour.format(s * 1000)) },
       { font, stroke: c.ink, grid: { stroke: c.rule, width: 1 }, ticks: { show: false }, size: (u, labels) => axisWidth(u, labels, font), space: 30, ...(whole ? { incrs: WHOLE } : {}), values: (_, at) => at.map(v => write(v)) },
     ],
     series: [{}, { stroke: c.line, width: 1.6, fill, points: { show: false }, spanGaps: false, ...(stepped ? { paths: uPlot.paths.stepped!({ align: 1 }) } : {}) }],

@@ -19,7 +19,7 @@ export function Timeline({ moments }: { moments: Moment[] }) {
         <ol class="timeline">
           {moments.map((m, i) => (
             <li key={`${m.at}.${m.kind}.${i}`}>
-              <Glyph state={m.tone} />
+              {m.tone === 'unknown' && m.kind !== 'state' ? <i class="dot" /> : <Glyph state={m.tone} />}
               <div><b><bdi>{title(m)}</bdi></b>{m.text && m.kind !== 'certificate' ? <p class="dim"><bdi>{m.text}</bdi></p> : null}</div>
               <Ago t={m.at} />
             </li>
