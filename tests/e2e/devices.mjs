@@ -150,6 +150,36 @@ export async function deviceSteps({ browser, base, page, cable, quiet, judge, pa
     quiet();
   });
 
+  await step('a column is made wider by pointer and by keyboard, and stays so', async () => {
+    await listed();
+    const head = page.locator('.head .k-name');
+    const grip = page.getByRole('separator', { name: 'Width of Device' });
+    const width = async () => Math.round((await head.boundingBox()).width);
+    const usual = await width();
+    const at = await grip.boundingBox();
+    await page.mouse.move(at.x + 12, at.y + 12);
+    await page.mouse.down();
+    await page.mouse.move(at.x - 8, at.y + 12, { steps: 4 });
+    await page.mouse.up();
+    await until(async () => Math.abs((await width()) - (usual - 20)) <= 1, async () => `drawn by 20 px it is ${await width()} px wide, not ${usual - 20}`);
+    await grip.focus();
+    await page.keyboard.press('ArrowRight');
+    await until(async () => Math.abs((await width()) - (usual - 4)) <= 1, async () => `a key made it ${await width()} px wide, not ${usual - 4}`);
+    check(Math.abs(Number(await grip.getAttribute('aria-valuenow')) - (usual - 4)) <= 1, 'the width is not told');
+    const columns = await page.getByRole('columnheader').count();
+    await page.keyboard.press('End');
+    await until(async () => (await width()) > usual, 'it cannot be made wide');
+    check((await page.getByRole('columnheader').count()) === columns, 'it pushed a column out');
+    check((await overflow(page)) <= 0, 'the table is too wide');
+    const wide = await width();
+    await page.reload();
+    await rows().first().waitFor();
+    await until(async () => (await width()) === wide, async () => `after a reload it is ${await width()} px wide, not ${wide}`);
+    await grip.dblclick();
+    await until(async () => (await width()) === usual, async () => `as usual is ${await width()} px, not ${usual}`);
+    quiet();
+  });
+
   await step('j, k, x and Enter walk, choose and open', async () => {
     await listed();
     await page.locator('#main').focus();

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { fitting, readColumns, template, writeColumns } from '../src/core/columns';
+import { LEAST, fitting, readColumns, readWidths, template, widest, writeColumns } from '../src/core/columns';
 import { filterAddress, filterQuery, parseText, readFilter, toggled, without, writeText } from '../src/core/filter';
 import { Selection } from '../src/core/selection';
 import { assign, pressed } from '../src/parts/virtual';
@@ -43,6 +43,17 @@ test('columns that find no room are left out, the name never', () => {
   assert.deepEqual(fitting(['state', 'name', 'id'], 100), ['name']);
   assert.deepEqual(fitting(usual, 2000), usual);
   assert.ok(template(['name']).startsWith('24px minmax('));
+});
+
+test('a column that was drawn keeps its width and pushes no other out', () => {
+  const drawn = readWidths('name:300,site:12,nonsense:90,os:abc');
+  assert.deepEqual(drawn, { name: 300 });
+  assert.equal(template(['name', 'seen'], drawn), '24px 300px 68px');
+  const shown = fitting(readColumns(null), 1200, drawn);
+  const most = widest('name', shown, 1200, drawn);
+  assert.ok(most > LEAST);
+  assert.deepEqual(fitting(readColumns(null), 1200, { name: most }), shown);
+  assert.notDeepEqual(fitting(readColumns(null), 1200, { name: most + 2 }), shown);
 });
 
 test('rows are chosen one by one, by range and all at once', () => {

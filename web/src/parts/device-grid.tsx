@@ -7,7 +7,7 @@
 import { signal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { foremost, label, write } from '../core/metrics';
-import { fitting, template, type Column } from '../core/columns';
+import { fitting, template, widest, widths, type Column } from '../core/columns';
 import type { Fleet, Row } from '../core/fleet';
 import { onKey } from '../core/keys';
 import { renew, subscribe } from '../core/live';
@@ -16,6 +16,7 @@ import { devicesHref as href } from '../core/session';
 import type { Selection } from '../core/selection';
 import { ago, now } from '../core/time';
 import { longDate, named, t } from '../i18n/i18n';
+import { Grip } from './grip';
 import { memo } from './memo';
 import { StateMark, stateWord } from './state';
 import { VirtualRows, type Scroller } from './virtual';
@@ -133,7 +134,7 @@ function RowLine({ fleet, selection, id, index, active, columns, chooses, onActi
 }
 const DeviceRow = memo(RowLine);
 
-function Heads({ columns, sort, onSort }: { columns: Column[]; sort: string; onSort: (sort: string) => void }) {
+function Heads({ columns, sort, most, onSort }: { columns: Column[]; sort: string; most: ((c: Column) => number) | null; onSort: (sort: string) => void }) {
   return (
     <div role="rowgroup" class="head">
       <div class="row" role="row" aria-rowindex={1}>
@@ -141,13 +142,14 @@ function Heads({ columns, sort, onSort }: { columns: Column[]; sort: string; onS
         {columns.map(c => {
           const key = SORTED[c];
           const word = named(`col.${c}`, c);
-          if (!key) return <div key={c} role="columnheader" class={'k-' + c}>{word}</div>;
+          const grip = most ? <Grip column={c} name={word} most={() => most(c)} /> : null;
+          if (!key) return <div key={c} role="columnheader" aria-label={word} class={'k-' + c}>{word}{grip}</div>;
           const down = sort === '-' + key;
           const here = sort === key || down;
           const next = !here ? key : down || key !== 'name' ? '' : '-' + key;
           return (
-            <div key={c} role="columnheader" class={'k-' + c} aria-sort={here ? (down ? 'descending' : 'ascending') : 'none'}>
-              <button type="button" class="sort" onClick={() => onSort(next)}>{word}<span aria-hidden="true">{here ? (down ? '↓' : '↑') : ''}</span></button>
+            <div key={c} role="columnheader" aria-label={word} class={'k-' + c} aria-sort={here ? (down ? 'descending' : 'ascending') : 'none'}>
+              <button type="button" class="sort" onClick={() => onSort(next)}>{word}<span aria-hidden="true">{here ? (down ? '↓' : '↑') : ''}</span></button>{grip}
             </div>
           );
         })}
@@ -183,7 +185,8 @@ export function DeviceGrid({ fleet, selection, look, sort, chooses, onSort }: {
   const count = fleet.total.value;
   const version = fleet.blocks.value;
   const chosen = selection.any;
-  const columns = narrow ? look.columns : fitting(look.columns, width);
+  const drawn = widths.value;
+  const columns = narrow ? look.columns : fitting(look.columns, width, drawn);
   const shownColumns = columns.join(',');
   useEffect(() => {
     lacking.value = narrow ? [] : look.columns.filter(c => !columns.includes(c));
@@ -270,11 +273,11 @@ export function DeviceGrid({ fleet, selection, look, sort, chooses, onSort }: {
 
   return (
     <div class={'grid' + (look.dense ? ' dense' : '')} role="grid" ref={grid} aria-label={t('nav.devices')} aria-rowcount={count + 1} aria-colcount={columns.length + 1} aria-multiselectable={chooses ? true : undefined}
-      style={{ '--columns': narrow ? 'none' : template(columns) }}
+      style={{ '--columns': narrow ? 'none' : template(columns, drawn) }}
       onPointerOver={explain} onPointerEnter={e => e.pointerType === 'mouse' && set({ pointer: true })} onPointerLeave={() => set({ pointer: false })}
       onFocusIn={() => set({ focus: true })} onFocusOut={e => set({ focus: grid.current?.contains(e.relatedTarget as Node | null) ?? false })}
       onKeyDown={move}>
-      <Heads columns={columns} sort={sort} onSort={onSort} />
+      <Heads columns={columns} sort={sort} most={narrow ? null : c => widest(c, columns, width, drawn)} onSort={onSort} />
       {count ? (
         <VirtualRows count={count} rowHeight={height} active={active} version={version} scroller={scroller} onWindow={shown}
           onScroll={top => {
