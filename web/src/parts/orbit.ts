@@ -12,6 +12,7 @@ import { KINDS, STATE_NAMES, type FleetMap } from '../core/fleet-map';
 import { angleAt, planOrbit, type Plan } from '../core/orbit-plan';
 
 const CELL = 16;
+const FEW = 2000; // dots that an orbit is drawn around one by one
 const PATCH_MOST = 400; // more changed dots than this: everything at once
 const CLASSES = ['unknown', 'healthy', 'updating', 'risk', 'quar', 'offline'];
 const AT_RISK = STATE_NAMES.indexOf('atRisk');
@@ -292,19 +293,35 @@ export class Orbit {
     c.lineWidth = this.dpr;
     c.textAlign = 'center';
     c.textBaseline = 'middle';
-    bands.forEach((b, i) => {
+    for (const b of bands) {
       const lone = b.tracks === 1;
       const r = lone ? b.inner + b.thick / 2 : b.inner - 3.2 * this.dpr;
       c.strokeStyle = lone ? this.colours.line2 : this.colours.line;
       c.beginPath();
       c.arc(middle, middle, r, -Math.PI / 2 + b.open, 1.5 * Math.PI - b.open);
       c.stroke();
+    }
+    if (bands.some(b => b.tracks === 1)) this.uncover(c);
+    bands.forEach((b, i) => {
       const chosen = scene.chosen?.ring === i;
       const room = 2 * Math.sin(b.open) * (b.inner + b.thick / 2) - 6 * this.dpr;
       c.font = `${chosen ? 640 : 530} ${11 * this.dpr}px ${this.colours.font}`;
       c.fillStyle = chosen ? this.colours.ink : this.colours.ink2;
       c.fillText(this.fitted(c, scene.names[i] ?? '', room), middle, middle - b.inner - b.thick / 2);
     });
+  }
+
+  // An orbit that leads through its devices must not cross them out.
+  private uncover(c: CanvasRenderingContext2D): void {
+    const { x, y, dot } = this.plan!;
+    if (x.length > FEW) return;
+    c.globalCompositeOperation = 'destination-out';
+    x.forEach((_, i) => {
+      c.beginPath();
+      c.arc(x[i]!, y[i]!, Math.max(dot, this.sprites[this.map.dotState[i]!]?.size ?? 0) / 2, 0, 7);
+      c.fill();
+    });
+    c.globalCompositeOperation = 'source-over';
   }
 
   private fitted(c: CanvasRenderingContext2D, text: string, room: number): string {
