@@ -57,11 +57,11 @@ const actionWord = (action: string) => named(`audit.${action.replace(/\/api\/v1/
 
 function Detail({ entry }: { entry: AuditEntry }) {
   const rows: [string, string | null][] = [
-    [t('audit.at'), longDate.format(new Date(entry.at))], [t('audit.action'), entry.action], [t('audit.object'), entry.object || '–'], [t('audit.remote'), entry.remote], [t('audit.request'), entry.request],
+    [t('audit.action'), entry.action], [t('audit.object'), entry.object || '–'], [t('audit.remote'), entry.remote], [t('audit.request'), entry.request], [t('audit.hash'), entry.hash],
   ];
   return (
     <div class="detail">
-      <dl class="kv">{rows.map(([k, v]) => <><dt>{k}</dt><dd class="mono">{v ?? '–'}</dd></>)}<dt>{t('audit.hash')}</dt><dd class="mono">{entry.hash}</dd></dl>
+      <dl class="kv"><dt>{t('audit.at')}</dt><dd>{longDate.format(new Date(entry.at))}</dd>{rows.map(([k, v]) => <><dt>{k}</dt><dd class="mono">{v ?? '–'}</dd></>)}</dl>
       <div>
         <h3>{t('audit.detail')}</h3>
         <Changes text={entry.detail} />

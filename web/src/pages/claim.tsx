@@ -140,7 +140,7 @@ function Typed({ many, group, site }: { many: boolean; group: string; site: stri
       <BadLines bad={found.bad} count={found.bad.length} />
       <Says error={error} />
       {sent !== null && n > AT_ONCE ? <Bar share={sent / n} /> : null}
-      <div class="actions"><button class="btn p" type="submit" disabled={!n || sent !== null}>{t('claim.go', { n: many ? n : 1 })}</button></div>
+      <div class="actions"><button class="btn p" type="submit" disabled={!n || sent !== null}>{n ? t('claim.go', { n: many ? n : 1 }) : t('claim.title')}</button></div>
       {done ? <><Done text={counted(done)} /><Refusals problems={done.problems} /></> : null}
     </form>
   );

@@ -46,7 +46,7 @@ function Account() {
           <dt>{t('account.name')}</dt><dd>{s.account.name}</dd>
           <dt>{t('account.role')}</dt><dd>{t(`role.${s.account.role}`)}</dd>
           <dt>{t('account.catalogs')}</dt><dd>{s.catalogs.join(', ')}</dd>
-          <dt>{t('account.permissions')}</dt><dd class="mono">{s.permissions.join(' ')}</dd>
+          <dt>{t('account.permissions')}</dt><dd class="mono codes">{s.permissions.join(' ')}</dd>
         </dl>
       </div>
     </section>
