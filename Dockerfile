@@ -35,6 +35,7 @@ ENTRYPOINT ["/usr/bin/orrery-server"]
 FROM base AS fleet
 COPY --from=build /out/usr/bin/orrery-fleet /usr/bin/
 COPY docker/fleet.sh /usr/bin/orrery-demo-fleet
+COPY tools/claim-fleet.sh /usr/bin/orrery-claim-fleet
 USER orrery
 VOLUME /var/lib/orrery
 HEALTHCHECK --interval=30s --timeout=3s --start-period=60s CMD test -s /var/lib/orrery/ready

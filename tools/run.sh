@@ -125,24 +125,9 @@ fi
 "${device[@]}" run --dir "$dir/device" --server "localhost:$((port + 1))" --ca "$ca" >> "$dir/log/device.log" 2>&1 9>&- &
 pids+=($!)
 
-# The fleet's products with their default groups, once; a person may take them away again.
-products() {
-    local body id
-    "$build/orrery-fleet" products | while read -r body; do
-        echo "$body" > "$dir/run/product"
-        id=$({ api POST products "$dir/run/product" 2> /dev/null || true; } | sed -n 's/.*"id": *"\([0-9]*\)".*/\1/p')
-        [ -z "$id" ] || echo '{}' | post "products/$id/default-groups"
-    done
-    rm -f "$dir/run/product"
-    touch "$dir/fleet/.products"
-}
-
 if [ "$connected" -gt 0 ]; then
-    "$build/orrery-fleet" init --dir "$dir/fleet" --count "$connected"
-    "$build/orrery-fleet" manifest --dir "$dir/fleet" | post reference-values
-    [ -e "$dir/fleet/.products" ] || products
-    api GET 'device-groups?limit=200' > "$dir/fleet/groups.json"
-    "$build/orrery-fleet" keys --dir "$dir/fleet" --claims --groups "$dir/fleet/groups.json" | while read -r body; do echo "$body" | post claims; done
+    ORRERY_FLEET=$build/orrery-fleet tools/claim-fleet.sh "$dir/fleet" "$connected" \
+        "https://localhost:$port/api/v1/catalogs/demo" "$dir/admin-token" "$ca"
     "$build/orrery-fleet" run --dir "$dir/fleet" --server "localhost:$((port + 1))" --ca "$ca" >> "$dir/log/fleet.log" 2>&1 9>&- &
     pids+=($!)
 fi

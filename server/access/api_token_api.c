@@ -162,8 +162,9 @@ static enum rc drop(struct req *q, struct reply *r, struct fault *f)
         return rc;
     if (rows_count(rows) == 0)
         return fail(f, RC_NOT_FOUND,
-                    q->who->by_token ? "no such token that may no more than the one you use"
-                                     : "you have no such token");
+                    q->who->by_token
+                        ? "you have no such token, or it may do more than the one you use"
+                        : "you have no such token");
     snprintf(r->object, sizeof r->object, "%s", rows_text(rows, 0, "prefix"));
     rc = changed_after_commit(q, q->who->account, f);
     return rc == RC_OK ? reply_empty(r) : rc;
