@@ -216,14 +216,16 @@ static json_t *preview_to_json(const struct bulk *b, const struct rows *r)
     return o;
 }
 
-enum rc bulk_preview(struct store *s, const struct bulk *b, json_t **out, struct fault *f)
+enum rc bulk_preview(struct store *tx, const struct bulk *b, json_t **out, struct fault *f)
 {
     auto_with(rows_freep) struct rows *rows = NULL;
     const struct device_order *o = &b->order;
     const char *args[] = { b->filter.row, device_action_name(o->action),
                            o->group ? ARG_INT(o->group) : NULL, o->tags, o->names };
-    enum rc rc = store_run(s, &Q_BULK_PREVIEW, args, &rows, f);
+    enum rc rc = store_patient(tx, f);
 
+    if (rc == RC_OK)
+        rc = store_run(tx, &Q_BULK_PREVIEW, args, &rows, f);
     if (rc == RC_OK)
         *out = preview_to_json(b, rows);
     return rc;
@@ -280,6 +282,8 @@ enum rc bulk_start(struct store *tx, int32_t catalog, const struct bulk *b, int6
                                .actor = actor };
     enum rc rc = job_add(tx, &j, job, f);
 
+    if (rc == RC_OK)
+        rc = store_patient(tx, f);
     if (rc != RC_OK)
         return rc;
     const char *args[] = { b->filter.row, ARG_INT(*job), ARG_INT(BULK_MAX + 1) };

@@ -38,7 +38,7 @@ enum rc bulk_read(struct store *s, int32_t catalog, json_t *body, struct bulk *o
                   struct fault *f);
 void bulk_done(struct bulk *b);
 
-enum rc bulk_preview(struct store *s, const struct bulk *b, json_t **out, struct fault *f);
+enum rc bulk_preview(struct store *tx, const struct bulk *b, json_t **out, struct fault *f);
 // RC_CONFLICT when the number is not the expected one, RC_LIMIT when it is more than BULK_MAX.
 enum rc bulk_start(struct store *tx, int32_t catalog, const struct bulk *b, int64_t account,
                    const char *actor, int64_t *job, struct fault *f);

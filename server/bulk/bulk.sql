@@ -5,8 +5,10 @@ SELECT p.name || ' / ' || g.name AS path
 
 -- name: bulk_preview (filter, action, group, tags, names)
 -- plan: fresh
+-- One scan, which counts devices that are alike together: a million of them come to thousands of
+-- rows, and only these are counted five times.
 WITH f AS MATERIALIZED (
-    SELECT i.product, coalesce(i.site, '') AS site, i.state,
+    SELECT i.product, i.site, i.state, count(*) AS n,
            CASE WHEN i.lifecycle = 2 THEN 'Retired'
                 WHEN $2::text = 'move' AND i.device_group IS NOT DISTINCT FROM $3::int
                 THEN 'In that group already'
@@ -24,18 +26,20 @@ WITH f AS MATERIALIZED (
                              ELSE 'Not put in quarantine by hand' END
            END AS excluded
       FROM device_found($1) i
+     GROUP BY i.product, i.site, i.state, excluded
 )
-SELECT 'total' AS dimension, NULL AS label, count(*) AS n FROM f
+SELECT 'total' AS dimension, NULL AS label, coalesce(sum(n), 0)::bigint AS n FROM f
 UNION ALL
-(SELECT 'byProduct', p.name, count(*) FROM f
+(SELECT 'byProduct', p.name, sum(n)::bigint FROM f
    LEFT JOIN product p ON p.catalog = ($1).catalog AND p.id = f.product
   GROUP BY 2 ORDER BY 3 DESC LIMIT 10)
 UNION ALL
-(SELECT 'bySite', nullif(site, ''), count(*) FROM f GROUP BY 2 ORDER BY 3 DESC LIMIT 10)
+(SELECT 'bySite', nullif(site, ''), sum(n)::bigint FROM f GROUP BY 2 ORDER BY 3 DESC LIMIT 10)
 UNION ALL
-(SELECT 'byState', state::text, count(*) FROM f GROUP BY 2 ORDER BY 3 DESC)
+(SELECT 'byState', state::text, sum(n)::bigint FROM f GROUP BY 2 ORDER BY 3 DESC)
 UNION ALL
-(SELECT 'excluded', excluded, count(*) FROM f WHERE excluded IS NOT NULL GROUP BY 2 ORDER BY 3 DESC);
+(SELECT 'excluded', excluded, sum(n)::bigint FROM f
+  WHERE excluded IS NOT NULL GROUP BY 2 ORDER BY 3 DESC);
 
 -- name: bulk_fix (filter, job, most)
 -- plan: fresh

@@ -16,6 +16,7 @@
 #define LENGTH(a) (sizeof(a) / sizeof *(a))
 
 DEFINE_AUTO(struct rows *, rows_freep, rows_free)
+DEFINE_AUTO(struct store *, rollbackp, store_rollback)
 
 static const struct {
     const char *name, *none;
@@ -102,11 +103,23 @@ static char *put_seats(char *at, const struct rows *rows, int row)
     return at;
 }
 
+static enum rc load(struct store *s, int32_t catalog, int by, struct rows **out, struct fault *f)
+{
+    auto_with(rollbackp) struct store *tx = NULL;
+    enum rc rc = store_begin(s, &tx, f);
+
+    if (rc == RC_OK)
+        rc = store_patient(tx, f);
+    return rc == RC_OK
+               ? store_run(tx, kinds[by].query, (const char *[]){ ARG_INT(catalog) }, out, f)
+               : rc;
+}
+
 enum rc layout_make(struct store *s, int32_t catalog, int by, char **out, size_t *len,
                     struct fault *f)
 {
     auto_with(rows_freep) struct rows *rows = NULL;
-    enum rc rc = store_run(s, kinds[by].query, (const char *[]){ ARG_INT(catalog) }, &rows, f);
+    enum rc rc = load(s, catalog, by, &rows, f);
     int64_t total;
 
     if (rc != RC_OK)

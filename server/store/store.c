@@ -17,6 +17,7 @@
 
 #define STATEMENT_MS 5000
 #define ANSWER_MS    (STATEMENT_MS + CONN_GRACE_MS)
+#define PATIENT_MS   20000 // a million devices, read by a machine that has much else to do
 #define FREE_WAIT_S  5
 #define SOON_MS      1000 // after a failed reconnect the next ones do not wait
 #define QUERIES      ((int)(sizeof all_queries / sizeof *all_queries))
@@ -42,6 +43,7 @@ struct store {
     struct pool *pool;
     struct slot *slot; // of a transaction; NULL for the pool itself
     int depth;         // 0 for the transaction, n for a savepoint in it
+    int answer_ms;     // what it waits for an answer
 };
 
 // ---------------------------------------------------------------- connections
@@ -197,6 +199,7 @@ enum rc store_open_with(const char *conninfo, int size, const struct query *cons
         return fail(f, RC_INTERNAL, "out of memory");
     }
     auto_with(store_closep) struct store *s = fresh;
+    s->answer_ms = ANSWER_MS;
     if (!s->pool->conninfo)
         return fail(f, RC_INTERNAL, "out of memory");
     s->pool->queries = list;
@@ -233,9 +236,10 @@ static enum rc settle(struct pool *p, struct slot *s, enum rc rc)
     return rc;
 }
 
-static enum rc run(struct pool *p, struct slot *s, const struct query *q, const char *const *args,
+static enum rc run(struct store *st, struct slot *s, const struct query *q, const char *const *args,
                    struct rows **out, struct fault *f)
 {
+    struct pool *p = st->pool;
     PGresult *r = NULL;
     char what[80];
 
@@ -244,7 +248,7 @@ static enum rc run(struct pool *p, struct slot *s, const struct query *q, const 
     snprintf(what, sizeof what, "query '%s'", q->name);
     if (!conn_send(s->pg, q, args))
         return settle(p, s, conn_judge(s->pg, NULL, what, f));
-    enum rc rc = conn_finish(s->pg, ANSWER_MS, what, &r, f);
+    enum rc rc = conn_finish(s->pg, st->answer_ms, what, &r, f);
     if (rc == RC_OK && out)
         *out = rows_of(r);
     else
@@ -258,11 +262,11 @@ enum rc store_run(struct store *s, const struct query *q, const char *const *arg
     enum rc rc;
 
     if (s->slot)
-        return run(s->pool, s->slot, q, args, out, f);
+        return run(s, s->slot, q, args, out, f);
     struct slot *slot = acquire(s->pool, &rc, f);
     if (!slot)
         return rc;
-    rc = run(s->pool, slot, q, args, out, f);
+    rc = run(s, slot, q, args, out, f);
     release(s->pool, slot);
     return rc;
 }
@@ -273,7 +277,7 @@ static enum rc say(struct store *tx, const char *sql, struct fault *f)
 {
     if (!tx->slot->pg)
         return fail(f, RC_UNAVAILABLE, "the transaction's connection was lost");
-    return settle(tx->pool, tx->slot, conn_exec(tx->slot->pg, sql, ANSWER_MS, f));
+    return settle(tx->pool, tx->slot, conn_exec(tx->slot->pg, sql, tx->answer_ms, f));
 }
 
 // Inside a transaction, another one is a savepoint of it.
@@ -303,6 +307,7 @@ enum rc store_begin(struct store *s, struct store **out, struct fault *f)
         return fail(f, RC_INTERNAL, "out of memory");
     tx->pool = s->pool;
     tx->depth = s->slot ? s->depth + 1 : 0;
+    tx->answer_ms = s->answer_ms;
     tx->slot = s->slot ? s->slot : acquire(s->pool, &rc, f);
     if (!tx->slot) {
         free(tx);
@@ -314,6 +319,15 @@ enum rc store_begin(struct store *s, struct store **out, struct fault *f)
     else
         end(tx);
     return rc;
+}
+
+enum rc store_patient(struct store *tx, struct fault *f)
+{
+    char sql[60];
+
+    tx->answer_ms = PATIENT_MS + CONN_GRACE_MS;
+    snprintf(sql, sizeof sql, "SET LOCAL statement_timeout = %d", PATIENT_MS);
+    return say(tx, sql, f);
 }
 
 static void undo(struct store *tx)

@@ -48,6 +48,8 @@ enum rc store_run(struct store *s, const struct query *q, const char *const *arg
 // ended by exactly one of store_commit and store_rollback, which free it.
 enum rc store_begin(struct store *pool, struct store **out, struct fault *f);
 enum rc store_commit(struct store *tx, struct fault *f);
+// For what looks at a whole fleet: until its end, each query of tx may take 20 s.
+enum rc store_patient(struct store *tx, struct fault *f);
 void store_rollback(struct store *tx); // NULL is fine
 
 // True while the last thing asked of the database was answered.

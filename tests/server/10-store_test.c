@@ -36,6 +36,9 @@ static const struct query count = { .name = "count",
 static const struct query slow = { .name = "slow",
                                    .sql = "SELECT pg_sleep($1::float8)",
                                    .params = 1 };
+static const struct query limit = { .name = "limit",
+                                    .sql = "SELECT current_setting('statement_timeout') AS t",
+                                    .params = 0 };
 static const struct query who = { .name = "who", .sql = "SELECT current_user AS me", .params = 0 };
 static const struct query quit = { .name = "quit", .sql = "SELECT quit()", .params = 0 };
 static const struct query bad_int = { .name = "bad_int",
@@ -54,8 +57,8 @@ static const struct query newly = {
     .name = "newly", .sql = PLANS " AND 1 = 1", .params = 1, .fresh = true
 };
 
-static const struct query *const list[] = { &plans, &newly, &add,     &get,      &count, &slow,
-                                            &who,   &quit,  &bad_int, &not_null, &orphan };
+static const struct query *const list[] = { &plans, &newly, &add,  &get,     &count,    &slow,
+                                            &limit, &who,   &quit, &bad_int, &not_null, &orphan };
 #define LIST ((int)(sizeof list / sizeof *list))
 
 static const char *db;
@@ -311,6 +314,26 @@ static void a_query_that_takes_too_long_is_given_up(void **state)
     assert_in_range(clock_mono_ms() - t, 4000, 8000);
     assert_non_null(strstr(f.text, "too long"));
     assert_int_equal(store_run(s, &count, NULL, NULL, NULL), RC_OK);
+}
+
+// Longer than others may, and longer than others wait; whoever has the connection next may not.
+static void a_patient_transaction_may_take_longer(void **state)
+{
+    (void)state;
+    auto_with(store_closep) struct store *s = open_store(1);
+    auto_with(rows_freep) struct rows *within = NULL, *later = NULL;
+    struct store *tx = NULL;
+    struct fault f = { 0 };
+
+    assert_int_equal(store_begin(s, &tx, &f), RC_OK);
+    assert_int_equal(store_patient(tx, &f), RC_OK);
+    assert_int_equal(store_run(tx, &limit, NULL, &within, &f), RC_OK);
+    assert_string_equal(rows_text(within, 0, "t"), "20s");
+    if (store_run(tx, &slow, (const char *[]){ "8.5" }, NULL, &f) != RC_OK)
+        fail_msg("%s", f.text);
+    assert_int_equal(store_commit(tx, &f), RC_OK);
+    assert_int_equal(store_run(s, &limit, NULL, &later, &f), RC_OK);
+    assert_string_equal(rows_text(later, 0, "t"), "5s");
 }
 
 static void a_server_that_is_away_is_said_quickly_and_comes_back(void **state)
@@ -644,6 +667,7 @@ int main(void)
         cmocka_unit_test(a_lost_connection_comes_back),
         cmocka_unit_test(a_transaction_whose_connection_is_lost_says_so_and_frees_it),
         cmocka_unit_test(a_query_that_takes_too_long_is_given_up),
+        cmocka_unit_test(a_patient_transaction_may_take_longer),
         cmocka_unit_test(nobody_there_is_a_sentence),
         cmocka_unit_test(eight_threads_share_three_connections),
         cmocka_unit_test(copied_rows_and_their_token_are_one_transaction),

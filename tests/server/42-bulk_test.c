@@ -4,6 +4,8 @@
 //
 // threaded
 
+#include <libpq-fe.h>
+
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -272,6 +274,32 @@ static void a_list_of_ids_retires_and_the_retired_refuse_the_rest(void **state)
     assert_int_equal(SQL("SELECT lifecycle FROM device WHERE id = '%s'", b), 0);
 }
 
+// Somebody's reading takes longer than the 5 s that other queries have, as it may with a million
+// devices.
+static void what_looks_at_a_whole_fleet_may_take_longer_than_5_s(void **state)
+{
+    (void)state;
+    static const char body[] = "{\"action\":\"tag\",\"tags\":{\"slow\":\"y\"},\"filter\":{}}";
+    const struct rest_ask asks[] = {
+        { .method = "GET", .path = CATALOG "/fleet-layout", .token = admin },
+        { .method = "POST", .path = CHANGES "/preview", .token = admin, .body = body },
+        { .method = "POST", .path = CHANGES, .token = admin, .body = body },
+    };
+    static const int status[] = { 200, 200, 202 };
+    PGconn *pg = PQconnectdb(pg_conninfo());
+
+    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
+        PQclear(PQexec(pg, "BEGIN; LOCK TABLE device_index"));
+        assert_int_equal(PQtransactionStatus(pg), PQTRANS_INTRANS);
+        assert_int_equal(PQsendQuery(pg, "SELECT pg_sleep(5.5); COMMIT"), 1);
+        assert_int_equal(rest_ask(&rest, &asks[i])->status, status[i]);
+        for (PGresult *r; (r = PQgetResult(pg));)
+            PQclear(r);
+    }
+    PQfinish(pg);
+    wait_until_it_ends();
+}
+
 static void half_an_order_is_refused_by_the_name_of_what_lacks(void **state)
 {
     (void)state;
@@ -307,6 +335,7 @@ int main(void)
         cmocka_unit_test(quarantine_takes_its_permission_and_ends_sessions),
         cmocka_unit_test(tags_are_put_on_and_taken_off),
         cmocka_unit_test(a_list_of_ids_retires_and_the_retired_refuse_the_rest),
+        cmocka_unit_test(what_looks_at_a_whole_fleet_may_take_longer_than_5_s),
         cmocka_unit_test(half_an_order_is_refused_by_the_name_of_what_lacks),
     };
 
