@@ -414,7 +414,8 @@ static enum rc add_raw(json_t *given, const struct param *p, const char *raw, si
         size_t piece = comma ? (size_t)(comma - raw) - at : len - at;
 
         if (!percent_decode(raw + at, piece, true, value, sizeof value))
-            return fail(f, RC_INVALID, "%s has a value that is too long or no text", p->name);
+            return fail(f, RC_INVALID, "%s has a value that is longer than %d bytes or no text",
+                        p->name, VALUE_MAX);
         enum rc rc = RC_OK;
         for (char *rest = value, *one; rc == RC_OK && (one = rest);) {
             rest = p->plain ? strchr(one, ',') : NULL;

@@ -115,7 +115,7 @@ static void refusals_name_the_parameter(void **state)
         { "seen=%3C5y", "seen takes < or >" },
         { "seat=-1", "seat must be a number" },
         { "site=%ff", "site has a value that is" },
-        { much, "tag has a value that is too long" },
+        { much, "tag has a value that is longer than 321 bytes" },
     };
 
     memset(much, 'x', sizeof much - 1);
