@@ -4,6 +4,8 @@
 
 #include <time.h>
 
+#include "core/clock.h"
+
 void nap_init(struct nap *n)
 {
     pthread_condattr_t monotonic;
@@ -22,23 +24,10 @@ void nap_done(struct nap *n)
     pthread_mutex_destroy(&n->lock);
 }
 
-static struct timespec in_ms(int64_t ms)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += ms / 1000;
-    t.tv_nsec += ms % 1000 * 1000000;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000;
-    }
-    return t;
-}
-
 bool nap_take(struct nap *n, int64_t ms)
 {
-    struct timespec until = in_ms(ms);
+    int64_t end = clock_mono_ms() + ms;
+    struct timespec until = { .tv_sec = end / 1000, .tv_nsec = end % 1000 * 1000000 };
 
     pthread_mutex_lock(&n->lock);
     while (!n->stopped && !n->woken && pthread_cond_timedwait(&n->wake, &n->lock, &until) == 0)
@@ -57,7 +46,7 @@ bool nap_is_stopped(struct nap *n)
     return stopped;
 }
 
-static void end(struct nap *n, bool *flag)
+static void say(struct nap *n, bool *flag)
 {
     pthread_mutex_lock(&n->lock);
     *flag = true;
@@ -67,10 +56,10 @@ static void end(struct nap *n, bool *flag)
 
 void nap_wake(struct nap *n)
 {
-    end(n, &n->woken);
+    say(n, &n->woken);
 }
 
 void nap_stop(struct nap *n)
 {
-    end(n, &n->stopped);
+    say(n, &n->stopped);
 }
