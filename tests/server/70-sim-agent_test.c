@@ -5,7 +5,6 @@
 
 #include <libpq-fe.h>
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "support/binary.h"
 #include "support/folder.h"
 #include "support/gate.h"
 #include "support/model.h"
@@ -23,22 +23,17 @@
 #define DEAD_PORT 1 // nobody listens there
 
 static struct gate *gate;
-static char folder[64], bin[512];
+static char folder[64];
 
 static int open_gate(void **state)
 {
-    char path[100], *root = NULL;
+    char path[100];
 
     (void)state;
     gate = gate_up(&(struct gate_options){ 0 });
     folder_make(folder, sizeof folder, "sim");
-    if (keeper_ca(gate->keeper, CA_SERVER_ROOT, NULL, &root, NULL) != RC_OK)
-        return -1;
     snprintf(path, sizeof path, "%s/ca.pem", folder);
-    FILE *f = fopen(path, "w");
-    if (!f || fputs(root, f) < 0 || fclose(f))
-        return -1;
-    free(root);
+    gate_ca_file(gate, path);
     return 0;
 }
 
@@ -52,79 +47,19 @@ static int close_gate(void **state)
 
 // ---------------------------------------------------------------- programs
 
-// Runs a program of ours to its end: what it prints is in out; returns the exit code.
-__attribute__((format(printf, 3, 4))) static int run(char *out, size_t size, const char *format,
-                                                     ...)
-{
-    char line[1600], tail[900];
-    va_list ap;
-
-    va_start(ap, format);
-    vsnprintf(tail, sizeof tail, format, ap);
-    va_end(ap);
-    snprintf(line, sizeof line, "exec %s/%s 2>&1", bin, tail);
-    FILE *p = popen(line, "r");
-    assert_non_null(p);
-    size_t n = fread(out, 1, size - 1, p);
-    out[n] = 0;
-    return WEXITSTATUS(pclose(p));
-}
-
 static pid_t start_agent(const char *name, int port, const char *interval)
 {
-    char program[600], dir[100], ca[100], server[40], log[100];
-    pid_t pid = fork();
-
-    snprintf(program, sizeof program, "%s/orrery-device", bin);
-    snprintf(dir, sizeof dir, "%s/%s", folder, name);
-    snprintf(ca, sizeof ca, "%s/ca.pem", folder);
-    snprintf(log, sizeof log, "%s/%s.log", folder, name);
-    snprintf(server, sizeof server, "localhost:%d", port);
-    if (pid == 0) {
-        int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
-        dup2(fd, 1);
-        dup2(fd, 2);
-        execl(program, program, "run", "--dir", dir, "--server", server, "--ca", ca, "--interval",
-              interval, (char *)NULL);
-        _exit(127);
-    }
-    assert_true(pid > 0);
-    return pid;
-}
-
-static int stop_agent(pid_t pid, int sig)
-{
-    int status = 0;
-
-    kill(pid, sig);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    return binary_start("orrery-device run --dir %s/%s --server localhost:%d --ca %s/ca.pem"
+                        " --interval %s >> %s/%s.log 2>&1",
+                        folder, name, port, folder, interval, folder, name);
 }
 
 // ---------------------------------------------------------------- the database
 
-__attribute__((format(printf, 1, 2))) static int64_t ask(const char *format, ...)
-{
-    char sql[800];
-    va_list ap;
-
-    va_start(ap, format);
-    vsnprintf(sql, sizeof sql, format, ap);
-    va_end(ap);
-    PGconn *c = PQconnectdb(pg_conninfo());
-    PGresult *r = PQexec(c, sql);
-    if (PQresultStatus(r) != PGRES_TUPLES_OK)
-        fail_msg("%s", PQerrorMessage(c));
-    int64_t n = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
-    PQclear(r);
-    PQfinish(c);
-    return n;
-}
-
 static bool becomes(int64_t least, const char *sql)
 {
     for (int i = 0; i < 200; i++) {
-        if (ask("%s", sql) >= least)
+        if (model_sql(pg_conninfo(), "%s", sql) >= least)
             return true;
         usleep(100000);
     }
@@ -137,7 +72,8 @@ static void admit(const char *name, int32_t catalog, char id[DEVICE_ID_LEN + 1])
 {
     char out[2000];
 
-    assert_int_equal(run(out, sizeof out, "orrery-device identity --dir %s/%s", folder, name), 0);
+    assert_int_equal(
+        binary_run(out, sizeof out, "orrery-device identity --dir %s/%s", folder, name), 0);
     gate_admit(gate, catalog, strchr(out, '\n') + 1, true, id);
     assert_memory_equal(out, id, DEVICE_ID_LEN);
 }
@@ -177,11 +113,11 @@ static void what_the_agent_kept_while_away_and_killed_is_stored_once(void **stat
     char id[DEVICE_ID_LEN + 1], out[4000], sql[300];
 
     admit("away", gate->demo, id);
-    assert_int_equal(run(out, sizeof out, "orrery-device measure"), 0);
+    assert_int_equal(binary_run(out, sizeof out, "orrery-device measure"), 0);
     accept_values(gate->demo, out, NULL);
     pid_t pid = start_agent("away", DEAD_PORT, "100ms");
     sleep(2);
-    assert_int_equal(stop_agent(pid, SIGKILL), -SIGKILL);
+    assert_int_equal(binary_stop(pid, SIGKILL), -SIGKILL);
     damage_the_newest_segment("away");
     int64_t back_ms = clock_now_ms();
 
@@ -193,20 +129,31 @@ static void what_the_agent_kept_while_away_and_killed_is_stored_once(void **stat
         id, (long long)back_ms);
     assert_true(becomes(10, sql));
     // Killed in the middle of it, too: what was sent and not acknowledged comes again.
-    assert_int_equal(stop_agent(pid, SIGKILL), -SIGKILL);
+    assert_int_equal(binary_stop(pid, SIGKILL), -SIGKILL);
     pid = start_agent("away", gate->port, "100ms");
     assert_true(becomes(30, sql));
-    assert_int_equal(stop_agent(pid, SIGTERM), 0);
+    assert_int_equal(binary_stop(pid, SIGTERM), 0);
 
 #define OF_ID " JOIN device d USING (catalog, device) WHERE id = '%s'"
-    assert_true(ask("SELECT count(*) FROM telemetry" OF_ID " AND ts < to_timestamp(%lld / 1000.0)",
-                    id, (long long)back_ms) >= 12);
-    assert_int_equal(ask("SELECT count(*) - count(DISTINCT ts) FROM telemetry" OF_ID, id), 0);
-    assert_int_equal(ask("SELECT count(*) FROM journal" OF_ID " AND journal.name = 'boot'", id), 3);
-    assert_int_equal(ask("SELECT count(*) FROM journal" OF_ID " AND journal.name = 'attested'", id),
-                     1); // the certificate outlives a kill
+    assert_true(model_sql(pg_conninfo(),
+                          "SELECT count(*) FROM telemetry" OF_ID
+                          " AND ts < to_timestamp(%lld / 1000.0)",
+                          id, (long long)back_ms) >= 12);
     assert_int_equal(
-        ask("SELECT count(*) FROM journal" OF_ID " AND journal.name = 'buffer.overflow'", id), 1);
+        model_sql(pg_conninfo(), "SELECT count(*) - count(DISTINCT ts) FROM telemetry" OF_ID, id),
+        0);
+    assert_int_equal(model_sql(pg_conninfo(),
+                               "SELECT count(*) FROM journal" OF_ID " AND journal.name = 'boot'",
+                               id),
+                     3);
+    assert_int_equal(
+        model_sql(pg_conninfo(),
+                  "SELECT count(*) FROM journal" OF_ID " AND journal.name = 'attested'", id),
+        1); // the certificate outlives a kill
+    assert_int_equal(
+        model_sql(pg_conninfo(),
+                  "SELECT count(*) FROM journal" OF_ID " AND journal.name = 'buffer.overflow'", id),
+        1);
 }
 
 static void an_agent_that_was_changed_is_quarantined_and_stores_nothing(void **state)
@@ -215,7 +162,7 @@ static void an_agent_that_was_changed_is_quarantined_and_stores_nothing(void **s
     char id[DEVICE_ID_LEN + 1], out[4000], sql[300];
 
     admit("changed", gate->acme, id);
-    assert_int_equal(run(out, sizeof out, "orrery-device measure"), 0);
+    assert_int_equal(binary_run(out, sizeof out, "orrery-device measure"), 0);
     accept_values(gate->acme, out, "agent");
     gate_accept(gate, gate->acme, "agent", "0.1",
                 "0000000000000000000000000000000000000000000000000000000000000000", 1);
@@ -224,9 +171,9 @@ static void an_agent_that_was_changed_is_quarantined_and_stores_nothing(void **s
              "SELECT count(*) FROM device_trust" OF_ID " AND cert_kind = 1 AND verdict = 3", id);
     bool quarantined = becomes(1, sql);
     sleep(1);
-    assert_int_equal(stop_agent(pid, SIGTERM), 0);
+    assert_int_equal(binary_stop(pid, SIGTERM), 0);
     assert_true(quarantined);
-    assert_int_equal(ask("SELECT count(*) FROM telemetry" OF_ID, id), 0);
+    assert_int_equal(model_sql(pg_conninfo(), "SELECT count(*) FROM telemetry" OF_ID, id), 0);
 }
 
 static void the_fleets_manifest_does_not_quarantine_an_agent_that_attests_again(void **state)
@@ -235,25 +182,26 @@ static void the_fleets_manifest_does_not_quarantine_an_agent_that_attests_again(
     char id[DEVICE_ID_LEN + 1], out[4000], manifest[16000], path[200], sql[300];
 
     admit("neighbour", gate->demo, id);
-    assert_int_equal(run(out, sizeof out, "orrery-device measure"), 0);
+    assert_int_equal(binary_run(out, sizeof out, "orrery-device measure"), 0);
     accept_values(gate->demo, out, NULL);
     snprintf(sql, sizeof sql, "SELECT count(*) FROM journal" OF_ID " AND journal.name = 'attested'",
              id);
     pid_t pid = start_agent("neighbour", gate->port, "100ms");
     assert_true(becomes(1, sql));
-    assert_int_equal(stop_agent(pid, SIGTERM), 0);
+    assert_int_equal(binary_stop(pid, SIGTERM), 0);
 
-    assert_int_equal(run(manifest, sizeof manifest, "orrery-fleet manifest"), 0);
+    assert_int_equal(binary_run(manifest, sizeof manifest, "orrery-fleet manifest"), 0);
     accept_values(gate->demo, manifest, NULL);
     snprintf(path, sizeof path, "%s/neighbour/certificate.pem", folder);
     assert_int_equal(unlink(path), 0);
     pid = start_agent("neighbour", gate->port, "100ms");
     bool again = becomes(2, sql);
-    assert_int_equal(stop_agent(pid, SIGTERM), 0);
+    assert_int_equal(binary_stop(pid, SIGTERM), 0);
     assert_true(again);
-    assert_int_equal(ask("SELECT count(*) FROM device_trust" OF_ID
-                         " AND verdict = %d AND cert_kind = %d",
-                         id, VERDICT_AFFIRMING, CERT_OPERATIONAL),
+    assert_int_equal(model_sql(pg_conninfo(),
+                               "SELECT count(*) FROM device_trust" OF_ID
+                               " AND verdict = %d AND cert_kind = %d",
+                               id, VERDICT_AFFIRMING, CERT_OPERATIONAL),
                      1);
 }
 
@@ -262,19 +210,21 @@ static void an_agent_that_cannot_begin_says_why(void **state)
     (void)state;
     char out[1000];
 
-    assert_int_equal(run(out, sizeof out, "orrery-device run --dir /proc/none --server a:1 --ca x"),
-                     1);
+    assert_int_equal(
+        binary_run(out, sizeof out, "orrery-device run --dir /proc/none --server a:1 --ca x"), 1);
     assert_non_null(strstr(out, "/proc/none"));
-    assert_int_equal(run(out, sizeof out,
-                         "orrery-device run --dir %s/x --server localhost:1 --ca %s/none.pem",
-                         folder, folder),
-                     1);
+    assert_int_equal(
+        binary_run(out, sizeof out,
+                   "orrery-device run --dir %s/x --server localhost:1 --ca %s/none.pem", folder,
+                   folder),
+        1);
     assert_non_null(strstr(out, "none.pem"));
-    assert_int_equal(run(out, sizeof out, "orrery-device run --dir %s/x --server nowhere --ca %s",
-                         folder, folder),
+    assert_int_equal(binary_run(out, sizeof out,
+                                "orrery-device run --dir %s/x --server nowhere --ca %s", folder,
+                                folder),
                      1);
     assert_non_null(strstr(out, "host:port"));
-    assert_int_equal(run(out, sizeof out, "orrery-device run --port 1"), 2);
+    assert_int_equal(binary_run(out, sizeof out, "orrery-device run --port 1"), 2);
     assert_non_null(strstr(out, "--port"));
 }
 
@@ -284,10 +234,11 @@ static json_t *run_fleet(const char *more)
 {
     char out[4000];
 
-    assert_int_equal(run(out, sizeof out,
-                         "orrery-fleet run --dir %s/fleet --server 127.0.0.1:%d --ca %s/ca.pem %s",
-                         folder, gate->port, folder, more),
-                     0);
+    assert_int_equal(
+        binary_run(out, sizeof out,
+                   "orrery-fleet run --dir %s/fleet --server 127.0.0.1:%d --ca %s/ca.pem %s",
+                   folder, gate->port, folder, more),
+        0);
     json_t *o = json_loads(out, JSON_REJECT_DUPLICATES, NULL);
     if (!o)
         fail_msg("%s", out);
@@ -303,11 +254,11 @@ static void make_fleet(void)
 {
     char out[30000], id[DEVICE_ID_LEN + 1], *line, *rest = out;
 
-    assert_int_equal(run(out, sizeof out, "orrery-fleet init --dir %s/fleet --count 30", folder),
-                     0);
-    assert_int_equal(run(out, sizeof out, "orrery-fleet manifest"), 0);
+    assert_int_equal(
+        binary_run(out, sizeof out, "orrery-fleet init --dir %s/fleet --count 30", folder), 0);
+    assert_int_equal(binary_run(out, sizeof out, "orrery-fleet manifest"), 0);
     accept_values(gate->demo, out, NULL);
-    assert_int_equal(run(out, sizeof out, "orrery-fleet keys --dir %s/fleet", folder), 0);
+    assert_int_equal(binary_run(out, sizeof out, "orrery-fleet keys --dir %s/fleet", folder), 0);
     while ((line = strsep(&rest, "\n")) && *line) {
         json_t *o = json_loads(line, 0, NULL);
         gate_admit(gate, gate->demo, json_string_value(json_object_get(o, "publicKey")), true, id);
@@ -333,7 +284,7 @@ static int check_ledger(char *out, size_t size)
     fclose(f);
     PQclear(r);
     PQfinish(c);
-    return run(out, size, "orrery-fleet check --ledger %s/ledger < %s", folder, path);
+    return binary_run(out, size, "orrery-fleet check --ledger %s/ledger < %s", folder, path);
 }
 
 static void a_fleet_attests_once_and_its_ledger_agrees(void **state)
@@ -372,17 +323,6 @@ static void a_fleet_resumes_its_sessions(void **state)
     json_decref(r);
 }
 
-static void find_programs(const char *self)
-{
-    // build/tests/server/x_test, or the same below build/asan
-    snprintf(bin, sizeof bin, "%s", self);
-    for (int i = 0; i < 3; i++) {
-        char *slash = strrchr(bin, '/');
-        if (slash)
-            *slash = 0;
-    }
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -393,14 +333,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_fleet_attests_once_and_its_ledger_agrees),
         cmocka_unit_test(a_fleet_resumes_its_sessions),
     };
-    char self[512];
 
     if (gate_is_keeper(argc, argv))
         return gate_keeper(argv);
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n < 0)
-        return 1;
-    self[n] = 0;
-    find_programs(self);
     return cmocka_run_group_tests_name("sim agent", tests, open_gate, close_gate);
 }

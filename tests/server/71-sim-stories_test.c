@@ -3,19 +3,16 @@
 //
 // Each story of the fleet, played against the real gateway, and what a person would see of it.
 
-#include <libpq-fe.h>
-
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/auto.h"
 #include "core/clock.h"
 #include "pattern/pattern.h"
+#include "support/binary.h"
 #include "support/folder.h"
 #include "support/gate.h"
 #include "support/model.h"
@@ -25,28 +22,10 @@
 #define DEVICES 40
 
 static struct gate *gate;
-static char folder[64], bin[512];
+static char folder[64];
 static pid_t outage;
 
 // ---------------------------------------------------------------- programs
-
-// Runs the fleet program to its end: what it prints is in out; returns the exit code.
-__attribute__((format(printf, 3, 4))) static int run(char *out, size_t size, const char *format,
-                                                     ...)
-{
-    char line[1600], tail[900];
-    va_list ap;
-
-    va_start(ap, format);
-    vsnprintf(tail, sizeof tail, format, ap);
-    va_end(ap);
-    snprintf(line, sizeof line, "exec %s/orrery-fleet %s 2>&1", bin, tail);
-    FILE *p = popen(line, "r");
-    assert_non_null(p);
-    size_t n = fread(out, 1, size - 1, p);
-    out[n] = '\0';
-    return WEXITSTATUS(pclose(p));
-}
 
 static void accept_manifest(int32_t catalog)
 {
@@ -54,7 +33,7 @@ static void accept_manifest(int32_t catalog)
     json_t *v;
     size_t i;
 
-    assert_int_equal(run(out, sizeof out, "manifest"), 0);
+    assert_int_equal(binary_run(out, sizeof out, "orrery-fleet manifest"), 0);
     json_auto_t *o = json_loads(out, 0, NULL);
     json_array_foreach (json_object_get(o, "values"), i, v)
         gate_accept(gate, catalog, json_string_value(json_object_get(v, "component")),
@@ -69,10 +48,12 @@ static void make_fleet(const char *story, int32_t catalog, int seed)
     static char out[60000];
     char id[DEVICE_ID_LEN + 1], *line, *rest = out;
 
-    assert_int_equal(
-        run(out, sizeof out, "init --dir %s/%s --count %d --seed %d", folder, story, DEVICES, seed),
-        0);
-    assert_int_equal(run(out, sizeof out, "keys --dir %s/%s", folder, story), 0);
+    assert_int_equal(binary_run(out, sizeof out,
+                                "orrery-fleet init --dir %s/%s --count %d --seed %d", folder, story,
+                                DEVICES, seed),
+                     0);
+    assert_int_equal(binary_run(out, sizeof out, "orrery-fleet keys --dir %s/%s", folder, story),
+                     0);
     while ((line = strsep(&rest, "\n")) && *line) {
         json_auto_t *o = json_loads(line, 0, NULL);
         json_t *tags = json_object_get(o, "tags");
@@ -101,11 +82,13 @@ static json_t *play(const char *story, const char *text, const char *more)
 
     make_fleet(story, gate->demo, 7);
     write_story(story, text);
-    assert_int_equal(run(out, sizeof out,
-                         "run --dir %s/%s --server 127.0.0.1:%d --ca %s/ca.pem --story %s/%s.story "
-                         "--interval 200ms %s",
-                         folder, story, gate->port, folder, folder, story, more),
-                     0);
+    assert_int_equal(
+        binary_run(
+            out, sizeof out,
+            "orrery-fleet run --dir %s/%s --server 127.0.0.1:%d --ca %s/ca.pem --story %s/%s.story "
+            "--interval 200ms %s",
+            folder, story, gate->port, folder, folder, story, more),
+        0);
     json_t *o = json_loads(out, 0, NULL);
     if (!o)
         fail_msg("%s", out);
@@ -114,54 +97,22 @@ static json_t *play(const char *story, const char *text, const char *more)
 
 static pid_t begin_outage(void)
 {
-    char program[600], dir[100], ca[100], server[40];
-    pid_t pid;
-
     make_fleet("outage", gate->acme, 7);
-    snprintf(program, sizeof program, "%s/orrery-fleet", bin);
-    snprintf(dir, sizeof dir, "%s/outage", folder);
-    snprintf(ca, sizeof ca, "%s/ca.pem", folder);
-    snprintf(server, sizeof server, "127.0.0.1:%d", gate->port);
-    pid = fork();
-    if (pid == 0) {
-        int fd = open("/dev/null", O_WRONLY);
-        dup2(fd, 1);
-        dup2(fd, 2);
-        execl(program, program, "run", "--dir", dir, "--server", server, "--ca", ca, "--story",
-              "site-outage", (char *)NULL);
-        _exit(127);
-    }
-    assert_true(pid > 0);
-    return pid;
+    return binary_start("orrery-fleet run --dir %s/outage --server 127.0.0.1:%d --ca %s/ca.pem"
+                        " --story site-outage > /dev/null 2>&1",
+                        folder, gate->port, folder);
 }
 
 // ---------------------------------------------------------------- the database
 
-__attribute__((format(printf, 1, 2))) static int64_t ask(const char *format, ...)
-{
-    char sql[1200];
-    va_list ap;
-
-    va_start(ap, format);
-    vsnprintf(sql, sizeof sql, format, ap);
-    va_end(ap);
-    PGconn *c = PQconnectdb(pg_conninfo());
-    PGresult *r = PQexec(c, sql);
-    if (PQresultStatus(r) != PGRES_TUPLES_OK)
-        fail_msg("%s", PQerrorMessage(c));
-    int64_t n = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
-    PQclear(r);
-    PQfinish(c);
-    return n;
-}
-
 // How many devices of a story's fleet are like that.
 static int64_t devices(const char *story, const char *where)
 {
-    return ask("SELECT count(*) FROM device d JOIN device_state s USING (catalog, device)"
-               " LEFT JOIN device_trust t USING (catalog, device)"
-               " WHERE d.tags ->> 'fleet' = '%s' AND (%s)",
-               story, where);
+    return model_sql(pg_conninfo(),
+                     "SELECT count(*) FROM device d JOIN device_state s USING (catalog, device)"
+                     " LEFT JOIN device_trust t USING (catalog, device)"
+                     " WHERE d.tags ->> 'fleet' = '%s' AND (%s)",
+                     story, where);
 }
 
 static bool become(const char *story, const char *where, int64_t wanted, int seconds)
@@ -218,7 +169,7 @@ static void a_healthy_fleet_raises_nothing(void **state)
     assert_int_equal(devices("healthy", "t.verdict = 1 AND t.network = '127.0.0.0/24'"
                                         " AND t.attested_version = t.os_version"),
                      DEVICES);
-    assert_int_equal(ask("SELECT count(*) FROM refusal"), 0);
+    assert_int_equal(model_sql(pg_conninfo(), "SELECT count(*) FROM refusal"), 0);
     assert_false(has_pattern(gate->demo, PATTERN_SITE, STATE_OFFLINE, &p, &count));
     assert_int_equal(count, 0);
 }
@@ -261,15 +212,16 @@ static void a_drifting_sensor_leaves_its_range(void **state)
 static void changed_firmware_is_quarantined_and_counted(void **state)
 {
     (void)state;
-    int64_t before = ask("SELECT coalesce(sum(n), 0) FROM refusal");
+    int64_t before = model_sql(pg_conninfo(), "SELECT coalesce(sum(n), 0) FROM refusal");
 
     json_decref(play("tampered", "3s count=4 tampered", "--duration 8s"));
     assert_true(become("tampered", QUARANTINED " AND t.verdict = 3", 4, 10));
     assert_int_equal(devices("tampered", HEALTHY), DEVICES - 4);
     // It proved its version before it was changed; the changed one proves nothing.
     assert_int_equal(devices("tampered", "t.attested_version IS NOT NULL"), DEVICES);
-    assert_true(ask("SELECT coalesce(sum(n), 0) FROM refusal"
-                    " WHERE reason LIKE 'Build not accepted: %%'") >= before + 4);
+    assert_true(model_sql(pg_conninfo(),
+                          "SELECT coalesce(sum(n), 0) FROM refusal"
+                          " WHERE reason LIKE 'Build not accepted: %%'") >= before + 4);
 }
 
 static void a_clone_is_noticed_by_its_boot_count(void **state)
@@ -302,10 +254,12 @@ static void a_bad_batch_is_refused_and_named(void **state)
     int64_t bad = devices("batch", QUARANTINED);
     assert_true(bad >= PATTERN_LEAST);
     assert_int_equal(devices("batch", QUARANTINED " OR " HEALTHY), DEVICES);
-    assert_int_equal(ask("SELECT count(DISTINCT tags ->> 'batch') FROM device d JOIN device_state s"
-                         " USING (catalog, device) WHERE d.tags ->> 'fleet' = 'batch'"
-                         " AND s.state = 4"),
-                     1);
+    assert_int_equal(
+        model_sql(pg_conninfo(),
+                  "SELECT count(DISTINCT tags ->> 'batch') FROM device d JOIN device_state s"
+                  " USING (catalog, device) WHERE d.tags ->> 'fleet' = 'batch'"
+                  " AND s.state = 4"),
+        1);
     assert_true(has_pattern(gate->demo, PATTERN_BATCH, STATE_QUARANTINED, &p, &count));
     assert_true(p.count >= bad);
     assert_int_equal(p.seat_count > 0, 1);
@@ -319,8 +273,9 @@ static void a_site_that_goes_dark_is_offline_and_named(void **state)
     char where[PATTERN_VALUE + 100];
     size_t count;
 
-    int64_t dark = ask("SELECT max(n) FROM (SELECT count(*) AS n FROM device"
-                       " WHERE tags ->> 'fleet' = 'outage' GROUP BY tags ->> 'site') x");
+    int64_t dark =
+        model_sql(pg_conninfo(), "SELECT max(n) FROM (SELECT count(*) AS n FROM device"
+                                 " WHERE tags ->> 'fleet' = 'outage' GROUP BY tags ->> 'site') x");
     assert_true(dark >= PATTERN_LEAST);
     assert_true(become("outage", OFFLINE, dark, 150));
     assert_true(has_pattern(gate->acme, PATTERN_SITE, STATE_OFFLINE, &p, &count));
@@ -338,11 +293,12 @@ static void a_story_that_cannot_be_read_starts_nothing(void **state)
     char out[1000];
 
     write_story("wrong", "0s all flaky\n5s all explode\n");
-    assert_int_equal(run(out, sizeof out,
-                         "run --dir %s/healthy --server 127.0.0.1:1 --ca %s/ca.pem --story "
-                         "%s/wrong.story",
-                         folder, folder, folder),
-                     1);
+    assert_int_equal(
+        binary_run(out, sizeof out,
+                   "orrery-fleet run --dir %s/healthy --server 127.0.0.1:1 --ca %s/ca.pem --story "
+                   "%s/wrong.story",
+                   folder, folder, folder),
+        1);
     assert_non_null(strstr(out, "line 2: 'explode'"));
 }
 
@@ -350,18 +306,13 @@ static void a_story_that_cannot_be_read_starts_nothing(void **state)
 
 static int open_gate(void **state)
 {
-    char path[100], *root = NULL;
+    char path[100];
 
     (void)state;
     gate = gate_up(&(struct gate_options){ 0 });
     folder_make(folder, sizeof folder, "story");
-    if (keeper_ca(gate->keeper, CA_SERVER_ROOT, NULL, &root, NULL) != RC_OK)
-        return -1;
     snprintf(path, sizeof path, "%s/ca.pem", folder);
-    FILE *f = fopen(path, "w");
-    if (!f || fputs(root, f) < 0 || fclose(f))
-        return -1;
-    free(root);
+    gate_ca_file(gate, path);
     accept_manifest(gate->demo);
     accept_manifest(gate->acme);
     outage = begin_outage();
@@ -371,22 +322,10 @@ static int open_gate(void **state)
 static int close_gate(void **state)
 {
     (void)state;
-    kill(outage, SIGTERM);
-    waitpid(outage, NULL, 0);
+    binary_stop(outage, SIGTERM);
     gate_down(gate);
     folder_remove(folder);
     return 0;
-}
-
-static void find_programs(const char *self)
-{
-    // build/tests/server/x_test, or the same below build/asan
-    snprintf(bin, sizeof bin, "%s", self);
-    for (int i = 0; i < 3; i++) {
-        char *slash = strrchr(bin, '/');
-        if (slash)
-            *slash = 0;
-    }
 }
 
 int main(int argc, char **argv)
@@ -403,13 +342,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_story_that_cannot_be_read_starts_nothing),
         cmocka_unit_test(a_site_that_goes_dark_is_offline_and_named),
     };
-    char self[512];
 
     if (gate_is_keeper(argc, argv))
         return gate_keeper(argv);
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    assert_true(n > 0);
-    self[n] = '\0';
-    find_programs(self);
     return cmocka_run_group_tests(tests, open_gate, close_gate);
 }

@@ -162,6 +162,16 @@ void gate_down(struct gate *g)
     free(g);
 }
 
+void gate_ca_file(struct gate *g, const char *path)
+{
+    auto_free char *root = NULL;
+    struct fault f = { 0 };
+    FILE *file = fopen(path, "w");
+
+    CHECK(keeper_ca(g->keeper, CA_SERVER_ROOT, NULL, &root, &f) == RC_OK, f);
+    CHECK(file && fputs(root, file) >= 0 && fclose(file) == 0, f);
+}
+
 // ---------------------------------------------------------------- devices
 
 void gate_admit(struct gate *g, int32_t catalog, const char *pem, bool claim,

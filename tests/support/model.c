@@ -58,7 +58,7 @@ int32_t model_catalog(struct store *s, const char *name)
     return id;
 }
 
-void model_sql(const char *conninfo, const char *format, ...)
+int64_t model_sql(const char *conninfo, const char *format, ...)
 {
     auto_free char *text = NULL;
     va_list args;
@@ -71,8 +71,10 @@ void model_sql(const char *conninfo, const char *format, ...)
     ExecStatusType status = PQresultStatus(r);
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
         fail_msg("%s: %s", text, PQerrorMessage(pg));
+    int64_t n = PQntuples(r) ? strtoll(PQgetvalue(r, 0, 0), NULL, 10) : 0;
     PQclear(r);
     PQfinish(pg);
+    return n;
 }
 
 static const struct route *route_of(const struct model_call *c)

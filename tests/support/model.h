@@ -16,8 +16,10 @@ char *model_key(const char *kind);
 // A pool on conninfo; ends the test when it cannot be had. With a catalog of that name.
 struct store *model_store(const char *conninfo);
 int32_t model_catalog(struct store *s, const char *name);
-// Runs SQL that is not among the prepared queries, as the owner of the tables.
-void model_sql(const char *conninfo, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// Runs SQL that is not among the prepared queries, as the owner of the tables. The first value as a
+// number; 0 if there is none.
+int64_t model_sql(const char *conninfo, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 struct model_call {
     const struct route *routes;
