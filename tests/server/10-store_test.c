@@ -15,6 +15,7 @@
 #include "store/link.h"
 #include "store/migrate.h"
 #include "store/store.h"
+#include "support/model.h"
 #include "support/pg.h"
 #include "test.h"
 
@@ -63,27 +64,15 @@ static const struct query *const list[] = { &plans, &newly, &add,  &get,     &co
 
 static const char *db;
 
-static void sql(const char *conninfo, const char *text)
-{
-    PGconn *pg = PQconnectdb(conninfo);
-    PGresult *r = PQexec(pg, text);
-    ExecStatusType status = PQresultStatus(r);
-
-    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
-        fail_msg("%s: %s", text, PQerrorMessage(pg));
-    PQclear(r);
-    PQfinish(pg);
-}
-
 static int make_things(void **state)
 {
     (void)state;
     db = pg_fresh();
-    sql(db, "CREATE TABLE thing (id int PRIMARY KEY, name text NOT NULL);"
-            "CREATE TABLE part (thing int REFERENCES thing);"
-            "GRANT ALL ON thing, part TO orrery_server;"
-            "CREATE FUNCTION quit() RETURNS bool LANGUAGE sql SECURITY DEFINER AS "
-            "'SELECT pg_terminate_backend(pg_backend_pid())'");
+    model_sql(db, "CREATE TABLE thing (id int PRIMARY KEY, name text NOT NULL);"
+                  "CREATE TABLE part (thing int REFERENCES thing);"
+                  "GRANT ALL ON thing, part TO orrery_server;"
+                  "CREATE FUNCTION quit() RETURNS bool LANGUAGE sql SECURITY DEFINER AS "
+                  "'SELECT pg_terminate_backend(pg_backend_pid())'");
     return 0;
 }
 
@@ -284,8 +273,8 @@ static void a_lost_connection_comes_back(void **state)
     assert_int_equal(store_run(s, &quit, NULL, NULL, NULL), RC_UNAVAILABLE);
     assert_int_equal(store_run(s, &count, NULL, NULL, NULL), RC_OK);
     // Lost while idle, nobody notices at all.
-    sql(db, "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity "
-            "WHERE application_name = 'orreryd' AND datname = current_database()");
+    model_sql(db, "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity "
+                  "WHERE application_name = 'orreryd' AND datname = current_database()");
     assert_int_equal(store_run(s, &count, NULL, NULL, NULL), RC_OK);
     assert_true(store_is_up(s));
 }
@@ -553,7 +542,7 @@ static void migrations_run_once_and_in_order(void **state)
     assert_int_equal(applied, 1);
     assert_int_equal(migrate_apply(fresh, first_two, 2, &applied, &f), RC_OK);
     assert_int_equal(applied, 0);
-    sql(fresh, "SELECT * FROM one, two");
+    model_sql(fresh, "SELECT * FROM one, two");
 }
 
 static void an_altered_migration_is_refused(void **state)
@@ -636,17 +625,17 @@ static void an_ordinary_owner_migrates_and_an_ordinary_login_serves(void **state
     auto_with(store_closep) struct store *s = NULL;
     struct fault f = { 0 };
 
-    sql(fresh, "CREATE ROLE landlord LOGIN CREATEROLE; CREATE ROLE tenant LOGIN;");
+    model_sql(fresh, "CREATE ROLE landlord LOGIN CREATEROLE; CREATE ROLE tenant LOGIN;");
     snprintf(text, sizeof text, "ALTER DATABASE %s OWNER TO landlord",
              strstr(fresh, "dbname=") + 7);
-    sql(fresh, text);
+    model_sql(fresh, "%s", text);
     snprintf(owner, sizeof owner, "%s user=landlord", fresh);
     snprintf(login, sizeof login, "%s user=tenant", fresh);
     if (migrate_run(owner, NULL, &f) != RC_OK)
         fail_msg("%s", f.text);
     assert_int_equal(store_open(login, 1, &s, &f), RC_DENIED);
     assert_non_null(strstr(f.text, "GRANT orrery_server"));
-    sql(owner, "GRANT orrery_server TO tenant");
+    model_sql(owner, "GRANT orrery_server TO tenant");
     if (store_open(login, 1, &s, &f) != RC_OK)
         fail_msg("%s", f.text);
 }

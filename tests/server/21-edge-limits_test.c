@@ -398,17 +398,10 @@ static void what_is_wrong_with_the_options_is_said(void **state)
 
 static int setup(void **state)
 {
-    (void)state;
+    *state = &rig;
     rig_init(&rig);
     rig.options.hooks.slow = is_slow;
     rig_start(&rig);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rig_stop(&rig);
     return 0;
 }
 
@@ -427,5 +420,5 @@ int main(void)
         cmocka_unit_test(a_missing_backend_is_a_503_and_its_return_is_noticed),
         cmocka_unit_test(what_is_wrong_with_the_options_is_said),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, rig_end);
 }

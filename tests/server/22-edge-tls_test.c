@@ -403,17 +403,10 @@ static void one_listener_serves_both_families_of_addresses(void **state)
 
 static int setup(void **state)
 {
-    (void)state;
+    *state = &rig;
     rig_init(&rig);
     rig.options.hooks.peer_allowed = allowed;
     rig_start(&rig);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rig_stop(&rig);
     return 0;
 }
 
@@ -434,5 +427,5 @@ int main(void)
         cmocka_unit_test(a_drain_waits_no_longer_than_it_is_told),
         cmocka_unit_test(a_drain_finishes_what_is_under_way_and_takes_nothing_new),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, rig_end);
 }

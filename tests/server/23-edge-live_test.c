@@ -328,18 +328,11 @@ static void a_browser_that_never_reads_is_closed_and_costs_little_until_then(voi
 
 static int setup(void **state)
 {
-    (void)state;
+    *state = &rig;
     rig_init(&rig);
     rig.options.hooks.live_adopt = adopt;
     rig.options.live_protocol = "orrery.test";
     rig_start(&rig);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rig_stop(&rig);
     return 0;
 }
 
@@ -356,5 +349,5 @@ int main(void)
         cmocka_unit_test(a_flood_towards_an_adopter_that_does_not_read_is_held_back),
         cmocka_unit_test(a_browser_that_never_reads_is_closed_and_costs_little_until_then),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, rig_end);
 }

@@ -22,17 +22,9 @@ static struct rest_browser owner;
 
 static int setup(void **state)
 {
-    (void)state;
+    *state = &rest;
     rest_start(&rest, pg_conninfo());
-    rest_account(&rest, "olga", "owner", NULL);
-    owner = rest_sign_in(&rest, "olga");
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rest_stop(&rest);
+    owner = rest_owner(&rest);
     return 0;
 }
 
@@ -518,5 +510,5 @@ int main(void)
         cmocka_unit_test(slow_routes_are_told_apart),
         cmocka_unit_test(without_the_database_it_says_try_again),
     };
-    return cmocka_run_group_tests_name("30-http-rules", tests, setup, teardown);
+    return cmocka_run_group_tests_name("30-http-rules", tests, setup, rest_end);
 }

@@ -18,17 +18,9 @@ static struct rest_browser owner;
 
 static int setup(void **state)
 {
-    (void)state;
+    *state = &rest;
     rest_start(&rest, pg_conninfo());
-    rest_account(&rest, "olga", "owner", NULL);
-    owner = rest_sign_in(&rest, "olga");
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rest_stop(&rest);
+    owner = rest_owner(&rest);
     return 0;
 }
 
@@ -439,5 +431,5 @@ int main(void)
         cmocka_unit_test(the_description_of_the_api_was_open_to_strangers),
         cmocka_unit_test(the_first_owner_is_made_once),
     };
-    return cmocka_run_group_tests_name("30-http-session", tests, setup, teardown);
+    return cmocka_run_group_tests_name("30-http-session", tests, setup, rest_end);
 }

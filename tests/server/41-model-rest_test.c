@@ -23,22 +23,12 @@ static struct rest rest;
 static char mine[TOKEN_TEXT_LEN + 1], foreign[TOKEN_TEXT_LEN + 1];
 static char id[33];
 
-static void make_token(const char *name, const char *catalog, char out[TOKEN_TEXT_LEN + 1])
-{
-    struct token_order order = { .name = "t", .scopes = role_permissions(ROLE_OWNER), .days = 1 };
-    struct fault f = { 0 };
-    int64_t made;
-
-    order.account = rest_account(&rest, name, "admin", catalog);
-    assert_int_equal(api_token_make(rest.store, &order, out, &made, &f), RC_OK);
-}
-
 static int setup(void **state)
 {
     (void)state;
     rest_start(&rest, pg_conninfo());
-    make_token("ada", "demo", mine);
-    make_token("eve", "acme", foreign);
+    rest_token(&rest, "ada", "admin", "demo", mine);
+    rest_token(&rest, "eve", "admin", "acme", foreign);
     return 0;
 }
 

@@ -31,17 +31,6 @@ static char admin[TOKEN_TEXT_LEN + 1], oper[TOKEN_TEXT_LEN + 1], viewer[TOKEN_TE
 static char foreign[TOKEN_TEXT_LEN + 1];
 static char group[24];
 
-static void make_token(const char *name, const char *role, const char *catalog,
-                       char out[TOKEN_TEXT_LEN + 1])
-{
-    struct token_order order = { .name = "t", .scopes = role_permissions(ROLE_OWNER), .days = 1 };
-    struct fault f = { 0 };
-    int64_t made;
-
-    order.account = rest_account(&rest, name, role, catalog);
-    assert_int_equal(api_token_make(rest.store, &order, out, &made, &f), RC_OK);
-}
-
 // 1,200 claimed devices at two sites, 100 of them in no product; acme has some too.
 static void fill(void)
 {
@@ -68,10 +57,10 @@ static int setup(void **state)
 
     rest_start(&rest, pg_conninfo());
     const struct job_services s = { .roster = rest.services.roster, .bus = rest.bus };
-    make_token("ada", "admin", "demo", admin);
-    make_token("opa", "operator", "demo", oper);
-    make_token("vic", "viewer", "demo", viewer);
-    make_token("eve", "admin", "acme", foreign);
+    rest_token(&rest, "ada", "admin", "demo", admin);
+    rest_token(&rest, "opa", "operator", "demo", oper);
+    rest_token(&rest, "vic", "viewer", "demo", viewer);
+    rest_token(&rest, "eve", "admin", "acme", foreign);
     fill();
     snprintf(group, sizeof group, "%lld",
              (long long)SQL("SELECT g.id FROM device_group g JOIN catalog c ON c.id = g.catalog"

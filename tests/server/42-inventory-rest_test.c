@@ -27,18 +27,6 @@ static char owner[TOKEN_TEXT_LEN + 1], admin[TOKEN_TEXT_LEN + 1], viewer[TOKEN_T
 static char ids[FLEET][33];
 static char product[16], group[16];
 
-static void make_token(const char *name, const char *role, const char *catalog,
-                       char out[TOKEN_TEXT_LEN + 1])
-{
-    struct token_order order = { .name = "t", .days = 1 };
-    struct fault f = { 0 };
-    int64_t made;
-
-    order.scopes = role_permissions(role_from_name(role));
-    order.account = rest_account(&rest, name, role, catalog);
-    assert_int_equal(api_token_make(rest.store, &order, out, &made, &f), RC_OK);
-}
-
 static int ask(const char *token, const char *method, const char *path, const char *body,
                const char *if_match)
 {
@@ -97,10 +85,10 @@ static int setup(void **state)
 {
     (void)state;
     rest_start(&rest, pg_conninfo());
-    make_token("olga", "owner", NULL, owner);
-    make_token("ada", "admin", "demo", admin);
-    make_token("vera", "viewer", "demo", viewer);
-    make_token("eve", "admin", "acme", foreign);
+    rest_token(&rest, "olga", "owner", NULL, owner);
+    rest_token(&rest, "ada", "admin", "demo", admin);
+    rest_token(&rest, "vera", "viewer", "demo", viewer);
+    rest_token(&rest, "eve", "admin", "acme", foreign);
     for (int n = 0; n < FLEET; n++)
         add_device(n);
     return 0;

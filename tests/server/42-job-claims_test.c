@@ -30,17 +30,6 @@ static struct rest rest;
 static struct job_runner *runner;
 static char mine[TOKEN_TEXT_LEN + 1], foreign[TOKEN_TEXT_LEN + 1], viewer[TOKEN_TEXT_LEN + 1];
 
-static void make_token(const char *name, const char *role, const char *catalog,
-                       char out[TOKEN_TEXT_LEN + 1])
-{
-    struct token_order order = { .name = "t", .scopes = role_permissions(ROLE_OWNER), .days = 1 };
-    struct fault f = { 0 };
-    int64_t made;
-
-    order.account = rest_account(&rest, name, role, catalog);
-    assert_int_equal(api_token_make(rest.store, &order, out, &made, &f), RC_OK);
-}
-
 static void start_runner(void)
 {
     const struct job_services s = { .roster = rest.services.roster, .bus = rest.bus };
@@ -81,9 +70,9 @@ static int setup(void **state)
 {
     (void)state;
     rest_start(&rest, pg_conninfo());
-    make_token("ada", "admin", "demo", mine);
-    make_token("eve", "admin", "acme", foreign);
-    make_token("vic", "viewer", "demo", viewer);
+    rest_token(&rest, "ada", "admin", "demo", mine);
+    rest_token(&rest, "eve", "admin", "acme", foreign);
+    rest_token(&rest, "vic", "viewer", "demo", viewer);
     start_runner();
     model_sql(pg_conninfo(), "INSERT INTO product (catalog, name) SELECT id, 'HVAC' FROM catalog;"
                              "INSERT INTO device_group (catalog, product, name)"

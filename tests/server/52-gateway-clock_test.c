@@ -48,15 +48,7 @@ static int up(void **state)
 {
     const struct gate_options o = { .loops = 1 };
 
-    (void)state;
-    gate = gate_up(&o);
-    return 0;
-}
-
-static int down(void **state)
-{
-    (void)state;
-    gate_down(gate);
+    *state = gate = gate_up(&o);
     return 0;
 }
 
@@ -100,5 +92,5 @@ int main(int argc, char **argv)
 
     if (gate_is_keeper(argc, argv))
         return gate_keeper(argv);
-    return cmocka_run_group_tests_name("the server's clock", tests, up, down);
+    return cmocka_run_group_tests_name("the server's clock", tests, up, gate_end);
 }

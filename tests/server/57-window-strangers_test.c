@@ -30,19 +30,11 @@ static int up(void **state)
     const struct gate_options o = { .loops = 1 };
     struct rlimit files;
 
-    (void)state;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) { // both ends of a crowd are in this process
         files.rlim_cur = files.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &files);
     }
-    gate = gate_up(&o);
-    return 0;
-}
-
-static int down(void **state)
-{
-    (void)state;
-    gate_down(gate);
+    *state = gate = gate_up(&o);
     return 0;
 }
 
@@ -572,5 +564,5 @@ int main(int argc, char **argv)
 
     if (gate_is_keeper(argc, argv))
         return gate_keeper(argv);
-    return cmocka_run_group_tests_name("strangers at an open window", tests, up, down);
+    return cmocka_run_group_tests_name("strangers at an open window", tests, up, gate_end);
 }

@@ -27,8 +27,6 @@ static int open_feed(void **state)
 static int close_feed(void **state)
 {
     (void)state;
-    if (w.g)
-        feed_close(&w);
     feed_done(&w);
     return 0;
 }

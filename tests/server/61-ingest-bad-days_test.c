@@ -54,8 +54,6 @@ static int open_cut_feed(void **state)
 static int close_feed(void **state)
 {
     (void)state;
-    if (w.g)
-        feed_close(&w);
     feed_done(&w);
     if (cutter)
         cutter_stop(cutter);

@@ -358,6 +358,12 @@ void rig_stop(struct rig *r)
     pthread_mutex_destroy(&r->lock);
 }
 
+int rig_end(void **state)
+{
+    rig_stop(*state);
+    return 0;
+}
+
 // ---------------------------------------------------------------- callers
 
 static int reach(uint16_t port, const char *from, int receive_buffer)

@@ -164,6 +164,8 @@ void feed_abandon(struct feed *w)
 
 void feed_done(struct feed *w)
 {
+    if (w->g)
+        feed_close(w);
     free(w->devices);
 }
 

@@ -162,6 +162,12 @@ void gate_down(struct gate *g)
     free(g);
 }
 
+int gate_end(void **state)
+{
+    gate_down(*state);
+    return 0;
+}
+
 void gate_ca_file(struct gate *g, const char *path)
 {
     auto_free char *root = NULL;

@@ -2,8 +2,6 @@
 
 #include "support/rest.h"
 
-#include <libpq-fe.h>
-
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -29,6 +27,7 @@
 #include "live/tickets.h"
 #include "store/store.h"
 #include "support/folder.h"
+#include "support/model.h"
 #include "test.h"
 
 #define ANSWER_MAX (4 << 20)
@@ -139,6 +138,12 @@ void rest_stop(struct rest *r)
     keeper_stop(r->keeper);
     free(r->server_ca);
     folder_remove(r->dir);
+}
+
+int rest_end(void **state)
+{
+    rest_stop(*state);
+    return 0;
 }
 
 // ---------------------------------------------------------------- asking
@@ -281,15 +286,7 @@ int64_t rest_sql(const char *conninfo, const char *format, ...)
     va_start(args, format);
     assert_true(vasprintf(&text, format, args) > 0);
     va_end(args);
-    PGconn *pg = PQconnectdb(conninfo);
-    PGresult *rows = PQexec(pg, text);
-    ExecStatusType status = PQresultStatus(rows);
-    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
-        fail_msg("%s: %s", text, PQerrorMessage(pg));
-    int64_t n = PQntuples(rows) ? strtoll(PQgetvalue(rows, 0, 0), NULL, 10) : 0;
-    PQclear(rows);
-    PQfinish(pg);
-    return n;
+    return model_sql(conninfo, "%s", text);
 }
 
 int64_t rest_account(struct rest *r, const char *name, const char *role, const char *catalog)
@@ -330,4 +327,21 @@ struct rest_answer *rest_as(struct rest *r, const struct rest_browser *b, const 
 json_t *rest_member(const char *member)
 {
     return json_object_get(last.body, member);
+}
+
+struct rest_browser rest_owner(struct rest *r)
+{
+    rest_account(r, "olga", "owner", NULL);
+    return rest_sign_in(r, "olga");
+}
+
+void rest_token(struct rest *r, const char *name, const char *role, const char *catalog,
+                char out[TOKEN_TEXT_LEN + 1])
+{
+    struct token_order order = { .name = "t", .scopes = role_permissions(ROLE_OWNER), .days = 1 };
+    struct fault f = { 0 };
+    int64_t made;
+
+    order.account = rest_account(r, name, role, catalog);
+    must(api_token_make(r->store, &order, out, &made, &f), &f);
 }

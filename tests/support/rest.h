@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "access/access.h"
+#include "access/api_token.h"
 #include "core/bus.h"
 #include "http/http.h"
 #include "http/server.h"
@@ -62,6 +64,7 @@ struct rest_browser {
 // On a database of its own, with the catalogs demo and acme.
 void rest_start(struct rest *r, const char *conninfo);
 void rest_stop(struct rest *r);
+int rest_end(void **state); // of a group whose state is the struct rest
 
 // The answer lives until the next one of this thread.
 struct rest_answer *rest_ask(struct rest *r, const struct rest_ask *ask);
@@ -74,6 +77,11 @@ void rest_answer_free(void); // the last one of this thread
 // An account with a password that need not be changed.
 int64_t rest_account(struct rest *r, const char *name, const char *role, const char *catalog);
 struct rest_browser rest_sign_in(struct rest *r, const char *name);
+// The owner of a new server, "olga", signed in.
+struct rest_browser rest_owner(struct rest *r);
+// A new account's token with all that its role may do.
+void rest_token(struct rest *r, const char *name, const char *role, const char *catalog,
+                char out[TOKEN_TEXT_LEN + 1]);
 // A request of that browser, with its CSRF token.
 struct rest_answer *rest_as(struct rest *r, const struct rest_browser *b, const char *method,
                             const char *path, const char *body);

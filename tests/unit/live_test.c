@@ -67,6 +67,17 @@ static struct hub_client *watching(struct hub *h, const char *topic, const char 
     return c;
 }
 
+// Looks at one device, and has its snapshot.
+static struct hub_client *shown(struct hub *h)
+{
+    struct hub_client *c = watching(h, "device:" A, NULL, 0);
+
+    seed(h, A, 1);
+    hub_seeded(c, "device:" A);
+    json_decref(next(c, 0));
+    return c;
+}
+
 static void nothing_is_sent_before_the_snapshot(void **state)
 {
     (void)state;
@@ -126,11 +137,8 @@ static void sequence_numbers_start_again_with_a_snapshot(void **state)
 {
     (void)state;
     struct hub *h = hub_new(NULL, NULL);
-    struct hub_client *c = watching(h, "device:" A, NULL, 0);
+    struct hub_client *c = shown(h);
 
-    seed(h, A, 1);
-    hub_seeded(c, "device:" A);
-    json_decref(next(c, 0));
     reading(h, A, 10, 1);
     json_decref(next(c, 100));
     assert_true(hub_resend(c, "device:" A));
@@ -145,11 +153,8 @@ static void a_device_topic_brings_every_reading_and_line_once(void **state)
 {
     (void)state;
     struct hub *h = hub_new(NULL, NULL);
-    struct hub_client *c = watching(h, "device:" A, NULL, 0);
+    struct hub_client *c = shown(h);
 
-    seed(h, A, 1);
-    hub_seeded(c, "device:" A);
-    json_decref(next(c, 0));
     reading(h, A, 10, 1);
     reading(h, A, 11, 2);
     hub_note(h, &(struct bus_event){ .kind = BUS_JOURNAL,

@@ -15,6 +15,7 @@
 #include "sdk/file.h"
 #include "sdk/p256.h"
 #include "support/folder.h"
+#include "support/sim_ca.h"
 #include "test.h"
 
 static struct p256 new_key(void)
@@ -209,25 +210,13 @@ static void a_request_names_the_device_and_proves_the_key(void **state)
     EVP_PKEY_free(key);
 }
 
-static char *pem_of(X509 *c)
-{
-    BIO *b = BIO_new(BIO_s_mem());
-    char *text;
-
-    PEM_write_bio_X509(b, c);
-    long n = BIO_get_mem_data(b, &text);
-    char *copy = strndup(text, (size_t)n);
-    BIO_free(b);
-    return copy;
-}
-
 static void a_certificate_is_kept_with_its_key_and_comes_back_whole(void **state)
 {
     (void)state;
     struct p256 k = new_key();
     EVP_PKEY *key = p256_key(&k);
     X509 *cert = p256_self_signed(key, "abcd");
-    char *pem = pem_of(cert), dir[64], path[80];
+    char *pem = sim_ca_pem(cert), dir[64], path[80];
     struct credential c = { 0 }, back = { 0 };
     struct fault f = { 0 };
     struct stat st;
@@ -262,7 +251,7 @@ static void a_certificate_for_another_key_is_refused(void **state)
     struct p256 k = new_key(), other = new_key();
     EVP_PKEY *key = p256_key(&k), *wrong = p256_key(&other);
     X509 *cert = p256_self_signed(key, "abcd");
-    char *pem = pem_of(cert);
+    char *pem = sim_ca_pem(cert);
     struct credential c = { 0 };
     struct fault f = { 0 };
 
