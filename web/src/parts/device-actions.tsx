@@ -7,6 +7,7 @@ import type { Device, DeviceChange, Permission } from '../api/api';
 import { Problem, call } from '../api/client';
 import { groupName, groups, loadInventory } from '../core/inventory';
 import { catalog, may } from '../core/session';
+import { tagChanges, tagLines } from '../core/tags';
 import { t, type Key } from '../i18n/i18n';
 import { Dialog } from './dialog';
 import { Menu } from './menu';
@@ -37,21 +38,9 @@ const KINDS: Kind[] = [
 
 const CHANGES = new Set<Deed>(['rename', 'note', 'move', 'tags']);
 
-// name=value, one a line
-export function readTags(text: string): Record<string, string> {
-  const tags: Record<string, string> = {};
-  for (const line of text.split('\n')) {
-    const at = line.indexOf('=');
-    if (at > 0) tags[line.slice(0, at).trim()] = line.slice(at + 1).trim();
-  }
-  return tags;
-}
-export const writeTags = (tags: Record<string, string>) => Object.entries(tags).map(([k, v]) => `${k}=${v}`).join('\n');
-
-// null takes a tag away.
-function tagChanges(before: Record<string, string>, after: Record<string, string>): Record<string, string | null> {
-  const changes: Record<string, string | null> = { ...after };
-  for (const name of Object.keys(before)) if (!(name in after)) changes[name] = null;
+function changedTags(d: Device, text: string): NonNullable<DeviceChange['tags']> {
+  const changes = tagChanges(d.tags, text);
+  if (typeof changes === 'number') throw new Problem(400, t('device.tagLine', { n: changes }));
   return changes;
 }
 
@@ -60,7 +49,7 @@ function bodyOf(deed: Deed, d: Device, text: string): DeviceChange {
     case 'rename': return { name: text.trim() || null };
     case 'note': return { note: text.trim() || null };
     case 'move': return { group: text || null };
-    default: return { tags: tagChanges(d.tags, readTags(text)) };
+    default: return { tags: changedTags(d, text) };
   }
 }
 
@@ -74,7 +63,7 @@ function act(deed: Deed, d: Device, text: string, ifMatch: string): Promise<Devi
 }
 
 const initial = (deed: Deed, d: Device): string =>
-  deed === 'rename' ? (d.name ?? '') : deed === 'note' ? (d.note ?? '') : deed === 'move' ? (d.group?.id ?? '') : deed === 'tags' ? writeTags(d.tags) : '';
+  deed === 'rename' ? (d.name ?? '') : deed === 'note' ? (d.note ?? '') : deed === 'move' ? (d.group?.id ?? '') : deed === 'tags' ? tagLines(d.tags) : '';
 
 function Field({ deed, text, onText }: { deed: Deed; text: string; onText: (text: string) => void }) {
   const write = (e: Event) => onText((e.target as HTMLInputElement).value);
