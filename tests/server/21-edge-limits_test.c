@@ -420,5 +420,5 @@ int main(void)
         cmocka_unit_test(a_missing_backend_is_a_503_and_its_return_is_noticed),
         cmocka_unit_test(what_is_wrong_with_the_options_is_said),
     };
-    return cmocka_run_group_tests(tests, setup, rig_end);
+    return cmocka_run_group_tests(tests, setup, rig_teardown);
 }

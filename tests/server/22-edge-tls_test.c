@@ -427,5 +427,5 @@ int main(void)
         cmocka_unit_test(a_drain_waits_no_longer_than_it_is_told),
         cmocka_unit_test(a_drain_finishes_what_is_under_way_and_takes_nothing_new),
     };
-    return cmocka_run_group_tests(tests, setup, rig_end);
+    return cmocka_run_group_tests(tests, setup, rig_teardown);
 }

@@ -349,5 +349,5 @@ int main(void)
         cmocka_unit_test(a_flood_towards_an_adopter_that_does_not_read_is_held_back),
         cmocka_unit_test(a_browser_that_never_reads_is_closed_and_costs_little_until_then),
     };
-    return cmocka_run_group_tests(tests, setup, rig_end);
+    return cmocka_run_group_tests(tests, setup, rig_teardown);
 }

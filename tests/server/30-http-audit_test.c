@@ -21,19 +21,12 @@ static struct rest_browser owner, viewer;
 
 static int setup(void **state)
 {
-    (void)state;
+    *state = &rest;
     rest_start(&rest, pg_conninfo());
     rest_account(&rest, "olga", "owner", NULL);
     rest_account(&rest, "vera", "viewer", NULL);
     owner = rest_sign_in(&rest, "olga");
     viewer = rest_sign_in(&rest, "vera");
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rest_stop(&rest);
     return 0;
 }
 
@@ -404,5 +397,5 @@ int main(void)
         cmocka_unit_test(a_forged_seal_is_not_taken_for_the_keepers),
         cmocka_unit_test(entries_of_two_at_once_stay_one_chain),
     };
-    return cmocka_run_group_tests_name("30-http-audit", tests, setup, teardown);
+    return cmocka_run_group_tests_name("30-http-audit", tests, setup, rest_teardown);
 }

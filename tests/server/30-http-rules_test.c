@@ -510,5 +510,5 @@ int main(void)
         cmocka_unit_test(slow_routes_are_told_apart),
         cmocka_unit_test(without_the_database_it_says_try_again),
     };
-    return cmocka_run_group_tests_name("30-http-rules", tests, setup, rest_end);
+    return cmocka_run_group_tests_name("30-http-rules", tests, setup, rest_teardown);
 }

@@ -431,5 +431,5 @@ int main(void)
         cmocka_unit_test(the_description_of_the_api_was_open_to_strangers),
         cmocka_unit_test(the_first_owner_is_made_once),
     };
-    return cmocka_run_group_tests_name("30-http-session", tests, setup, rest_end);
+    return cmocka_run_group_tests_name("30-http-session", tests, setup, rest_teardown);
 }

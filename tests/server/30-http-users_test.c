@@ -22,19 +22,12 @@ static int64_t owner_id;
 
 static int setup(void **state)
 {
-    (void)state;
+    *state = &rest;
     rest_start(&rest, pg_conninfo());
     owner_id = rest_account(&rest, "olga", "owner", NULL);
     rest_account(&rest, "anna", "admin", NULL);
     owner = rest_sign_in(&rest, "olga");
     admin = rest_sign_in(&rest, "anna");
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rest_stop(&rest);
     return 0;
 }
 
@@ -473,5 +466,5 @@ int main(void)
         cmocka_unit_test(the_local_token_is_an_owners_and_replaces_the_one_before),
         cmocka_unit_test(upkeep_drops_what_has_ended),
     };
-    return cmocka_run_group_tests_name("30-http-users", tests, setup, teardown);
+    return cmocka_run_group_tests_name("30-http-users", tests, setup, rest_teardown);
 }

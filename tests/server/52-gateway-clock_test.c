@@ -92,5 +92,5 @@ int main(int argc, char **argv)
 
     if (gate_is_keeper(argc, argv))
         return gate_keeper(argv);
-    return cmocka_run_group_tests_name("the server's clock", tests, up, gate_end);
+    return cmocka_run_group_tests_name("the server's clock", tests, up, gate_teardown);
 }

@@ -358,7 +358,7 @@ void rig_stop(struct rig *r)
     pthread_mutex_destroy(&r->lock);
 }
 
-int rig_end(void **state)
+int rig_teardown(void **state)
 {
     rig_stop(*state);
     return 0;

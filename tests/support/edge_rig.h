@@ -69,7 +69,7 @@ void rig_identity_done(struct rig_identity *i);
 void rig_init(struct rig *r);
 void rig_start(struct rig *r);
 void rig_stop(struct rig *r);
-int rig_end(void **state); // of a group whose state is the rig
+int rig_teardown(void **state); // of a group whose state is the rig
 void rig_asset(struct rig *r, const char *name, const char *text);
 
 // NULL when the handshake is refused.

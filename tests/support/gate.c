@@ -162,7 +162,7 @@ void gate_down(struct gate *g)
     free(g);
 }
 
-int gate_end(void **state)
+int gate_teardown(void **state)
 {
     gate_down(*state);
     return 0;

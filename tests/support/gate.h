@@ -53,7 +53,7 @@ int gate_keeper(char **argv);
 
 struct gate *gate_up(const struct gate_options *o); // ends the test program when it cannot
 void gate_down(struct gate *g);
-int gate_end(void **state); // of a group whose state is the gate
+int gate_teardown(void **state); // of a group whose state is the gate
 // What a program asks for as --ca: the root that the gate's certificate comes from.
 void gate_ca_file(struct gate *g, const char *path);
 

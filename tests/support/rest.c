@@ -140,7 +140,7 @@ void rest_stop(struct rest *r)
     folder_remove(r->dir);
 }
 
-int rest_end(void **state)
+int rest_teardown(void **state)
 {
     rest_stop(*state);
     return 0;

@@ -64,7 +64,7 @@ struct rest_browser {
 // On a database of its own, with the catalogs demo and acme.
 void rest_start(struct rest *r, const char *conninfo);
 void rest_stop(struct rest *r);
-int rest_end(void **state); // of a group whose state is the struct rest
+int rest_teardown(void **state); // of a group whose state is the struct rest
 
 // The answer lives until the next one of this thread.
 struct rest_answer *rest_ask(struct rest *r, const struct rest_ask *ask);
