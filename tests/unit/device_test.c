@@ -360,7 +360,7 @@ static void tags_are_bounded_texts(void **state)
     json_object_set_new(long_one, "k", json_string(value));
     assert_int_equal(check_tags(long_one, &f), RC_INVALID);
     for (int i = 0; i <= DEVICE_TAGS_MAX; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "t%d", i);
         json_object_set_new(many, name, json_string("x"));
     }
