@@ -22,6 +22,7 @@
 
 #include "core/hex.h"
 #include "enroll/enroll.h"
+#include "support/binary.h"
 #include "support/folder.h"
 #include "support/gate.h"
 #include "support/model.h"
@@ -35,7 +36,7 @@
 #define DEAD    "10.99.0.1:1"
 
 static struct gate *gate;
-static char folder[64], bin[512], pin[65], server[40];
+static char folder[64], pin[65], server[40];
 static pid_t machine; // holds the device's namespace
 
 // ---------------------------------------------------------------- the two machines
@@ -130,7 +131,7 @@ static pid_t start(const char *name, const char *const *args)
     pid_t pid = fork();
     int n = 5;
 
-    snprintf(program, sizeof program, "%s/orrery-device", bin);
+    snprintf(program, sizeof program, "%s/orrery-device", binary_folder());
     snprintf(log, sizeof log, "%s/%s.log", folder, name);
     snprintf(ns, sizeof ns, "%d", (int)machine);
     while (*args && n < 19)
@@ -225,7 +226,7 @@ static void accept_machine(void)
     json_t *o, *v;
     size_t i;
 
-    snprintf(line, sizeof line, "%s/orrery-device measure", bin);
+    snprintf(line, sizeof line, "%s/orrery-device measure", binary_folder());
     FILE *p = popen(line, "r");
     text[fread(text, 1, sizeof text - 1, p)] = '\0';
     pclose(p);
@@ -398,12 +399,8 @@ int main(int argc, char **argv)
 
     if (gate_is_keeper(argc, argv))
         return gate_keeper(argv);
-    ssize_t n = readlink("/proc/self/exe", bin, sizeof bin - 1);
-    bin[n > 0 ? n : 0] = '\0';
     if (argc == 1)
-        return has_namespaces() ? enter(bin)
+        return has_namespaces() ? enter(argv[0])
                                 : cmocka_run_group_tests_name("second machine", none, NULL, NULL);
-    for (int i = 0; i < 3; i++) // tests/server/x_test
-        *strrchr(bin, '/') = '\0';
     return cmocka_run_group_tests_name("second machine", tests, open_gate, close_gate);
 }
