@@ -3,6 +3,7 @@
 // A story becomes a list of turns, one a device and change, in order of time: what happens in a run
 // is decided before it begins.
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +77,9 @@ static bool fill(struct play *p, uint64_t seed, const struct persona *personas, 
 
     for (size_t i = 0; good && i < p->story.count; i++) {
         story_pick(&p->story, i, seed, personas, p->devices, picked);
+        if (!memchr(picked, 1, p->devices * sizeof *picked))
+            fprintf(stderr, "orrery-fleet: step %zu of the story is for none of these devices\n",
+                    i + 1);
         for (uint32_t d = 0; good && d < p->devices; d++)
             good = !picked[d] || add_device(p, &p->story.steps[i], d);
     }

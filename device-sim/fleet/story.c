@@ -76,17 +76,30 @@ static char *next_word(char **at)
     return word;
 }
 
+// A number as people write it, not 1e5, 0x10 or inf, and what comes after it.
+static bool read_decimal(const char *text, double *n, const char **rest)
+{
+    size_t len = strspn(text, "-0123456789.");
+    char *end;
+
+    *n = strtod(text, &end);
+    *rest = end;
+    return len > 0 && end == text + len;
+}
+
 static bool read_time(const char *text, int64_t *out)
 {
     static const struct {
         const char *unit;
         double ms;
     } units[] = { { "", 1000 }, { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 } };
-    char *end;
-    double n = strtod(text, &end);
+    const char *unit;
+    double n;
 
-    for (size_t i = 0; end != text && i < LENGTH(units); i++)
-        if (!strcmp(end, units[i].unit) && n >= 0 && n * units[i].ms <= 365 * DAY_MS) {
+    if (!read_decimal(text, &n, &unit))
+        return false;
+    for (size_t i = 0; i < LENGTH(units); i++)
+        if (!strcmp(unit, units[i].unit) && n >= 0 && n * units[i].ms <= 365 * DAY_MS) {
             *out = (int64_t)(n * units[i].ms);
             return true;
         }
@@ -95,10 +108,10 @@ static bool read_time(const char *text, int64_t *out)
 
 static bool read_number(const char *text, double min, double max, double *out)
 {
-    char *end;
-    double n = strtod(text, &end);
+    const char *rest;
+    double n;
 
-    if (end == text || *end || !(n >= min && n <= max))
+    if (!read_decimal(text, &n, &rest) || *rest || !(n >= min && n <= max))
         return false;
     *out = n;
     return true;
@@ -106,10 +119,10 @@ static bool read_number(const char *text, double min, double max, double *out)
 
 static bool read_share(const char *text, double *out)
 {
-    char *end;
-    double n = strtod(text, &end);
+    const char *rest;
+    double n;
 
-    if (end == text || strcmp(end, "%") != 0 || !(n > 0 && n <= 100))
+    if (!read_decimal(text, &n, &rest) || strcmp(rest, "%") != 0 || !(n > 0 && n <= 100))
         return false;
     *out = n / 100;
     return true;
@@ -208,6 +221,8 @@ static enum rc read_line(char *line, struct story_step *s, bool *is_step, struct
     }
     if (rc == RC_OK && !acted)
         return fail(f, RC_INVALID, "it says nothing that happens");
+    if (rc == RC_OK && s->count && s->share < 1)
+        return fail(f, RC_INVALID, "share and count both say how many: choose one");
     return rc;
 }
 

@@ -68,6 +68,10 @@ static void what_is_wrong_is_said_with_its_line(void **state)
         { "0s all drift=fast", "drift=fast is not" },
         { "0s site= flaky", "site= is not" },
         { "-5s all flaky", "'-5s' is not a time" },
+        { "1e5s all flaky", "'1e5s' is not a time" },
+        { "0x10s all flaky", "'0x10s' is not a time" },
+        { "0s share=nan% flaky", "share=nan% is not understood" },
+        { "0s share=5% count=3 flaky", "share and count both say how many" },
     };
     char longest[1000];
     struct story s;
