@@ -390,6 +390,8 @@ static enum rc step(void *state, struct store *tx, struct job_chunk *c, struct f
     for (int i = 0; i < rows_count(rows); i++)
         devices[i] = rows_int(rows, i, "device");
     rc = device_turn(tx, c->catalog, &b->order, devices, (size_t)c->count, n->list, &n->count, f);
+    if (rc == RC_CONFLICT && b->order.action == DEVICE_MOVE)
+        return fail(f, RC_CONFLICT, "the group that they were to move to is gone");
     for (size_t i = 0; rc == RC_OK && i < n->count; i++)
         count_one(c, &n->list[i]);
     c->unchanged = c->count - c->changed - c->refused;

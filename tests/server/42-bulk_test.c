@@ -114,19 +114,24 @@ static int64_t part(const char *list, const char *key, const char *label)
     return -1;
 }
 
-static void wait_until_it_ends(void)
+static void wait_until_ended(const char *id)
 {
     char path[100];
     struct rest_ask a = { .path = path, .token = admin };
     int64_t until = clock_mono_ms() + 20000;
 
-    snprintf(path, sizeof path, CATALOG "/jobs/%s", rest_text("id"));
+    snprintf(path, sizeof path, CATALOG "/jobs/%s", id);
     job_runner_wake(runner);
     do {
         usleep(10000);
         assert_int_equal(rest_ask(&rest, &a)->status, 200);
     } while (strcmp(rest_text("state"), "done") != 0 && strcmp(rest_text("state"), "failed") != 0 &&
              clock_mono_ms() < until);
+}
+
+static void wait_until_it_ends(void)
+{
+    wait_until_ended(rest_text("id"));
     assert_string_equal(rest_text("state"), "done");
     assert_int_equal(number("done"), number("total"));
 }
@@ -289,6 +294,24 @@ static void what_looks_at_a_whole_fleet_may_take_longer_than_5_s(void **state)
     wait_until_it_ends();
 }
 
+static void a_move_to_a_group_that_is_gone_says_so(void **state)
+{
+    (void)state;
+    char id[24];
+    long long job = (long long)SQL(
+        "INSERT INTO job (catalog, kind, title, request, total, actor) SELECT id, 'bulk', 'Move',"
+        " '{\"action\":\"move\",\"group\":999999,\"needs\":0}', 1, 'ada' FROM catalog"
+        " WHERE name = 'demo' RETURNING id");
+
+    SQL("INSERT INTO job_target (job, n, device) SELECT %lld, 1, min(d.device) FROM device d"
+        " JOIN catalog c ON c.id = d.catalog WHERE c.name = 'demo' AND d.lifecycle = 1 RETURNING 1",
+        job);
+    snprintf(id, sizeof id, "%lld", job);
+    wait_until_ended(id);
+    assert_string_equal(rest_text("state"), "failed");
+    assert_string_equal(rest_text("failure"), "the group that they were to move to is gone");
+}
+
 static void half_an_order_is_refused_by_the_name_of_what_lacks(void **state)
 {
     (void)state;
@@ -325,6 +348,7 @@ int main(void)
         cmocka_unit_test(tags_are_put_on_and_taken_off),
         cmocka_unit_test(a_list_of_ids_retires_and_the_retired_refuse_the_rest),
         cmocka_unit_test(what_looks_at_a_whole_fleet_may_take_longer_than_5_s),
+        cmocka_unit_test(a_move_to_a_group_that_is_gone_says_so),
         cmocka_unit_test(half_an_order_is_refused_by_the_name_of_what_lacks),
     };
 
