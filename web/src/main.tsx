@@ -9,7 +9,7 @@ import { effect, signal } from '@preact/signals';
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { startKeys } from './core/keys';
-import { delayAfter, startLive, stopLive } from './core/live';
+import { delayAfter, startLive, status, stopLive } from './core/live';
 import { go, matches, path, startRouter } from './core/router';
 import { catalog, homeHref, loading, loadSession, may, session } from './core/session';
 import { startClock } from './core/time';
@@ -48,7 +48,11 @@ function Fetched({ route, params }: { route: Route; params: string[] }) {
     setError(null);
     prefetch(route).catch(setError);
   };
+  const live = status.value.state === 'live';
   useEffect(fetch, [route]);
+  useEffect(() => {
+    if (live && error) fetch(); // the server is back
+  }, [live]);
   void arrived.value; // draws again once the page is here
   const Page = pageOf(route);
   if (Page) return <Page params={params} />;
