@@ -145,7 +145,9 @@ enum rc device_count(struct store *s, int32_t catalog, int64_t out[STATE_COUNT],
 
 enum rc device_count_fold(struct store *s, struct fault *f)
 {
-    return store_run(s, &Q_DEVICE_COUNT_FOLD, NULL, NULL, f);
+    enum rc rc = store_run(s, &Q_DEVICE_COUNT_FOLD, NULL, NULL, f);
+
+    return rc == RC_OK ? store_run(s, &Q_DEVICE_KIND_FOLD, NULL, NULL, f) : rc;
 }
 
 enum rc device_find(struct store *s, int32_t catalog, const char *id, int64_t *out, struct fault *f)

@@ -21,6 +21,22 @@ INSERT INTO device_count
 SELECT catalog, dimension, key, state, sum(n) FROM gone
  GROUP BY catalog, dimension, key, state HAVING sum(n) <> 0;
 
+-- name: device_kind_fold ()
+-- Each row that is taken away is in one sum, whoever else folds.
+WITH seen AS (
+    SELECT ctid, count(*) OVER (PARTITION BY catalog, lifecycle, state, product, device_group,
+                                             version, attested, site, batch) AS rows
+      FROM device_kind
+), gone AS (
+    DELETE FROM device_kind k USING seen s WHERE k.ctid = s.ctid AND s.rows > 1
+    RETURNING k.*
+)
+INSERT INTO device_kind
+SELECT catalog, lifecycle, state, product, device_group, version, attested, site, batch, sum(n)
+  FROM gone
+ GROUP BY catalog, lifecycle, state, product, device_group, version, attested, site, batch
+HAVING sum(n) <> 0;
+
 -- name: device_number (catalog, id)
 SELECT device FROM device WHERE catalog = $1 AND id = $2;
 

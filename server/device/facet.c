@@ -14,6 +14,8 @@
 
 DEFINE_AUTO(struct rows *, rows_freep, rows_free)
 
+#define LENGTH(a) (sizeof(a) / sizeof *(a))
+
 static const char *const dimensions[] = {
     "state", "lifecycle", "product", "group", "version", "attested", "site", "batch",
 };
@@ -34,7 +36,7 @@ static json_t *to_json(const struct rows *rows, int64_t *total)
     json_t *facets = json_object();
 
     *total = 0;
-    for (size_t i = 0; i < sizeof dimensions / sizeof *dimensions; i++)
+    for (size_t i = 0; i < LENGTH(dimensions); i++)
         add_json(facets, dimensions[i], json_array());
     for (int row = 0; row < rows_count(rows); row++) {
         const char *dimension = rows_text(rows, row, "dimension");
@@ -52,20 +54,55 @@ static json_t *to_json(const struct rows *rows, int64_t *total)
     return facets;
 }
 
+// Whether nothing is asked for but what kinds are made of.
+static bool is_of_kinds(const struct device_filter *filter)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach (filter->params, name, value) {
+        size_t i = 0;
+
+        while (i < LENGTH(dimensions) && strcmp(dimensions[i], name) != 0)
+            i++;
+        if (i == LENGTH(dimensions))
+            return false;
+    }
+    return true;
+}
+
+// By kinds, unless there are so many that looking at the devices is no slower.
+static enum rc count_found(struct store *s, const struct device_filter *filter, bool exact,
+                           struct rows **out, bool *all, struct fault *f)
+{
+    const char *args[] = { filter->row, exact ? NULL : ARG_INT(FACET_MOST + 1) };
+
+    if (is_of_kinds(filter)) {
+        enum rc rc = store_run(s, &Q_FACET_KINDS, args, out, f);
+        *all = exact || rc != RC_OK || rows_count(*out) == 0 ||
+               rows_int(*out, 0, "kinds") <= FACET_MOST;
+        if (*all)
+            return rc;
+        rows_free(*out);
+        *out = NULL;
+    }
+    return store_run(s, &Q_FACET_SCAN, args, out, f);
+}
+
 enum rc device_facets(struct store *s, int32_t catalog, const struct device_filter *filter,
                       bool exact, json_t **out, struct fault *f)
 {
     auto_with(rows_freep) struct rows *rows = NULL;
-    const char *args[] = { filter->row, exact ? NULL : ARG_INT(FACET_MOST + 1) };
+    bool all = exact || filter->empty;
     int64_t total;
     enum rc rc = filter->empty
                      ? store_run(s, &Q_FACET_COUNTS, (const char *[]){ ARG_INT(catalog) }, &rows, f)
-                     : store_run(s, &Q_FACET_SCAN, args, &rows, f);
+                     : count_found(s, filter, exact, &rows, &all, f);
 
     if (rc != RC_OK)
         return rc;
     json_t *facets = to_json(rows, &total);
-    bool capped = !filter->empty && !exact && total > FACET_MOST;
+    bool capped = !all && total > FACET_MOST;
     *out = json_object();
     add_int(*out, "total", capped ? FACET_MOST : total);
     add_bool(*out, "capped", capped);

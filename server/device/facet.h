@@ -2,12 +2,12 @@
 //
 // device/facet: how many devices of a filter have which value.
 //
-//   no filter --counters--> exact, at once     filter --scan, at most FACET_MOST--> exact or
-//   "20,000+"
+//   no filter --counters--> exact, at once     filter of facets alone --kinds--> exact
+//   any other filter --scan, at most FACET_MOST--> exact or "20,000+"
 //
-// Each facet has its most frequent values; "" where a device has none. Beyond FACET_MOST matches
-// the counts are of the first ones found, which shows their shape; the whole count may take
-// seconds and is asked for on its own.
+// Each facet has its most frequent values; "" where a device has none. Where devices are looked at,
+// the counts beyond FACET_MOST matches are of the first ones found, which shows their shape; the
+// whole count may take seconds and is asked for on its own.
 
 #pragma once
 

@@ -32,17 +32,6 @@ static const char *ask(const char *sql)
     return value;
 }
 
-static char *text_of(const char *path)
-{
-    FILE *in = fopen(path, "re");
-    char *text = calloc(1, 10000);
-
-    if (!in || !text || fread(text, 1, 9999, in) == 0)
-        fail_msg("%s is not readable", path);
-    (void)fclose(in);
-    return text;
-}
-
 static void load(const char *path)
 {
     char line[1000], said[2000] = "";
@@ -108,7 +97,7 @@ static void each_device_has_a_seat(void **state)
 static void index_and_counters_agree_with_what_is_there(void **state)
 {
     (void)state;
-    auto_free char *differ = text_of("tests/support/counters.sql");
+    auto_free char *differ = pg_script("tests/support/counters.sql");
 
     assert_string_equal(ask(differ), "0");
     assert_string_equal(ask("SELECT sum(n) FROM device_count WHERE dimension = 'all'"), "5");
@@ -125,7 +114,7 @@ static void they_go_on_agreeing_when_devices_change(void **state)
         "UPDATE device_trust SET os_version = '9.9', network = '192.0.2.0/24'",
         "DELETE FROM device WHERE seat = 5",
     };
-    auto_free char *differ = text_of("tests/support/counters.sql");
+    auto_free char *differ = pg_script("tests/support/counters.sql");
 
     ask("BEGIN");
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {

@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/auto.h"
 #include "core/clock.h"
 #include "core/config.h"
+#include "device/device.h"
 #include "ingest/ingest.h"
 #include "seed/seed.h"
 #include "support/model.h"
@@ -227,6 +229,47 @@ static void a_catalog_with_real_devices_is_refused(void **state)
     assert_int_equal(seed_run(db, &o, &done, &f), RC_NOT_FOUND);
 }
 
+static int64_t facet_total(const char *query, bool *capped)
+{
+    char path[120];
+
+    snprintf(path, sizeof path, "/api/v1/catalogs/demo/devices/facets?%s", query);
+    json_t *o = get(path);
+    *capped = json_is_true(json_object_get(o, "capped"));
+    return json_integer_value(json_object_get(o, "total"));
+}
+
+static int64_t disagreements(void)
+{
+    auto_free char *sql = pg_script("tests/support/counters.sql");
+
+    return rest_sql(db, "%s", sql);
+}
+
+static void a_filter_of_kinds_is_exact_until_nearly_each_device_is_its_own(void **state)
+{
+    (void)state;
+    struct fault f = { 0 };
+    bool capped;
+    int64_t all = rest_sql(db, "SELECT count(*) FROM device WHERE lifecycle = 1");
+
+    model_sql(db, "UPDATE catalog SET next_seat = 900001"); // of the device that was put in by hand
+    assert_int_equal(facet_total("lifecycle=claimed", &capped), all);
+    assert_false(capped);
+    assert_int_equal(facet_total("lifecycle=claimed&tag=seeded:yes", &capped), 20000);
+    assert_true(capped);
+    model_sql(db, "UPDATE device SET tags = tags || jsonb_build_object('batch', seat::text)");
+    assert_int_equal(disagreements(), 0);
+    assert_int_equal(device_count_fold(r.store, &f), RC_OK);
+    assert_int_equal(disagreements(), 0);
+    assert_true(rest_sql(db, "SELECT count(*) FROM device_kind") <= all + 1);
+    assert_int_equal(facet_total("lifecycle=claimed", &capped), 20000);
+    assert_true(capped);
+    assert_int_equal(facet_total("batch=7", &capped), 1);
+    assert_int_equal(facet_total("lifecycle=claimed&exact=true", &capped), all);
+    assert_false(capped);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +281,7 @@ int main(void)
         cmocka_unit_test(another_catalog_is_not_there),
         cmocka_unit_test(a_restart_leaves_seeded_devices_as_they_were),
         cmocka_unit_test(a_catalog_with_real_devices_is_refused),
+        cmocka_unit_test(a_filter_of_kinds_is_exact_until_nearly_each_device_is_its_own),
     };
 
     return cmocka_run_group_tests(tests, open_all, close_all);

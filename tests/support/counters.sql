@@ -16,8 +16,18 @@ WITH said AS (
 ), counted AS (
     SELECT catalog, dimension, key, state, count(*) AS n FROM each
      GROUP BY catalog, dimension, key, state
+), kinds AS (
+    SELECT catalog, lifecycle, state, product, device_group, version, attested, site, batch,
+           sum(n) AS n
+      FROM (SELECT * FROM device_kind
+            UNION ALL
+            SELECT catalog, lifecycle, state, product, device_group, version, attested, site,
+                   batch, -1 FROM device_index) k
+     GROUP BY catalog, lifecycle, state, product, device_group, version, attested, site, batch
+    HAVING sum(n) <> 0
 )
-SELECT (SELECT count(*) FROM said FULL JOIN counted USING (catalog, dimension, key, state)
+SELECT (SELECT count(*) FROM kinds)
+     + (SELECT count(*) FROM said FULL JOIN counted USING (catalog, dimension, key, state)
          WHERE said.n IS DISTINCT FROM counted.n)
      + (SELECT count(*) FROM device d FULL JOIN device_index i USING (catalog, device)
          WHERE (d.id, d.seat, d.lifecycle, lower(coalesce(d.name, '')), d.tags)

@@ -261,3 +261,14 @@ pid_t pg_postmaster(void)
     start();
     return cluster.postmaster;
 }
+
+char *pg_script(const char *path)
+{
+    FILE *in = fopen(path, "re");
+    char *text = calloc(1, 10000);
+
+    if (!in || !text || fread(text, 1, 9999, in) == 0)
+        give_up("%s is not readable", path);
+    (void)fclose(in);
+    return text;
+}

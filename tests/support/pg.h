@@ -18,6 +18,9 @@ const char *pg_empty(void);
 // conninfo of a new database, migrated.
 const char *pg_fresh(void);
 
+// The text of a file of SQL, from the root of the clone; owned by the caller.
+char *pg_script(const char *path);
+
 // The folder of the cluster (data in pg/), and its postmaster.
 const char *pg_folder(void);
 pid_t pg_postmaster(void);
