@@ -71,22 +71,29 @@ static bool is_of_kinds(const struct device_filter *filter)
     return true;
 }
 
-// By kinds, unless there are so many that looking at the devices is no slower.
 static enum rc count_found(struct store *s, const struct device_filter *filter, bool exact,
-                           struct rows **out, bool *all, struct fault *f)
+                           bool kinds, struct rows **out, struct fault *f)
 {
-    const char *args[] = { filter->row, exact ? NULL : ARG_INT(FACET_MOST + 1) };
+    const char *args[] = { filter->row, exact ? NULL : ARG_INT(FACET_MOST + 1),
+                           kinds ? "true" : "false" };
 
+    return store_run(s, &Q_FACET_FOUND, args, out, f);
+}
+
+// By kinds, unless there are so many that looking at the devices is no slower.
+static enum rc count_best(struct store *s, const struct device_filter *filter, bool exact,
+                          struct rows **out, bool *all, struct fault *f)
+{
     if (is_of_kinds(filter)) {
-        enum rc rc = store_run(s, &Q_FACET_KINDS, args, out, f);
+        enum rc rc = count_found(s, filter, exact, true, out, f);
         *all = exact || rc != RC_OK || rows_count(*out) == 0 ||
-               rows_int(*out, 0, "kinds") <= FACET_MOST;
+               rows_int(*out, 0, "seen") <= FACET_MOST;
         if (*all)
             return rc;
         rows_free(*out);
         *out = NULL;
     }
-    return store_run(s, &Q_FACET_SCAN, args, out, f);
+    return count_found(s, filter, exact, false, out, f);
 }
 
 enum rc device_facets(struct store *s, int32_t catalog, const struct device_filter *filter,
@@ -97,7 +104,7 @@ enum rc device_facets(struct store *s, int32_t catalog, const struct device_filt
     int64_t total;
     enum rc rc = filter->empty
                      ? store_run(s, &Q_FACET_COUNTS, (const char *[]){ ARG_INT(catalog) }, &rows, f)
-                     : count_found(s, filter, exact, &rows, &all, f);
+                     : count_best(s, filter, exact, &rows, &all, f);
 
     if (rc != RC_OK)
         return rc;
