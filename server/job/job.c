@@ -113,7 +113,8 @@ enum rc job_again(struct store *tx, int32_t catalog, const uint8_t input[32], in
 
 // ---------------------------------------------------------------- show
 
-static json_t *to_json(const struct rows *r, int row)
+// All but what was refused in detail.
+static json_t *summary(const struct rows *r, int row)
 {
     int64_t changed = rows_int(r, row, "changed"), unchanged = rows_int(r, row, "unchanged");
     int64_t refused = rows_int(r, row, "refused");
@@ -128,11 +129,18 @@ static json_t *to_json(const struct rows *r, int row)
     add_int(o, "changed", changed);
     add_int(o, "unchanged", unchanged);
     add_int(o, "refused", refused);
-    add_json(o, "problems", json_loads(rows_text(r, row, "problems"), 0, NULL));
     add_text(o, "failure", rows_text(r, row, "failure"));
     add_text(o, "actor", rows_text(r, row, "actor"));
     add_time(o, "createdAt", rows_int(r, row, "created_at"));
     add_time(o, "updatedAt", rows_int(r, row, "updated_at"));
+    return o;
+}
+
+static json_t *to_json(const struct rows *r, int row)
+{
+    json_t *o = summary(r, row);
+
+    add_json(o, "problems", json_loads(rows_text(r, row, "problems"), 0, NULL));
     return o;
 }
 
@@ -164,6 +172,19 @@ enum rc job_list(struct store *s, int32_t catalog, int64_t before, int limit, js
     for (int i = 0; i < rows_count(rows) && i < limit; i++)
         json_array_append_new(*out, to_json(rows, i));
     *next = rows_count(rows) > limit ? rows_int(rows, limit - 1, "id") : 0;
+    return RC_OK;
+}
+
+enum rc job_recent(struct store *s, int32_t catalog, json_t **out, struct fault *f)
+{
+    auto_with(rows_freep) struct rows *rows = NULL;
+    enum rc rc = store_run(s, &Q_JOB_RECENT, (const char *[]){ ARG_INT(catalog) }, &rows, f);
+
+    if (rc != RC_OK)
+        return rc;
+    *out = json_array();
+    for (int i = 0; i < rows_count(rows); i++)
+        json_array_append_new(*out, summary(rows, i));
     return RC_OK;
 }
 

@@ -94,6 +94,9 @@ enum rc job_show(struct store *s, int32_t catalog, int64_t id, json_t **out, str
 // go on, 0 at the end.
 enum rc job_list(struct store *s, int32_t catalog, int64_t before, int limit, json_t **out,
                  int64_t *next, struct fault *f);
+// Those that are open, and for ten minutes those that have ended, without their problems; newest
+// first, at most 20.
+enum rc job_recent(struct store *s, int32_t catalog, json_t **out, struct fault *f);
 // What whoever turns it must hold, as enum permission.
 enum rc job_needs(struct store *s, int32_t catalog, int64_t id, uint32_t *out, struct fault *f);
 // After the chunk that runs. RC_CONFLICT where it has ended.

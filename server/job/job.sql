@@ -34,6 +34,15 @@ SELECT id, kind, state, title, total, changed, unchanged, refused, failure, acto
        (extract(epoch FROM updated_at) * 1000)::bigint AS updated_at
   FROM job WHERE catalog = $1 AND id < $2 ORDER BY id DESC LIMIT $3;
 
+-- name: job_recent (catalog)
+SELECT id, kind, state, title, total, changed, unchanged, refused, failure, actor,
+       (extract(epoch FROM created_at) * 1000)::bigint AS created_at,
+       (extract(epoch FROM updated_at) * 1000)::bigint AS updated_at
+  FROM job
+ WHERE catalog = $1
+   AND (state IN ('waiting', 'running') OR updated_at > now() - interval '10 minutes')
+ ORDER BY id DESC LIMIT 20;
+
 -- name: job_stop (catalog, id)
 UPDATE job SET state = 'stopped', updated_at = now()
  WHERE catalog = $1 AND id = $2 AND state IN ('waiting', 'running')

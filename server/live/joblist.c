@@ -4,18 +4,12 @@
 
 #include <stdlib.h>
 
-#include "core/auto.h"
 #include "core/clock.h"
-#include "core/json_out.h"
+#include "job/job.h"
 #include "live/source.h"
 #include "live/track.h"
-#include "live_sql.h"
-#include "store/arg.h"
-#include "store/store.h"
 
 #define JOBS_MS 250 // between two loads
-
-DEFINE_AUTO(struct rows *, rows_freep, rows_free)
 
 void joblist_drop(struct joblist *j)
 {
@@ -29,37 +23,13 @@ void joblist_due(struct joblist *j)
     j->due = true;
 }
 
-static json_t *job_of(const struct rows *r, int i)
-{
-    json_t *o = json_object();
-
-    add_id(o, "id", rows_int(r, i, "id"));
-    add_text(o, "kind", rows_text(r, i, "kind"));
-    add_text(o, "state", rows_text(r, i, "state"));
-    add_text(o, "title", rows_text(r, i, "title"));
-    add_int(o, "total", rows_int(r, i, "total"));
-    add_int(o, "done", rows_int(r, i, "done"));
-    add_int(o, "changed", rows_int(r, i, "changed"));
-    add_int(o, "unchanged", rows_int(r, i, "unchanged"));
-    add_int(o, "refused", rows_int(r, i, "refused"));
-    add_text(o, "failure", rows_text(r, i, "failure"));
-    add_text(o, "actor", rows_text(r, i, "actor"));
-    add_time(o, "createdAt", rows_int(r, i, "created_at"));
-    add_time(o, "updatedAt", rows_int(r, i, "updated_at"));
-    return o;
-}
-
 static enum rc read_list(const struct source *from, char **out, struct fault *f)
 {
-    auto_with(rows_freep) struct rows *rows = NULL;
-    json_auto_t *list = json_array();
-    enum rc rc =
-        store_run(from->store, &Q_LIVE_JOBS, (const char *[]){ ARG_INT(from->catalog) }, &rows, f);
+    json_auto_t *list = NULL;
+    enum rc rc = job_recent(from->store, from->catalog, &list, f);
 
     if (rc != RC_OK)
         return rc;
-    for (int i = 0; i < rows_count(rows); i++)
-        json_array_append_new(list, job_of(rows, i));
     *out = json_dumps(list, JSON_COMPACT);
     return *out ? RC_OK : fail(f, RC_INTERNAL, "out of memory");
 }
