@@ -29,7 +29,7 @@ SELECT device, name FROM device WHERE catalog = $1 AND device = ANY ($2::bigint[
 
 -- name: live_recent (catalog)
 -- What happened in the last day, newest first: how devices are, what people did to single ones,
--- jobs that ended, who knocked. Of the chain's entries the newest 500 are looked at.
+-- jobs that ended, who knocked (text: from where). Of the chain's entries the newest 500 are looked at.
 WITH deed AS (
     SELECT object AS id, at,
            CASE WHEN action = 'POST /api/v1/catalogs/{catalog}/devices' THEN 'Registered'
@@ -39,38 +39,27 @@ WITH deed AS (
       FROM (SELECT * FROM audit WHERE chain = $1 ORDER BY seq DESC LIMIT 500) a
      WHERE outcome = 'ok'
 ), happened AS (
-    (SELECT 'state' AS kind, device, state, coalesce(reason, '') AS text, state_since AS at
+    (SELECT 'state' AS kind, NULL AS id, device, state, coalesce(reason, '') AS text,
+            state_since AS at
        FROM device_state
       WHERE catalog = $1 AND state_since > now() - interval '1 day'
       ORDER BY state_since DESC LIMIT 50)
     UNION ALL
-    SELECT 'device', d.device, -1, e.text, e.at
+    SELECT 'device', d.id, d.device, -1, e.text, e.at
       FROM deed e JOIN device d ON d.catalog = $1 AND d.id = e.id
      WHERE e.text IS NOT NULL
     UNION ALL
-    (SELECT 'job', NULL, -1, title || ': ' || state, updated_at
+    (SELECT 'job', NULL, NULL, -1, title || ': ' || state, updated_at
        FROM job WHERE catalog = $1 AND state NOT IN ('waiting', 'running')
       ORDER BY id DESC LIMIT 50)
     UNION ALL
-    SELECT 'arrival', NULL, -1, 'A new device knocked from ' || remote || ' and waits to be claimed',
-           first_at
+    SELECT 'arrival', left(fingerprint, 32), NULL, -1, remote, first_at
       FROM arrival WHERE catalog = $1
 )
-SELECT h.kind, coalesce(d.id, '') AS id, d.name, h.state, h.text,
+SELECT h.kind, coalesce(h.id, d.id, '') AS id, d.name, h.state, h.text,
        (extract(epoch FROM h.at) * 1000)::bigint AS at
   FROM happened h
   LEFT JOIN device d ON d.catalog = $1 AND d.device = h.device
  WHERE h.at > now() - interval '1 day'
    AND (h.kind <> 'state' OR d.lifecycle <> 2)
  ORDER BY h.at DESC LIMIT 50;
-
--- name: live_jobs (catalog)
--- As in the REST API, but for what is refused in detail.
-SELECT id, kind, state, title, total, changed + unchanged + refused AS done, changed, unchanged,
-       refused, failure, actor,
-       (extract(epoch FROM created_at) * 1000)::bigint AS created_at,
-       (extract(epoch FROM updated_at) * 1000)::bigint AS updated_at
-  FROM job
- WHERE catalog = $1
-   AND (state IN ('waiting', 'running') OR updated_at > now() - interval '10 minutes')
- ORDER BY id DESC LIMIT 20;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <stdio.h>
+#include <string.h>
 
 #include "core/auto.h"
 #include "live/news.h"
@@ -8,6 +9,7 @@
 #include "live_sql.h"
 #include "store/arg.h"
 #include "store/store.h"
+#include "window/arrival.h"
 
 DEFINE_AUTO(struct rows *, rows_freep, rows_free)
 
@@ -21,7 +23,8 @@ static void tell_row(struct news *n, const struct rows *rows, int i)
                               .state = (int)rows_int(rows, i, "state") };
 
     snprintf(item.id, sizeof item.id, "%s", rows_text(rows, i, "id"));
-    snprintf(item.text, sizeof item.text, "%s", rows_text(rows, i, "text"));
+    snprintf(item.text, sizeof item.text, strcmp(item.kind, "arrival") ? "%s" : ARRIVAL_TEXT,
+             rows_text(rows, i, "text"));
     news_tell(n, &item, rows_text(rows, i, "name"));
 }
 

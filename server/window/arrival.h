@@ -18,6 +18,8 @@
 struct rows;
 struct store;
 
+#define ARRIVAL_TEXT "A new device knocked from %s and waits to be claimed" // for people
+
 struct arrival {
     struct device_key key;
     int64_t window;

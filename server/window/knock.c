@@ -55,7 +55,7 @@ static void tell_arrival(const struct knock_env *e, int32_t catalog, const struc
         .text = text,
     };
 
-    snprintf(text, sizeof text, "A new device knocked from %s and waits to be claimed", remote);
+    snprintf(text, sizeof text, ARRIVAL_TEXT, remote);
     bus_publish(e->bus, &event);
 }
 

@@ -561,6 +561,12 @@ static void what_happened_before_anybody_looked_is_told_newest_first(void **stat
     model_sql(pg_conninfo(), "UPDATE device SET lifecycle = 0 WHERE device = 2");
     assert_int_equal(act_on(THEIRS, "claim"), 200);
     assert_int_equal(act_on(THEIRS, "unclaim"), 200);
+    model_sql(pg_conninfo(),
+              "INSERT INTO arrival (catalog, fingerprint, public_key, window_id, remote)"
+              " SELECT id, repeat('c', 64), '', 1, '192.0.2.9' FROM catalog WHERE name = 'acme';"
+              "INSERT INTO job (catalog, kind, state, title, request, actor)"
+              " SELECT id, 'bulk', 'done', 'Tag 2 devices', '{}', 'ada' FROM catalog"
+              "  WHERE name = 'acme'");
     struct browser *b = enter_catalog("acme", &owner, 0);
     say(b, "{\"type\":\"subscribe\",\"topic\":\"events\"}");
     json_auto_t *events = hear_topic(b, "events");
@@ -568,6 +574,9 @@ static void what_happened_before_anybody_looked_is_told_newest_first(void **stat
     assert_string_equal(nth_text(list, "device", 0), "Unclaimed");
     assert_string_equal(nth_text(list, "device", 1), "Claimed");
     assert_string_equal(nth_text(list, "state", 0), "It has never shown evidence");
+    assert_string_equal(nth_text(list, "arrival", 0),
+                        "A new device knocked from 192.0.2.9 and waits to be claimed");
+    assert_string_equal(nth_text(list, "job", 0), "Tag 2 devices: done");
     assert_true(is_newest_first(list));
     leave(b);
 }
