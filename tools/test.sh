@@ -8,6 +8,7 @@ part=${1:-}
 out=build/test
 limit=${TEST_TIMEOUT:-300}
 passed=0 failed=0 skipped=0
+failures=() # a line each, told again at the end: the first output may be far above
 rm -rf $out
 mkdir -p $out
 
@@ -21,12 +22,22 @@ want() {
     [ -z "$part" ] || [ "$part" = "$1" ] || [[ "$part" == "$1"/* ]] || [[ "$1" == "$part" ]]
 }
 
+# Counts one failure, or the number given, and remembers its name and the log's lines that tell most.
+fail() {
+    local name=$1 log=${2:-} n=${3:-1}
+    failed=$((failed + n))
+    failures+=("$name")
+    [ -z "$log" ] || mapfile -t -O ${#failures[@]} failures < \
+        <(grep -aE 'FAILED  \] [^0-9]|ERROR   \] ---|LINE   \] ---|ERROR: .*Sanitizer|WARNING: ThreadSanitizer|runtime error:|^FAIL|not ok' "$log" |
+            sort -u | head -n 8 | cut -c 1-200 | sed 's/^/    /')
+}
+
 build() {
     echo "building: $*"
     if ! make --no-print-directory -s -j2 "$@" > $out/build.log 2>&1; then
         tail -n 40 $out/build.log
         echo "the build of $* failed"
-        failed=$((failed + 1))
+        fail "the build of $*"
         return 1
     fi
 }
@@ -40,7 +51,8 @@ count_cmocka() {
     f=$(((f + 1) / 2)) # cmocka names each failure twice
     s=$(((s + 1) / 2))
     [ "$rc" = 0 ] || [ "$f" -gt 0 ] || f=1
-    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    passed=$((passed + p)) skipped=$((skipped + s))
+    [ "$f" = 0 ] || fail "$3" "$log" "$f"
     printf '%-48s %3d passed' "$3" "$p"
     [ "$f" = 0 ] || printf ', %d FAILED' "$f"
     [ "$s" = 0 ] || printf ', %d skipped' "$s"
@@ -75,14 +87,14 @@ fuzz_corpora() {
     for fuzzer in build/fuzz/tests/fuzz/*_fuzz; do
         [ -x "$fuzzer" ] || continue
         name=$(basename "$fuzzer" _fuzz)
-        [ -d tests/fuzz/corpus/"$name" ] || { echo "fuzz/$name has no corpus"; failed=$((failed + 1)); continue; }
+        [ -d tests/fuzz/corpus/"$name" ] || { fail "fuzz/$name has no corpus"; continue; }
         timeout -k 10 "$limit" "$fuzzer" -runs=0 tests/fuzz/corpus/"$name" > $out/fuzz-"$name".log 2>&1
         rc=$?
         if [ $rc = 0 ]; then
             passed=$((passed + 1))
             printf '%-48s corpus of %d replayed\n' "fuzz/$name" "$(find tests/fuzz/corpus/"$name" -type f | wc -l)"
         else
-            failed=$((failed + 1))
+            fail "fuzz/$name" $out/fuzz-"$name".log
             echo "fuzz/$name FAILED"
             tail -n 30 $out/fuzz-"$name".log
         fi
@@ -97,17 +109,17 @@ counted() {
     rc=$?
     line=$(grep -aoE '[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?' "$log" | tail -n 1)
     if [ -z "$line" ]; then
-        failed=$((failed + 1))
+        fail "$name: no result" "$log"
         echo "$name FAILED without a result"
         tail -n 40 "$log"
         return
     fi
     # shellcheck disable=SC2086
     set -- $(echo "$line" | grep -oE '[0-9]+') 0
-    passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+    passed=$((passed + $1)) skipped=$((skipped + $3))
     printf '%-48s %s\n' "$name" "$line"
     if [ "$rc" != 0 ] || [ "$2" != 0 ]; then
-        [ "$2" != 0 ] || failed=$((failed + 1))
+        fail "$name" "$log" $(($2 > 0 ? $2 : 1))
         tail -n 60 "$log"
     fi
 }
@@ -146,5 +158,6 @@ if want ops && build all web; then
     counted compose tests/compose.sh
 fi
 echo "took $((SECONDS - start)) s; logs are in $out"
+[ ${#failures[@]} = 0 ] || printf 'failed: %s\n' "${failures[@]}" | head -n 20
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ] && [ $passed -gt 0 ]
