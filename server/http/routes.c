@@ -25,6 +25,7 @@
 #include "overview/overview_api.h"
 #include "pattern/pattern_api.h"
 #include "product/product_api.h"
+#include "telemetry/metric_api.h"
 #include "telemetry/telemetry_api.h"
 #include "view/view_api.h"
 #include "window/arrival_api.h"
@@ -54,6 +55,7 @@ const struct route *const route_tables[] = {
     attest_routes,
     reference_routes,
     telemetry_routes,
+    metric_routes,
     journal_routes,
     pattern_routes,
     overview_routes,

@@ -667,6 +667,28 @@ export type TelemetryMetrics = {
   metrics: string[];
 };
 
+export type Metric = {
+  name: string;
+  unit: string;
+  description: string;
+  kind: MetricKind;
+  firstSeen: TimeOrNull;
+  version: number;
+};
+
+export type MetricKind = 'gauge' | 'counter';
+
+export type MetricPage = {
+  items: Metric[];
+  next: Next;
+};
+
+export type MetricChange = {
+  unit: string;
+  description: string;
+  kind: MetricKind;
+};
+
 export type Level = 'error' | 'warn' | 'info' | 'debug';
 
 export type JournalEntry = {
@@ -826,6 +848,9 @@ export interface Routes {
   'GET /catalogs/{catalog}/devices/{id}/telemetry': { path: { catalog: string; id: string }; query: { from?: number; to?: number; metrics?: string; points?: number }; body: undefined; answer: Telemetry };
   'GET /catalogs/{catalog}/devices/{id}/telemetry/last': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: LastTelemetry };
   'GET /catalogs/{catalog}/devices/{id}/telemetry/metrics': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: TelemetryMetrics };
+  'GET /catalogs/{catalog}/metrics': { path: { catalog: string }; query: { q?: string; limit?: number; cursor?: string }; body: undefined; answer: MetricPage };
+  'GET /catalogs/{catalog}/metric': { path: { catalog: string }; query: { name?: string }; body: undefined; answer: Metric };
+  'PUT /catalogs/{catalog}/metric': { path: { catalog: string }; query: { name?: string }; body: MetricChange; answer: Metric };
   'GET /catalogs/{catalog}/devices/{id}/journal': { path: { catalog: string; id: string }; query: { limit?: number; cursor?: string; level?: Level; event?: boolean }; body: undefined; answer: JournalPage };
   'POST /live-tickets': { path: {}; query: {}; body: LiveTicketNew; answer: LiveTicket };
   'GET /catalogs/{catalog}/devices/export': { path: { catalog: string }; query: { format?: 'csv' | 'ndjson'; columns?: string; q?: string; state?: DeviceState[]; lifecycle?: DeviceLifecycle[]; product?: string[]; group?: string[]; version?: string[]; attested?: string[]; site?: string[]; batch?: string[]; network?: string[]; tag?: string[]; seen?: string; seat?: number }; body: undefined; answer: undefined };
