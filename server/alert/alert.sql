@@ -1,0 +1,176 @@
+-- Whoever raises or clears a cause holds its lock until the transaction ends, so that each
+-- statement sees what the one before has left.
+
+-- name: alert_lock (catalog, key)
+SELECT pg_advisory_xact_lock(hashtextextended('alert ' || $2::text, $1::int));
+
+-- name: alert_latest (catalog, key)
+-- calm: it would not come back as the same one any more. Who flaps has to be calm for longer.
+SELECT a.id, a.severity, a.resolved_at IS NOT NULL AS resolved,
+       a.resolved_at + least(c.alert_calm_s * interval '1 second' * power(2, least(a.flaps, 10)),
+                             greatest(c.alert_calm_s * interval '1 second', interval '1 hour'))
+       <= now() AS calm
+  FROM alert a JOIN catalog c ON c.id = a.catalog
+ WHERE a.catalog = $1 AND a.key = $2
+ ORDER BY a.id DESC LIMIT 1
+   FOR UPDATE OF a;
+
+-- name: alert_any_fresh (catalog, alert, devices, ats)
+SELECT EXISTS (
+    SELECT FROM unnest($3::bigint[], $4::bigint[]) AS h(device, at)
+      LEFT JOIN alert_device d ON d.catalog = $1 AND d.alert = $2 AND d.device = h.device
+     WHERE d.device IS NULL
+        OR to_timestamp(h.at / 1000.0) > greatest(d.last_at, d.cleared_at)) AS fresh;
+
+-- name: alert_open_count (catalog)
+SELECT count(*) AS n FROM alert WHERE catalog = $1 AND resolved_at IS NULL;
+
+-- name: alert_new (catalog, key, source, code, severity, title, rule, remedy, lasts_s, at)
+WITH a AS (
+    INSERT INTO alert (catalog, key, source, code, severity, title, rule, remedy, lasts_s, since,
+                       last_at, told_severity)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, to_timestamp($10::bigint / 1000.0),
+            to_timestamp($10::bigint / 1000.0), $5)
+    RETURNING catalog, id
+), h AS (
+    INSERT INTO alert_history (catalog, alert, act) SELECT catalog, id, 'opened' FROM a
+), o AS (
+    INSERT INTO alert_outbox (catalog, alert, change) SELECT catalog, id, 'opened' FROM a
+)
+SELECT id FROM a;
+
+-- name: alert_reopen (catalog, alert)
+-- Nobody has heard yet that it had resolved, unless a person said so.
+WITH was AS (
+    SELECT * FROM alert WHERE catalog = $1 AND id = $2
+), a AS (
+    UPDATE alert a
+       SET resolved_at = NULL, resolved_by = NULL, flaps = a.flaps + 1, version = a.version + 1,
+           updated_at = now()
+      FROM was WHERE a.catalog = was.catalog AND a.id = was.id
+), unheard AS (
+    DELETE FROM alert_outbox o USING was
+     WHERE o.catalog = was.catalog AND o.alert = was.id AND o.change = 'resolved'
+       AND was.resolved_by IS NULL
+), again AS (
+    INSERT INTO alert_outbox (catalog, alert, change)
+    SELECT catalog, id, 'opened' FROM was
+     WHERE resolved_by IS NOT NULL AND (silenced_until IS NULL OR silenced_until <= now())
+)
+INSERT INTO alert_history (catalog, alert, act)
+SELECT catalog, id, 'reopened' FROM was WHERE flaps < 50 OR resolved_by IS NOT NULL;
+
+-- name: alert_hit (catalog, alert, before, devices, ats, evidence, mark)
+-- before: the latest alert of the cause when this began; what it knows is not news.
+WITH h AS (
+    SELECT DISTINCT ON (u.device, u.at) u.device, to_timestamp(u.at / 1000.0) AS at, u.evidence
+      FROM unnest($4::bigint[], $5::bigint[], $6::text[]) AS u(device, at, evidence)
+     ORDER BY u.device, u.at
+), fresh AS (
+    SELECT h.device, min(h.at) AS since, max(h.at) AS last_at, count(*) AS n,
+           (array_agg(h.evidence ORDER BY h.at DESC) FILTER (WHERE h.evidence IS NOT NULL))[1]
+           AS evidence,
+           bool_or(d.device IS NULL OR d.cleared_at IS NOT NULL OR d.alert <> $2) AS comes
+      FROM h
+      LEFT JOIN alert_device d ON d.catalog = $1 AND d.alert = $3 AND d.device = h.device
+     WHERE d.device IS NULL OR h.at > greatest(d.last_at, d.cleared_at)
+     GROUP BY h.device
+), put AS (
+    INSERT INTO alert_device AS d (catalog, alert, device, since, last_at, hits, evidence)
+    SELECT $1, $2, device, since, last_at, n, evidence FROM fresh ORDER BY device
+    ON CONFLICT (catalog, alert, device) DO UPDATE
+       SET since = CASE WHEN d.cleared_at IS NULL THEN d.since ELSE excluded.since END,
+           last_at = excluded.last_at, cleared_at = NULL, hits = d.hits + excluded.hits,
+           evidence = coalesce(excluded.evidence, d.evidence)
+), mark AS (
+    INSERT INTO alert_mark (catalog, device)
+    SELECT $1, device FROM fresh WHERE comes AND device > 0 AND $7::boolean
+)
+SELECT coalesce(sum(n), 0)::bigint AS hits, count(*) FILTER (WHERE comes) AS standing,
+       count(*) FILTER (WHERE comes AND device > 0) AS devices,
+       (extract(epoch FROM max(last_at)) * 1000)::bigint AS last_at,
+       (array_agg(evidence ORDER BY last_at DESC) FILTER (WHERE evidence IS NOT NULL))[1]
+       AS evidence
+  FROM fresh;
+
+-- name: alert_count (catalog, alert, severity, title, hits, standing, devices, last_at, evidence, rule, remedy, lasts_s)
+-- People hear that it got worse when its severity rises, or its reach is ten times what they heard
+-- of, ten minutes ago or earlier.
+WITH was AS (
+    SELECT * FROM alert WHERE catalog = $1 AND id = $2
+), a AS (
+    UPDATE alert a
+       SET severity = $3::smallint, title = $4, hits = a.hits + $5::bigint,
+           standing = a.standing + $6::int, devices = a.devices + $7::int,
+           worst = greatest(a.worst, a.devices + $7::int),
+           last_at = greatest(a.last_at, to_timestamp($8::bigint / 1000.0)),
+           evidence = coalesce($9, a.evidence), rule = $10, remedy = $11::jsonb, lasts_s = $12,
+           told_devices = CASE WHEN a.told_at > now() - interval '1 minute'
+                               THEN greatest(a.told_devices, a.devices + $7::int)
+                               ELSE a.told_devices END,
+           updated_at = now(),
+           version = a.version + CASE WHEN a.severity <> $3::smallint THEN 1 ELSE 0 END
+      FROM was WHERE a.catalog = was.catalog AND a.id = was.id
+    RETURNING a.catalog, a.id, a.devices, a.severity,
+              (a.silenced_until IS NULL OR a.silenced_until <= now()) AS loud,
+              a.severity > was.told_severity
+              OR a.devices >= 10 * greatest(was.told_devices, 1)
+                 AND was.told_at <= now() - interval '10 minutes' AS worse,
+              a.severity <> was.severity AS turned,
+              (a.severity >= 2) <> (was.severity >= 2) AS crossed
+), told AS (
+    INSERT INTO alert_outbox (catalog, alert, change)
+    SELECT catalog, id, 'worsened' FROM a WHERE worse AND loud
+    RETURNING alert
+), history AS (
+    INSERT INTO alert_history (catalog, alert, act, detail)
+    SELECT catalog, id, 'severity', (ARRAY['low', 'medium', 'high', 'critical'])[severity + 1]
+      FROM a WHERE turned
+), mark AS (
+    INSERT INTO alert_mark (catalog, device)
+    SELECT d.catalog, d.device FROM alert_device d JOIN a ON a.crossed
+     WHERE d.catalog = $1 AND d.alert = $2 AND d.cleared_at IS NULL AND d.device > 0
+)
+SELECT a.worse AND a.loud AS told, pg_notify('alert', a.catalog::text) FROM a;
+
+-- name: alert_told (catalog, alert)
+UPDATE alert SET told_severity = severity, told_devices = devices, told_at = now()
+ WHERE catalog = $1 AND id = $2;
+
+-- name: alert_over (catalog, alert, devices, at)
+WITH gone AS (
+    UPDATE alert_device SET cleared_at = greatest(last_at, to_timestamp($4::bigint / 1000.0))
+     WHERE catalog = $1 AND alert = $2 AND cleared_at IS NULL
+       AND ($3::bigint[] IS NULL OR device = ANY ($3))
+       AND last_at <= to_timestamp($4::bigint / 1000.0)
+    RETURNING device
+), a AS (
+    UPDATE alert
+       SET standing = standing - (SELECT count(*) FROM gone),
+           devices = devices - (SELECT count(*) FROM gone WHERE device > 0), updated_at = now()
+     WHERE catalog = $1 AND id = $2 AND EXISTS (SELECT FROM gone)
+    RETURNING catalog, standing, severity
+), mark AS (
+    INSERT INTO alert_mark (catalog, device)
+    SELECT $1, g.device FROM gone g JOIN a ON a.severity >= 2 WHERE g.device > 0
+)
+SELECT standing, pg_notify('alert', catalog::text) FROM a;
+
+-- name: alert_end (catalog, alert)
+-- By itself. People hear of it once it would not come back as the same one.
+WITH a AS (
+    UPDATE alert a
+       SET resolved_at = now(), version = a.version + 1, updated_at = now()
+      FROM catalog c
+     WHERE a.catalog = $1 AND a.id = $2 AND a.resolved_at IS NULL AND c.id = a.catalog
+    RETURNING a.catalog, a.id, a.flaps, c.alert_calm_s,
+              (a.silenced_until IS NULL OR a.silenced_until <= now()) AS loud
+), h AS (
+    INSERT INTO alert_history (catalog, alert, act)
+    SELECT catalog, id, 'resolved' FROM a WHERE flaps < 50
+)
+INSERT INTO alert_outbox (catalog, alert, change, at)
+SELECT catalog, id, 'resolved',
+       now() + least(alert_calm_s * interval '1 second' * power(2, least(flaps, 10)),
+                     greatest(alert_calm_s * interval '1 second', interval '1 hour'))
+  FROM a WHERE loud;
