@@ -50,7 +50,7 @@ cppcheck -j2 -q --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,por
 }
 
 echo "lint: clang-tidy"
-flags="-std=gnu17 -D_GNU_SOURCE -Iserver -Idevice-sim -Itests -Ibuild/lint/gen $(pkg-config --cflags jansson libpq libssl libwebsockets | sed 's/-I/-isystem /g')"
+flags="-std=gnu17 -D_GNU_SOURCE -Iserver -Idevice-sim -Itests -Ibuild/lint/gen $(pkg-config --cflags jansson libcurl libpq libssl libwebsockets | sed 's/-I/-isystem /g')"
 # cert-err33-c also wants the result of each snprintf and fprintf used; those cannot fail here in a way
 # that anybody could act on.
 unless_printing() {
