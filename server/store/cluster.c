@@ -31,6 +31,8 @@
 #define QUIT_MS       10000
 #define RETRY_MS      200 // old children of a killed postmaster leave within some 7 of these
 #define RETRIES       50
+#define FIRST_RETRIES 150   // where a start would fail otherwise
+#define CREATE_MS     60000 // a copy of some MB, on a disk that others keep busy
 #define SLOW_RETRY_MS 5000
 #define PING_MS       5000
 #define LOG_MAX       (10 * 1024 * 1024)
@@ -234,7 +236,7 @@ static enum rc launch_first(struct cluster *c, struct fault *f)
 {
     enum rc rc = RC_UNAVAILABLE;
 
-    for (int i = 0; i < RETRIES; i++) {
+    for (int i = 0; i < FIRST_RETRIES; i++) {
         rc = launch(c, f);
         if (rc == RC_OK || c->pid_fd >= 0 ||
             !(strstr(f->text, "shared memory") || strstr(f->text, "already exists")))
@@ -297,14 +299,14 @@ static enum rc create_database(struct cluster *c, struct fault *f)
 {
     auto_with(conn_closep) PGconn *pg = NULL;
     PGresult *r = NULL;
-    enum rc rc = conn_open(c->conninfo, "orreryd", "", CONN_WAIT_MS, &pg, f);
+    enum rc rc = conn_open(c->conninfo, "orreryd", "", CONN_START_MS, &pg, f);
 
     if (rc == RC_OK)
-        rc = conn_query(pg, "SELECT FROM pg_database WHERE datname = 'orrery'", 0, NULL, QUIT_MS,
+        rc = conn_query(pg, "SELECT FROM pg_database WHERE datname = 'orrery'", 0, NULL, CREATE_MS,
                         &r, f);
     bool missing = rc == RC_OK && PQntuples(r) == 0;
     PQclear(r);
-    return missing ? conn_exec(pg, "CREATE DATABASE orrery", QUIT_MS, f) : rc;
+    return missing ? conn_exec(pg, "CREATE DATABASE orrery", CREATE_MS, f) : rc;
 }
 
 static enum rc start(struct cluster *c, const char *dir, struct fault *f)

@@ -101,8 +101,10 @@ static int left(int64_t until)
     return ms < 0 ? 0 : (int)ms;
 }
 
-// One attempt, until the deadline.
-static PGconn *attempt(const char *conninfo, const char *name, const char *options, int64_t until)
+// One attempt: the one deadline is for somebody to be there, the other for who is there to let us
+// in.
+static PGconn *attempt(const char *conninfo, const char *name, const char *options, int64_t there,
+                       int64_t in)
 {
     // Before dbname: what conninfo may override. After it: what it may not.
     const char *const keys[] = { "tcp_user_timeout", "keepalives_idle", "dbname", "options",
@@ -115,7 +117,7 @@ static PGconn *attempt(const char *conninfo, const char *name, const char *optio
            want != PGRES_POLLING_FAILED) {
         struct pollfd p = { .fd = PQsocket(pg),
                             .events = want == PGRES_POLLING_READING ? POLLIN : POLLOUT };
-        if (poll(&p, 1, left(until)) <= 0)
+        if (poll(&p, 1, left(PQstatus(pg) == CONNECTION_STARTED ? there : in)) <= 0)
             break;
         want = PQconnectPoll(pg);
     }
@@ -138,12 +140,14 @@ static enum rc refused(PGconn *pg, struct fault *f)
 enum rc conn_open(const char *conninfo, const char *name, const char *options, int wait_ms,
                   PGconn **out, struct fault *f)
 {
-    int64_t until = clock_mono_ms() + wait_ms;
+    int64_t until = clock_mono_ms() + (wait_ms < CONN_WAIT_MS ? wait_ms : CONN_WAIT_MS);
 
     for (;;) {
-        // Even without time to wait, a server on this machine gets its chance.
+        // Even without time to wait, a server on this machine gets its chance, and a slow one its
+        // time: what is given up half way would have to be begun again.
         int64_t now = clock_mono_ms();
-        PGconn *pg = attempt(conninfo, name, options, until > now + 500 ? until : now + 500);
+        PGconn *pg = attempt(conninfo, name, options, until > now + 500 ? until : now + 500,
+                             now + (wait_ms > CONN_ENTER_MS ? wait_ms : CONN_ENTER_MS));
         if (pg && PQstatus(pg) == CONNECTION_OK) {
             PQsetNoticeProcessor(pg, drop_notice, NULL);
             *out = pg;

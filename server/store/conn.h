@@ -15,11 +15,14 @@
 #include "core/rc.h"
 #include "store/store.h"
 
-#define CONN_WAIT_MS  2000 // for a connection
-#define CONN_GRACE_MS 3000 // past statement_timeout, until a silent server is given up
+#define CONN_WAIT_MS  2000  // for a connection
+#define CONN_ENTER_MS 5000  // longer, where the server is there but slow to let us in
+#define CONN_START_MS 30000 // the same at a start
+#define CONN_GRACE_MS 3000  // past statement_timeout, until a silent server is given up
 #define CONN_FOREVER  (-1)
 
-// Tries for wait_ms (at least once). options are run-time settings ("-c role=…").
+// Tries for wait_ms (at least once), of which a server that is not there gets CONN_WAIT_MS. options
+// are run-time settings ("-c role=…").
 enum rc conn_open(const char *conninfo, const char *name, const char *options, int wait_ms,
                   PGconn **out, struct fault *f);
 void conn_closep(PGconn **p);

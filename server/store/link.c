@@ -41,7 +41,7 @@ enum rc link_open(const char *conninfo, const char *name, int timeout_ms, struct
         return fail(f, RC_INTERNAL, "out of memory");
     l->wait_ms = timeout_ms ? timeout_ms + CONN_GRACE_MS : CONN_FOREVER;
     conn_options(options, sizeof options, timeout_ms);
-    enum rc rc = conn_open(conninfo, name, options, CONN_WAIT_MS, &l->pg, f);
+    enum rc rc = conn_open(conninfo, name, options, CONN_START_MS, &l->pg, f);
     if (rc == RC_OK)
         *out = take(&l);
     return rc;

@@ -22,7 +22,8 @@
 struct link;
 
 // Acts as the role orrery_server. name is what pg_stat_activity shows. timeout_ms is the
-// statement_timeout, 0 for none. Waits at most 2 s, then RC_UNAVAILABLE.
+// statement_timeout, 0 for none. Waits at most 2 s for a server that is away and 30 s for a slow
+// one, then RC_UNAVAILABLE.
 enum rc link_open(const char *conninfo, const char *name, int timeout_ms, struct link **out,
                   struct fault *f);
 void link_close(struct link *l); // NULL is fine; ends whatever was going on

@@ -150,7 +150,7 @@ static enum rc apply_missing(PGconn *pg, const struct migration *list, int count
 static enum rc open_owner(const char *conninfo, PGconn **out, struct fault *f)
 {
     return conn_open(conninfo, "orreryd migrate",
-                     "-c timezone=UTC -c datestyle=ISO -c search_path=public", CONN_WAIT_MS, out,
+                     "-c timezone=UTC -c datestyle=ISO -c search_path=public", CONN_START_MS, out,
                      f);
 }
 

@@ -79,16 +79,14 @@ static enum rc prepare(const struct pool *p, PGconn *pg, struct fault *f)
     return rc;
 }
 
-static enum rc reopen(struct pool *p, struct slot *s, struct fault *f)
+static enum rc reopen(struct pool *p, struct slot *s, int wait_ms, struct fault *f)
 {
     char options[200];
     auto_with(conn_closep) PGconn *pg = NULL;
-    int64_t now = clock_mono_ms(), failed = atomic_load(&p->failed_at);
-    bool soon = failed && now - failed < SOON_MS;
 
     conn_closep(&s->pg);
     conn_options(options, sizeof options, STATEMENT_MS);
-    enum rc rc = conn_open(p->conninfo, "orreryd", options, soon ? 0 : CONN_WAIT_MS, &pg, f);
+    enum rc rc = conn_open(p->conninfo, "orreryd", options, wait_ms, &pg, f);
     if (rc == RC_OK)
         rc = prepare(p, pg, f);
     if (rc == RC_OK)
@@ -96,6 +94,14 @@ static enum rc reopen(struct pool *p, struct slot *s, struct fault *f)
     atomic_store(&p->failed_at, rc == RC_OK ? 0 : clock_mono_ms());
     atomic_store(&p->up, rc == RC_OK);
     return rc;
+}
+
+// What whoever needs a connection now waits for one.
+static int patience(const struct pool *p)
+{
+    int64_t failed = atomic_load(&p->failed_at);
+
+    return failed && clock_mono_ms() - failed < SOON_MS ? 0 : CONN_WAIT_MS;
 }
 
 // A connection that broke or was left inside a transaction is not given to anybody else.
@@ -143,7 +149,7 @@ static struct slot *acquire(struct pool *p, enum rc *rc, struct fault *f)
         *rc = fail(f, RC_UNAVAILABLE, "all %d database connections are busy", p->size);
         return NULL;
     }
-    *rc = s->pg && conn_is_alive(s->pg) ? RC_OK : reopen(p, s, f);
+    *rc = s->pg && conn_is_alive(s->pg) ? RC_OK : reopen(p, s, patience(p), f);
     if (*rc == RC_OK)
         return s;
     release(p, s);
@@ -205,7 +211,7 @@ enum rc store_open_with(const char *conninfo, int size, const struct query *cons
     s->pool->queries = list;
     s->pool->count = count;
     for (int i = 0; i < size; i++) {
-        enum rc rc = reopen(s->pool, &s->pool->slots[i], f);
+        enum rc rc = reopen(s->pool, &s->pool->slots[i], CONN_START_MS, f);
         if (rc != RC_OK)
             return rc;
     }

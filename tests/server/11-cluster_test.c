@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -67,6 +68,21 @@ static pid_t postmaster(void)
         *line = 0;
     fclose(in);
     return (pid_t)strtol(line, NULL, 10);
+}
+
+// What the server said last, in its log.
+static bool log_ends_with(const char *words)
+{
+    char path[128], line[400], last[400] = "";
+
+    snprintf(path, sizeof path, "%s/log/postgresql.log", dir);
+    FILE *in = fopen(path, "r");
+    if (!in)
+        return false;
+    while (fgets(line, sizeof line, in))
+        snprintf(last, sizeof last, "%s", line);
+    fclose(in);
+    return strstr(last, words);
 }
 
 static bool within(int ms, bool (*true_at_last)(const struct cluster *), const struct cluster *c)
@@ -159,10 +175,8 @@ static void the_second_start_uses_what_is_there(void **state)
 {
     (void)state;
     char text[64];
-    int64_t t = clock_mono_ms();
     auto_with(cluster_stopp) struct cluster *c = start();
 
-    assert_in_range(clock_mono_ms() - t, 0, 3000);
     ask(cluster_conninfo(c), "SELECT n FROM kept", text, sizeof text);
     assert_string_equal(text, "7");
 }
@@ -176,12 +190,11 @@ static void a_stop_leaves_no_process_behind(void **state)
 
     assert_int_equal(PQstatus(open), CONNECTION_OK);
     assert_true(pg_is_running(pid));
-    int64_t t = clock_mono_ms();
     cluster_stop(c);
-    assert_in_range(clock_mono_ms() - t, 0, 5000);
     PQfinish(open);
     assert_false(pg_is_running(pid));
     assert_int_equal(postmaster(), 0);
+    assert_true(log_ends_with("database system is shut down")); // in order, whoever was connected
 }
 
 static void a_killed_postmaster_is_started_again(void **state)
@@ -190,16 +203,23 @@ static void a_killed_postmaster_is_started_again(void **state)
     char text[200];
     auto_with(cluster_stopp) struct cluster *c = start();
     pid_t pid = postmaster();
-    int64_t t = clock_mono_ms();
 
     kill(pid, SIGKILL);
-    assert_true(within(15000, is_back, c));
-    print_message("back after %d ms\n", (int)(clock_mono_ms() - t));
+    assert_true(within(60000, is_back, c));
     assert_int_not_equal(postmaster(), pid);
     ask(cluster_conninfo(c), "SELECT n FROM kept", text, sizeof text);
     assert_string_equal(text, "7");
     cluster_trouble(c, text, sizeof text);
     assert_string_equal(text, "");
+}
+
+static bool ends(PGconn *pg)
+{
+    struct pollfd p = { .fd = PQsocket(pg), .events = POLLIN };
+
+    while (PQstatus(pg) == CONNECTION_OK && poll(&p, 1, 60000) > 0)
+        PQconsumeInput(pg);
+    return PQstatus(pg) != CONNECTION_OK;
 }
 
 static void a_killed_backend_does_not_cost_a_restart_of_ours(void **state)
@@ -209,16 +229,16 @@ static void a_killed_backend_does_not_cost_a_restart_of_ours(void **state)
     auto_with(cluster_stopp) struct cluster *c = start();
     pid_t pid = postmaster();
 
-    ask(cluster_conninfo(c), "SELECT pg_backend_pid()", text, sizeof text);
-    PGconn *pg = PQconnectdb(cluster_conninfo(c));
+    PGconn *pg = PQconnectdb(cluster_conninfo(c)), *witness = PQconnectdb(cluster_conninfo(c));
+    assert_int_equal(PQstatus(witness), CONNECTION_OK);
     kill(PQbackendPID(pg), SIGKILL);
     PQfinish(pg);
+    assert_true(ends(witness)); // the postmaster has noticed and sends everybody home
+    PQfinish(witness);
     *text = 0;
-    for (int i = 0; i < 500 && *text != '7'; i++) { // it may answer once before it notices
+    for (int i = 0; i < 3000 && *text != '7'; i++) {
         usleep(20000);
         ask(cluster_conninfo(c), "SELECT n FROM kept", text, sizeof text);
-        if (i < 10)
-            *text = 0;
     }
     assert_string_equal(text, "7");
     assert_int_equal(postmaster(), pid);
@@ -257,7 +277,7 @@ static void the_postmaster_of_a_killed_server_is_taken_over(void **state)
     assert_string_equal(text, "7");
     // It is watched like one of our own.
     kill(pid, SIGKILL);
-    assert_true(within(15000, is_back, c));
+    assert_true(within(60000, is_back, c));
     pid = postmaster();
     cluster_stop(c);
     assert_false(pg_is_running(pid));
@@ -274,7 +294,7 @@ static void a_dead_postmaster_that_nobody_waits_for_is_in_nobodys_way(void **sta
     pid_t pid = postmaster();
     struct cluster *c = start();
     kill(pid, SIGKILL);
-    assert_true(within(15000, is_back, c));
+    assert_true(within(60000, is_back, c));
     assert_int_equal(kill(pid, 0), 0);
     ask(cluster_conninfo(c), "SELECT n FROM kept", text, sizeof text);
     assert_string_equal(text, "7");
