@@ -29,7 +29,7 @@ struct cutter {
     char folder[40], real[100], application[40];
     int listener;
     pthread_t thread;
-    atomic_bool stopping;
+    atomic_bool stopping, apart;
     atomic_int cut, count;
     struct pair pairs[PAIRS_MAX];
     int pair_count;
@@ -141,6 +141,7 @@ static void *run(void *cutter)
         if (atomic_load(&c->cut) == CUT_ALL) {
             while (c->pair_count)
                 drop(c, 0);
+            atomic_store(&c->apart, true);
         }
         turn(c);
     }
@@ -183,7 +184,13 @@ const char *cutter_folder(const struct cutter *c)
 
 void cutter_set(struct cutter *c, enum cut cut)
 {
+    atomic_store(&c->apart, false);
     atomic_store(&c->cut, cut);
+}
+
+bool cutter_is_apart(const struct cutter *c)
+{
+    return atomic_load(&c->apart);
 }
 
 int cutter_count(const struct cutter *c)

@@ -8,6 +8,8 @@
 
 #pragma once
 
+#include <stdbool.h>
+
 enum cut {
     CUT_NOTHING,
     CUT_BEFORE_COMMIT, // rows have come, their end never does: nothing is committed
@@ -22,4 +24,5 @@ struct cutter *cutter_start(const char *folder,
 void cutter_stop(struct cutter *c);
 const char *cutter_folder(const struct cutter *c); // host= of a conninfo
 void cutter_set(struct cutter *c, enum cut cut);
-int cutter_count(const struct cutter *c); // how often it has cut
+int cutter_count(const struct cutter *c);     // how often it has cut
+bool cutter_is_apart(const struct cutter *c); // after CUT_ALL: nobody is connected any more
