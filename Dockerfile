@@ -19,7 +19,7 @@ RUN apt-get update -q \
 FROM base AS server
 RUN apt-get update -q \
  && apt-get install -y -q --no-install-recommends \
-        libarchive13 libcivetweb1 libcurl4 libev4 libpq5 libseccomp2 libwebsockets17 libwebsockets-evlib-ev \
+        libarchive13 libcivetweb1 libcurl4 libev4 libpq5 libseccomp2 libwebsockets17 libwebsockets-evlib-ev libzstd1 \
         postgresql-client-15 \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /out/usr/bin/orreryd /usr/bin/

@@ -3,7 +3,7 @@
 B        ?= build
 CC       ?= cc
 OPT      ?= -O2 -g
-PKGS     := jansson libarchive libcurl libpq libssl libcrypto libwebsockets libseccomp
+PKGS     := jansson libarchive libcurl libpq libssl libcrypto libwebsockets libseccomp libzstd
 
 WARN     := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
             -Wold-style-definition -Wpointer-arith -Wwrite-strings -Wundef -Wvla \

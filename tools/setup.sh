@@ -4,7 +4,7 @@
 set -euo pipefail
 
 build="gcc make pkg-config libc6-dev libcivetweb-dev libwebsockets-dev libev-dev libjansson-dev libpq-dev
-    libssl-dev libseccomp-dev libarchive-dev libcurl4-openssl-dev"
+    libssl-dev libseccomp-dev libarchive-dev libcurl4-openssl-dev libzstd-dev"
 run="$build libwebsockets-evlib-ev postgresql-15 postgresql-contrib curl ca-certificates"
 test="$run libcmocka-dev clang libclang-rt-14-dev chromium prometheus faketime procps gcovr
     docker-compose prometheus-alertmanager python3-aiosmtpd"
