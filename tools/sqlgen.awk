@@ -2,8 +2,8 @@
 function flush_query() {
     if (name == "")
         return
-    printf "static const struct query Q_%s = {\n    .name = \"%s\",\n    .params = %d,\n%s    .sql =\n%s};\n\n", toupper(name), name, params, fresh, text
-    name = ""; text = ""; fresh = ""
+    printf "static const struct query Q_%s = {\n    .name = \"%s\",\n    .params = %d,\n%s%s    .sql =\n%s};\n\n", toupper(name), name, params, fresh, binary, text
+    name = ""; text = ""; fresh = ""; binary = ""
 }
 BEGIN { print "// Generated from " FILE "; do not edit.\n#pragma once\n#include \"store/store.h\"\n" }
 /^-- name:/ {
@@ -14,6 +14,7 @@ BEGIN { print "// Generated from " FILE "; do not edit.\n#pragma once\n#include 
     params = inside ~ /^ *$/ ? 0 : split(inside, parts, ",")
     next
 }
+/^-- result: binary$/ { binary = "    .binary = true,\n" }
 /^-- plan: fresh$/ { fresh = "    .fresh = true,\n" }
 /^--/ || /^[[:space:]]*$/ { next }
 { gsub(/\\/, "\\\\"); gsub(/"/, "\\\""); text = text "        \"" $0 "\\n\"\n" }

@@ -243,6 +243,6 @@ enum rc conn_query(PGconn *pg, const char *sql, int params, const char *const *a
 // A statement without a name is never replaced by a plan that fits all arguments.
 bool conn_send(PGconn *pg, const struct query *q, const char *const *args)
 {
-    return q->fresh ? PQsendQueryParams(pg, q->sql, q->params, NULL, args, NULL, NULL, 0)
-                    : PQsendQueryPrepared(pg, q->name, q->params, args, NULL, NULL, 0);
+    return q->fresh ? PQsendQueryParams(pg, q->sql, q->params, NULL, args, NULL, NULL, q->binary)
+                    : PQsendQueryPrepared(pg, q->name, q->params, args, NULL, NULL, q->binary);
 }

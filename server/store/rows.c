@@ -51,6 +51,12 @@ bool rows_bool(const struct rows *r, int row, const char *column)
     return text && *text == 't';
 }
 
+const void *rows_bytes(const struct rows *r, int row, int column, size_t *len)
+{
+    *len = (size_t)PQgetlength(result(r), row, column);
+    return PQgetisnull(result(r), row, column) ? NULL : PQgetvalue(result(r), row, column);
+}
+
 void rows_free(struct rows *r)
 {
     PQclear((PGresult *)r);

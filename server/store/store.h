@@ -13,6 +13,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/rc.h"
@@ -24,7 +25,8 @@ struct query {
     const char *name;
     const char *sql;
     int params;
-    bool fresh; // "-- plan: fresh": planned at each run, with its arguments as constants
+    bool fresh;  // "-- plan: fresh": planned at each run, with its arguments as constants
+    bool binary; // "-- result: binary": its columns are read with rows_bytes() alone
 };
 
 // Opens size connections to conninfo and prepares every query on each.
@@ -61,4 +63,7 @@ const char *rows_text(const struct rows *r, int row, const char *column);
 int64_t rows_int(const struct rows *r, int row, const char *column); // 0 for NULL
 double rows_real(const struct rows *r, int row, const char *column); // 0 for NULL
 bool rows_bool(const struct rows *r, int row, const char *column);   // false for NULL
+// Of a binary result: the value of the column with that number, from 0, as PostgreSQL sends it;
+// NULL for SQL NULL.
+const void *rows_bytes(const struct rows *r, int row, int column, size_t *len);
 void rows_free(struct rows *r);

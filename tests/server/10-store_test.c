@@ -58,8 +58,14 @@ static const struct query newly = {
     .name = "newly", .sql = PLANS " AND 1 = 1", .params = 1, .fresh = true
 };
 
-static const struct query *const list[] = { &plans, &newly, &add,  &get,     &count,    &slow,
-                                            &limit, &who,   &quit, &bad_int, &not_null, &orphan };
+static const struct query bytes = { .name = "bytes",
+                                    .sql = "SELECT 258::int, 'ab'::bytea, NULL::text, $1::float8",
+                                    .params = 1,
+                                    .binary = true };
+
+static const struct query *const list[] = { &bytes,   &plans,    &newly, &add, &get,
+                                            &count,   &slow,     &limit, &who, &quit,
+                                            &bad_int, &not_null, &orphan };
 #define LIST ((int)(sizeof list / sizeof *list))
 
 static const char *db;
@@ -121,6 +127,21 @@ static void every_query_prepares(void **state)
         fail_msg("%s", f.text);
     assert_true(store_is_up(s));
     store_close(s);
+}
+
+static void a_binary_result_is_bytes_as_they_are_sent(void **state)
+{
+    (void)state;
+    auto_with(store_closep) struct store *s = open_store(1);
+    auto_with(rows_freep) struct rows *r = NULL;
+    size_t len;
+
+    assert_int_equal(store_run(s, &bytes, (const char *[]){ "1.5" }, &r, NULL), RC_OK);
+    assert_memory_equal(rows_bytes(r, 0, 0, &len), "\0\0\1\2", 4);
+    assert_memory_equal(rows_bytes(r, 0, 1, &len), "ab", 2);
+    assert_int_equal(len, 2);
+    assert_null(rows_bytes(r, 0, 2, &len));
+    assert_memory_equal(rows_bytes(r, 0, 3, &len), "\x3f\xf8\0\0\0\0\0\0", 8);
 }
 
 static int64_t generic_plans(struct store *s, const char *name)
@@ -660,6 +681,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_query_prepares),
+        cmocka_unit_test(a_binary_result_is_bytes_as_they_are_sent),
         cmocka_unit_test(a_fresh_query_never_gets_a_plan_for_all_arguments),
         cmocka_unit_test(a_query_that_does_not_fit_the_schema_stops_the_start),
         cmocka_unit_test(rows_are_read_by_column_name),
