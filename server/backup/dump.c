@@ -273,7 +273,9 @@ enum rc dump_feed(struct load *r, const void *bytes, size_t len, struct fault *f
 static const char settle_sql[] =
     "DO $$ DECLARE part regclass; BEGIN"
     " FOR part IN SELECT relid FROM pg_partition_tree('telemetry')"
-    "             UNION ALL SELECT relid FROM pg_partition_tree('journal') LOOP"
+    "             UNION ALL SELECT relid FROM pg_partition_tree('journal')"
+    "             UNION ALL SELECT relid FROM pg_partition_tree('telemetry_chunk')"
+    "             UNION ALL SELECT relid FROM pg_partition_tree('telemetry_rollup') LOOP"
     "  EXECUTE format('ALTER TABLE %s OWNER TO orrery_server', part);"
     " END LOOP;"
     "END $$;"
