@@ -258,6 +258,7 @@ static enum rc start_http(struct app *a, struct fault *f)
                                  .tickets = a->tickets,
                                  .streams = a->streams,
                                  .exports = a->exports,
+                                 .fleet = a->fleet,
                                  .ingest = a->ingest,
                                  .roster = a->roster,
                                  .catalogs = a->catalogs,
@@ -277,6 +278,13 @@ static enum rc start_http(struct app *a, struct fault *f)
 static enum rc start_exports(struct app *a, struct fault *f)
 {
     return exports_start(a->conninfo, a->streams, &a->exports, f);
+}
+
+// Before readings come.
+static enum rc start_fleet(struct app *a, struct fault *f)
+{
+    bus_subscribe(a->bus, fleet_take, a->fleet);
+    return fleet_start(a->fleet, a->store, f);
 }
 
 static enum rc start_live(struct app *a, struct fault *f)
@@ -434,9 +442,9 @@ static enum rc start_jobs(struct app *a, struct fault *f)
 
 // In the order of need.
 static enum rc (*const steps[])(struct app *a, struct fault *f) = {
-    open_folder, start_database, start_keeper,  open_catalogs,   load_tls,
-    load_roster, load_doors,     start_ingest,  make_jobs,       start_exports,
-    start_http,  start_live,     start_gateway, start_scheduler, start_jobs,
+    open_folder, start_database, start_keeper,    open_catalogs, load_tls,      load_roster,
+    load_doors,  start_fleet,    start_ingest,    make_jobs,     start_exports, start_http,
+    start_live,  start_gateway,  start_scheduler, start_jobs,
 };
 
 enum rc app_start(const struct config *c, struct app **out, struct app_welcome *welcome,
@@ -454,7 +462,8 @@ enum rc app_start(const struct config *c, struct app **out, struct app_welcome *
     a->tickets = tickets_new();
     a->patterns = patterns_new();
     a->streams = streams_new();
-    if (!a->bus || !a->tickets || !a->patterns || !a->streams)
+    a->fleet = fleet_new(FLEET_BYTES_MAX);
+    if (!a->bus || !a->tickets || !a->patterns || !a->streams || !a->fleet)
         return fail(f, RC_INTERNAL, "out of memory");
     raise_limits();
     for (size_t i = 0; rc == RC_OK && i < sizeof steps / sizeof *steps; i++)
@@ -490,6 +499,7 @@ void app_stop(struct app *a)
     http_stop(a->http);
     job_runner_free(a->jobs);
     ingest_stop(a->ingest);
+    fleet_stop(a->fleet);
     gateway_free(a->gateway);
     live_stop(a->live);
     roster_free(a->roster);
@@ -502,6 +512,7 @@ void app_stop(struct app *a)
     patterns_free(a->patterns);
     streams_free(a->streams);
     bus_free(a->bus);
+    fleet_free(a->fleet);
     server_tls_done(&a->tls);
     if (a->lock >= 0)
         close(a->lock);

@@ -29,6 +29,7 @@
 #include "scheduler/scheduler.h"
 #include "store/cluster.h"
 #include "store/store.h"
+#include "telemetry/fleet.h"
 #include "window/doors.h"
 
 struct app {
@@ -49,6 +50,7 @@ struct app {
     struct patterns *patterns;
     struct streams *streams;
     struct exports *exports;
+    struct fleet *fleet;
     struct ingest *ingest;
     struct job_runner *jobs;
     struct http *http;

@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define MAX_SINKS 8
+#define MAX_SINKS 16
 
 struct bus {
     size_t count;

@@ -53,5 +53,5 @@ struct bus;
 
 struct bus *bus_new(void);
 void bus_free(struct bus *b);
-void bus_subscribe(struct bus *b, bus_sink *sink, void *ctx); // at most 8, before serving
+void bus_subscribe(struct bus *b, bus_sink *sink, void *ctx); // at most 16, before serving
 void bus_publish(struct bus *b, const struct bus_event *e);   // any thread; b may be NULL

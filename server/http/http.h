@@ -38,6 +38,7 @@ struct access;
 struct patterns;
 struct streams;
 struct exports;
+struct fleet;
 struct job_runner;
 
 // What handlers may use beside the database. Made once by main.
@@ -48,6 +49,7 @@ struct services {
     struct tickets *tickets; // live tickets
     struct streams *streams; // answers that outlive their request; may be NULL
     struct exports *exports; // may be NULL
+    struct fleet *fleet;     // last values in memory; may be NULL
     struct ingest *ingest;
     struct roster *roster;
     struct catalogs *catalogs;

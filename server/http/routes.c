@@ -25,6 +25,7 @@
 #include "overview/overview_api.h"
 #include "pattern/pattern_api.h"
 #include "product/product_api.h"
+#include "telemetry/fleet_api.h"
 #include "telemetry/metric_api.h"
 #include "telemetry/telemetry_api.h"
 #include "view/view_api.h"
@@ -56,6 +57,7 @@ const struct route *const route_tables[] = {
     reference_routes,
     telemetry_routes,
     metric_routes,
+    fleet_routes,
     journal_routes,
     pattern_routes,
     overview_routes,

@@ -11,6 +11,7 @@
 #include "core/json_out.h"
 #include "core/token.h"
 #include "store/store.h"
+#include "telemetry/fleet.h"
 #include "telemetry/metric.h"
 
 static handler list, show, change;
@@ -27,7 +28,7 @@ const struct route metric_routes[] = {
 
 DEFINE_AUTO(struct rows *, rows_freep, rows_free)
 
-static json_t *to_json(const struct metric *m)
+static json_t *to_json(const struct req *q, const struct metric *m)
 {
     json_t *o = json_object();
 
@@ -36,6 +37,8 @@ static json_t *to_json(const struct metric *m)
     add_text(o, "description", m->description);
     add_text(o, "kind", m->counter ? "counter" : "gauge");
     add_time(o, "firstSeen", m->first_seen);
+    add_time(o, "lastSeen",
+             q->services->fleet ? fleet_newest(q->services->fleet, q->catalog, m->name) : 0);
     add_int(o, "version", m->version);
     return o;
 }
@@ -60,7 +63,7 @@ static enum rc list(struct req *q, struct reply *r, struct fault *f)
         struct metric m;
 
         metric_at(rows, i, &m);
-        json_array_append_new(items, to_json(&m));
+        json_array_append_new(items, to_json(q, &m));
         if (i + 1 == limit && rows_count(rows) > limit)
             next = m.name;
     }
@@ -84,7 +87,7 @@ static enum rc answer(struct req *q, struct reply *r, const char *name, struct f
         return rc;
     metric_at(rows, 0, &m);
     snprintf(r->etag, sizeof r->etag, "%" PRId64, m.version);
-    return reply_json(r, 200, to_json(&m));
+    return reply_json(r, 200, to_json(q, &m));
 }
 
 static enum rc show(struct req *q, struct reply *r, struct fault *f)

@@ -28,6 +28,7 @@
 #include "store/store.h"
 #include "support/folder.h"
 #include "support/model.h"
+#include "telemetry/fleet.h"
 #include "test.h"
 
 #define ANSWER_MAX (4 << 20)
@@ -106,9 +107,13 @@ void rest_start(struct rest *r, const char *conninfo)
     must(catalog_ensure(r->store, "acme", &id, &f), &f);
     r->bus = bus_new();
     bus_subscribe(r->bus, hear, r);
+    struct fleet *fleet = fleet_new(FLEET_BYTES_MAX);
+    assert_non_null(fleet);
+    bus_subscribe(r->bus, fleet_take, fleet);
     r->services = (struct services){
         .config = r->config,
         .bus = r->bus,
+        .fleet = fleet,
         .tickets = tickets_new(),
         .keeper = r->keeper,
         .server_ca_pem = r->server_ca,
@@ -133,6 +138,7 @@ void rest_stop(struct rest *r)
     catalogs_free(r->services.catalogs);
     tickets_free(r->services.tickets);
     bus_free(r->bus);
+    fleet_free(r->services.fleet);
     store_close(r->store);
     config_free(r->config);
     keeper_stop(r->keeper);

@@ -667,12 +667,56 @@ export type TelemetryMetrics = {
   metrics: string[];
 };
 
+export type Spread = {
+  devices: number;
+  min?: number;
+  max?: number;
+  mean?: number;
+  p50?: number;
+  p95?: number;
+  p99?: number;
+};
+
+export type FleetTelemetry = {
+  metric: string;
+  unit: string;
+  at: number;
+  window: number;
+  complete: boolean;
+  capped: boolean;
+  all: Spread;
+  groups: (Spread & {
+    key: string;
+    label: TextOrNull;
+  })[];
+  others: number;
+};
+
+export type TopTelemetry = {
+  metric: string;
+  unit: string;
+  at: number;
+  window: number;
+  complete: boolean;
+  capped: boolean;
+  items: ({
+    id: string;
+    name: TextOrNull;
+    product: TextOrNull;
+    site: TextOrNull;
+    osVersion: TextOrNull;
+    value: number;
+    t: number;
+  })[];
+};
+
 export type Metric = {
   name: string;
   unit: string;
   description: string;
   kind: MetricKind;
   firstSeen: TimeOrNull;
+  lastSeen: TimeOrNull;
   version: number;
 };
 
@@ -848,6 +892,8 @@ export interface Routes {
   'GET /catalogs/{catalog}/devices/{id}/telemetry': { path: { catalog: string; id: string }; query: { from?: number; to?: number; metrics?: string; points?: number }; body: undefined; answer: Telemetry };
   'GET /catalogs/{catalog}/devices/{id}/telemetry/last': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: LastTelemetry };
   'GET /catalogs/{catalog}/devices/{id}/telemetry/metrics': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: TelemetryMetrics };
+  'GET /catalogs/{catalog}/telemetry/fleet': { path: { catalog: string }; query: { metric?: string; by?: string; window?: string; q?: string; state?: DeviceState[]; lifecycle?: DeviceLifecycle[]; product?: string[]; group?: string[]; version?: string[]; attested?: string[]; site?: string[]; batch?: string[]; network?: string[]; tag?: string[]; seen?: string; seat?: number }; body: undefined; answer: FleetTelemetry };
+  'GET /catalogs/{catalog}/telemetry/top': { path: { catalog: string }; query: { metric?: string; n?: number; order?: 'desc' | 'asc'; window?: string; q?: string; state?: DeviceState[]; lifecycle?: DeviceLifecycle[]; product?: string[]; group?: string[]; version?: string[]; attested?: string[]; site?: string[]; batch?: string[]; network?: string[]; tag?: string[]; seen?: string; seat?: number }; body: undefined; answer: TopTelemetry };
   'GET /catalogs/{catalog}/metrics': { path: { catalog: string }; query: { q?: string; limit?: number; cursor?: string }; body: undefined; answer: MetricPage };
   'GET /catalogs/{catalog}/metric': { path: { catalog: string }; query: { name?: string }; body: undefined; answer: Metric };
   'PUT /catalogs/{catalog}/metric': { path: { catalog: string }; query: { name?: string }; body: MetricChange; answer: Metric };
