@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#define EVERYTHING (2u * MAY_OWN_TOKENS - 1)
+#define EVERYTHING (2u * MAY_HANDLE_ALERTS - 1)
 
 // The whole of who may do what.
 static const struct {
@@ -16,10 +16,10 @@ static const struct {
     [ROLE_ADMIN] = { "admin", MAY_SEE_SELF | MAY_SEE_DEVICES | MAY_CHANGE_DEVICES | MAY_CLAIM |
                                   MAY_SEE_TRUST | MAY_CHANGE_TRUST | MAY_SEE_TELEMETRY |
                                   MAY_SEE_AUDIT | MAY_SEE_USERS | MAY_CHANGE_USERS |
-                                  MAY_CHANGE_CATALOG | MAY_OWN_TOKENS },
+                                  MAY_CHANGE_CATALOG | MAY_OWN_TOKENS | MAY_HANDLE_ALERTS },
     [ROLE_OPERATOR] = { "operator", MAY_SEE_SELF | MAY_SEE_DEVICES | MAY_CHANGE_DEVICES |
                                         MAY_CLAIM | MAY_SEE_TRUST | MAY_SEE_TELEMETRY |
-                                        MAY_OWN_TOKENS },
+                                        MAY_OWN_TOKENS | MAY_HANDLE_ALERTS },
     [ROLE_VIEWER] = { "viewer",
                       MAY_SEE_SELF | MAY_SEE_DEVICES | MAY_SEE_TRUST | MAY_SEE_TELEMETRY },
     [ROLE_AUDITOR] = { "auditor", MAY_SEE_SELF | MAY_SEE_DEVICES | MAY_SEE_TRUST | MAY_SEE_AUDIT |
@@ -27,9 +27,9 @@ static const struct {
 };
 
 static const char *const names[] = {
-    "self:read",  "devices:read", "devices:write",  "devices:claim",
-    "trust:read", "trust:write",  "telemetry:read", "audit:read",
-    "users:read", "users:write",  "catalog:write",  "tokens:write",
+    "self:read",     "devices:read",   "devices:write", "devices:claim", "trust:read",
+    "trust:write",   "telemetry:read", "audit:read",    "users:read",    "users:write",
+    "catalog:write", "tokens:write",   "alerts:write",
 };
 
 uint32_t role_permissions(enum role r)

@@ -24,6 +24,7 @@ enum permission {
     MAY_CHANGE_USERS = 1 << 9,
     MAY_CHANGE_CATALOG = 1 << 10, // retention, settings
     MAY_OWN_TOKENS = 1 << 11,     // make and drop API tokens of one's own
+    MAY_HANDLE_ALERTS = 1 << 12,  // acknowledge, assign, silence, resolve
 };
 
 enum role {

@@ -15,6 +15,7 @@
 #define CHUNK 5000 // hits a statement
 
 DEFINE_AUTO(struct rows *, rows_freep, rows_free)
+DEFINE_AUTO(struct store *, rollbackp, store_rollback)
 
 static const char *const severities[ALERT_SEVERITIES] = {
     [ALERT_LOW] = "low",
@@ -347,4 +348,29 @@ enum rc alert_clear(struct store *tx, int32_t catalog, const char *key, const in
     const char *args[] = { ARG_INT(catalog), ARG_INT(was.id), list, ARG_INT(at) };
     rc = store_run(tx, &Q_ALERT_OVER, args, &rows, f);
     return rc == RC_OK ? end_if_none_is_left(tx, catalog, was.id, rows, f) : rc;
+}
+
+// ---------------------------------------------------------------- by the clock
+
+static enum rc end_silent(struct store *pool, const struct rows *r, int row, struct fault *f)
+{
+    auto_with(rollbackp) struct store *tx = NULL;
+    enum rc rc = store_begin(pool, &tx, f);
+
+    if (rc == RC_OK)
+        rc = alert_clear(tx, (int32_t)rows_int(r, row, "catalog"), rows_text(r, row, "key"), NULL,
+                         0, rows_int(r, row, "last_at"), f);
+    return rc == RC_OK ? store_commit(take(&tx), f) : rc;
+}
+
+enum rc alert_upkeep(struct store *pool, struct fault *f)
+{
+    auto_with(rows_freep) struct rows *silent = NULL;
+    enum rc rc = store_run(pool, &Q_ALERT_WAKE, NULL, NULL, f);
+
+    if (rc == RC_OK)
+        rc = store_run(pool, &Q_ALERT_SILENT, NULL, &silent, f);
+    for (int i = 0; rc == RC_OK && i < rows_count(silent); i++)
+        rc = end_silent(pool, silent, i, f);
+    return rc == RC_OK ? store_run(pool, &Q_ALERT_EXPIRE, NULL, NULL, f) : rc;
 }

@@ -65,3 +65,6 @@ enum rc alert_raise(struct store *tx, const struct alert_cause *c, const struct 
 // device that has shown it after at still does.
 enum rc alert_clear(struct store *tx, int32_t catalog, const char *key, const int64_t *devices,
                     size_t n, int64_t at, struct fault *f);
+// What time does: silences end, causes that nobody clears do, and what is long over is forgotten.
+// For the scheduler.
+enum rc alert_upkeep(struct store *pool, struct fault *f);

@@ -174,3 +174,35 @@ SELECT catalog, id, 'resolved',
        now() + least(alert_calm_s * interval '1 second' * power(2, least(flaps, 10)),
                      greatest(alert_calm_s * interval '1 second', interval '1 hour'))
   FROM a WHERE loud;
+
+-- name: alert_wake ()
+-- Those whose silence is over.
+WITH a AS (
+    UPDATE alert SET silenced_until = NULL, version = version + 1, updated_at = now(),
+           told_severity = severity, told_devices = devices, told_at = now()
+     WHERE silenced_until <= now() AND resolved_at IS NULL
+    RETURNING catalog, id
+), h AS (
+    INSERT INTO alert_history (catalog, alert, act) SELECT catalog, id, 'woken' FROM a
+), o AS (
+    INSERT INTO alert_outbox (catalog, alert, change) SELECT catalog, id, 'opened' FROM a
+)
+SELECT pg_notify('alert', catalog::text) FROM a;
+
+-- name: alert_silent ()
+-- Causes that last for some time after they were seen, and were not seen for so long.
+SELECT catalog, key, (extract(epoch FROM last_at) * 1000)::bigint + 1 AS last_at FROM alert
+ WHERE resolved_at IS NULL AND lasts_s IS NOT NULL
+   AND last_at < now() - lasts_s * interval '1 second'
+ ORDER BY catalog, key LIMIT 1000;
+
+-- name: alert_expire ()
+-- Resolved ones are a record for people for a year; what nobody tells anybody of goes after a week.
+WITH gone AS (
+    DELETE FROM alert WHERE resolved_at < now() - interval '1 year' RETURNING catalog, id
+), d AS (
+    DELETE FROM alert_device d USING gone g WHERE d.catalog = g.catalog AND d.alert = g.id
+), h AS (
+    DELETE FROM alert_history h USING gone g WHERE h.catalog = g.catalog AND h.alert = g.id
+)
+DELETE FROM alert_outbox WHERE at < now() - interval '7 days';

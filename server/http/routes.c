@@ -5,6 +5,7 @@
 #include "access/account_api.h"
 #include "access/api_token_api.h"
 #include "access/web_session_api.h"
+#include "alert/alert_api.h"
 #include "attest/attest_api.h"
 #include "attest/reference_api.h"
 #include "audit/audit_api.h"
@@ -62,6 +63,7 @@ const struct route *const route_tables[] = {
     pattern_routes,
     overview_routes,
     view_routes,
+    alert_routes,
     NULL,
 };
 // clang-format on

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "alert/alert.h"
 #include "attest/attest.h"
 #include "audit/audit.h"
 #include "device/device.h"
@@ -50,8 +51,16 @@ static enum rc fold_counts(void *ctx, struct fault *f)
     return device_count_fold(o->store, f);
 }
 
+static enum rc mind_alerts(void *ctx, struct fault *f)
+{
+    const struct scheduler_options *o = ctx;
+
+    return alert_upkeep(o->store, f);
+}
+
 const struct job scheduler_jobs[] = {
     { "fold the counters of devices", 5 * SECOND_MS, fold_counts },
+    { "mind silenced and silent alerts", 5 * SECOND_MS, mind_alerts },
     { "seal the audit chains", 5 * MINUTE_MS, seal_audit },
     { "drop what has expired", 15 * MINUTE_MS, drop_expired },
     { "forget arrivals", 15 * MINUTE_MS, forget_arrivals },

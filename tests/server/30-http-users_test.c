@@ -88,7 +88,7 @@ static void the_list_says_what_each_role_may_do(void **state)
                             role_name((enum role)i));
         uint32_t told = 0;
         for (size_t p = 0; p < json_array_size(may); p++)
-            for (uint32_t bit = 1; bit <= MAY_OWN_TOKENS; bit <<= 1)
+            for (uint32_t bit = 1; bit <= role_permissions(ROLE_OWNER); bit <<= 1)
                 if (!strcmp(json_string_value(json_array_get(may, p)),
                             permission_name((enum permission)bit)))
                     told |= bit;

@@ -196,7 +196,7 @@ static void roles_are_what_they_are_called(void **state)
 {
     (void)state;
     const uint32_t changes = MAY_CHANGE_DEVICES | MAY_CLAIM | MAY_CHANGE_TRUST | MAY_CHANGE_USERS |
-                             MAY_CHANGE_CATALOG | MAY_OWN_TOKENS;
+                             MAY_CHANGE_CATALOG | MAY_OWN_TOKENS | MAY_HANDLE_ALERTS;
 
     assert_int_equal(role_permissions(ROLE_VIEWER) & changes, 0);
     assert_int_equal(role_permissions(ROLE_AUDITOR) & changes, 0);

@@ -20,7 +20,7 @@ export type TextOrNull = string | null;
 
 export type Role = 'owner' | 'admin' | 'operator' | 'viewer' | 'auditor';
 
-export type Permission = 'self:read' | 'devices:read' | 'devices:write' | 'devices:claim' | 'trust:read' | 'trust:write' | 'telemetry:read' | 'audit:read' | 'users:read' | 'users:write' | 'catalog:write' | 'tokens:write';
+export type Permission = 'self:read' | 'devices:read' | 'devices:write' | 'devices:claim' | 'trust:read' | 'trust:write' | 'telemetry:read' | 'audit:read' | 'users:read' | 'users:write' | 'catalog:write' | 'tokens:write' | 'alerts:write';
 
 export type SignIn = {
   name: string;
@@ -485,6 +485,88 @@ export type View = {
   createdAt: Time;
 };
 
+export type AlertSeverity = 'low' | 'medium' | 'high' | 'critical';
+
+export type AlertState = 'open' | 'acknowledged' | 'assigned' | 'silenced' | 'resolved';
+
+export type AlertOwner = {
+  id: string;
+  name: TextOrNull;
+};
+
+export type AlertOwnerPage = {
+  items: AlertOwner[];
+  next: Next;
+};
+
+export type Alert = {
+  id: string;
+  source: 'rule' | 'threat' | 'system';
+  code: string;
+  severity: AlertSeverity;
+  title: string;
+  state: AlertState;
+  devices: number;
+  worst: number;
+  hits: number;
+  flaps: number;
+  evidence: Record<string, unknown> | null;
+  rule: TextOrNull;
+  openedAt: Time;
+  updatedAt: Time;
+  since: Time;
+  lastAt: Time;
+  acknowledgedAt: TimeOrNull;
+  acknowledgedBy: TextOrNull;
+  assignee: AlertOwner | null;
+  silencedUntil: TimeOrNull;
+  resolvedAt: TimeOrNull;
+  resolvedBy: string | null;
+  version: number;
+};
+
+export type AlertPage = {
+  items: Alert[];
+  next: Next;
+};
+
+export type AlertSummary = {
+  critical: number;
+  high: number;
+  medium: number;
+  low: number;
+  silenced: number;
+  quietSince: string | null;
+};
+
+export type AlertDeed = {
+  at: Time;
+  actor: string;
+  act: 'opened' | 'reopened' | 'severity' | 'acknowledged' | 'assigned' | 'unassigned' | 'silenced' | 'woken' | 'commented' | 'resolved' | 'remedy';
+  detail: string;
+};
+
+export type AlertHistoryPage = {
+  items: AlertDeed[];
+  next: Next;
+};
+
+export type AlertNote = {
+  note?: string;
+};
+
+export type AlertComment = {
+  note: string;
+};
+
+export type AlertAssign = {
+  account?: string | null;
+};
+
+export type AlertSilence = {
+  minutes: number;
+};
+
 export type ViewPage = {
   items: View[];
   next: Next;
@@ -874,6 +956,16 @@ export interface Routes {
   'POST /catalogs/{catalog}/jobs/{id}/resume': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Job };
   'POST /catalogs/{catalog}/device-changes': { path: { catalog: string }; query: {}; body: DeviceChanges; answer: Job };
   'POST /catalogs/{catalog}/device-changes/preview': { path: { catalog: string }; query: {}; body: DeviceChanges; answer: ChangePreview };
+  'GET /catalogs/{catalog}/alerts': { path: { catalog: string }; query: { state?: string; severity?: string; source?: 'rule' | 'threat' | 'system'; owner?: string; device?: string; sort?: 'newest' | 'severity'; limit?: number; cursor?: string }; body: undefined; answer: AlertPage };
+  'GET /catalogs/{catalog}/alert-summary': { path: { catalog: string }; query: {}; body: undefined; answer: AlertSummary };
+  'GET /catalogs/{catalog}/alert-owners': { path: { catalog: string }; query: {}; body: undefined; answer: AlertOwnerPage };
+  'GET /catalogs/{catalog}/alerts/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Alert };
+  'GET /catalogs/{catalog}/alerts/{id}/history': { path: { catalog: string; id: string }; query: { limit?: number; cursor?: string }; body: undefined; answer: AlertHistoryPage };
+  'POST /catalogs/{catalog}/alerts/{id}/acknowledge': { path: { catalog: string; id: string }; query: {}; body: AlertNote; answer: Alert };
+  'POST /catalogs/{catalog}/alerts/{id}/assign': { path: { catalog: string; id: string }; query: {}; body: AlertAssign; answer: Alert };
+  'POST /catalogs/{catalog}/alerts/{id}/silence': { path: { catalog: string; id: string }; query: {}; body: AlertSilence; answer: Alert };
+  'POST /catalogs/{catalog}/alerts/{id}/resolve': { path: { catalog: string; id: string }; query: {}; body: AlertNote; answer: Alert };
+  'POST /catalogs/{catalog}/alerts/{id}/comments': { path: { catalog: string; id: string }; query: {}; body: AlertComment; answer: Alert };
   'GET /catalogs/{catalog}/saved-views': { path: { catalog: string }; query: {}; body: undefined; answer: ViewPage };
   'POST /catalogs/{catalog}/saved-views': { path: { catalog: string }; query: {}; body: ViewNew; answer: View };
   'PATCH /catalogs/{catalog}/saved-views/{id}': { path: { catalog: string; id: string }; query: {}; body: ViewChange; answer: View };
