@@ -141,6 +141,7 @@ struct ingest {
     pthread_mutex_t idle_lock; // for the waits of the two threads below
     pthread_cond_t idle_wake;
     pthread_t state_thread, retention_thread;
+    struct link *lexicon_link; // guarded by idle_lock
     struct link *state_link;
     bool state_was_open;
     struct news *news; // guarded by idle_lock

@@ -2,6 +2,7 @@
 
 #include "ingest/ingest.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "core/clock.h"
 #include "core/config.h"
 #include "ingest/engine.h"
+#include "ingest/lexicon.h"
 #include "ingest_sql.h"
 #include "protocol/protocol.h"
 
@@ -743,6 +745,18 @@ void ingest_hook(struct ingest *g, const struct ingest_hooks *h)
     g->hooks = *h;
 }
 
+// A statement of it that only begins now is met by the next try.
+static void join_retention(struct ingest *g)
+{
+    struct timespec at;
+
+    do {
+        lexicon_stop(g);
+        (void)clock_gettime(CLOCK_REALTIME, &at);
+        at.tv_sec++;
+    } while (pthread_timedjoin_np(g->retention_thread, NULL, &at) == ETIMEDOUT);
+}
+
 void ingest_stop(struct ingest *g)
 {
     if (!g)
@@ -760,7 +774,7 @@ void ingest_stop(struct ingest *g)
     for (int i = 0; i < g->shard_count; i++)
         pthread_join(g->shards[i].thread, NULL);
     pthread_join(g->state_thread, NULL);
-    pthread_join(g->retention_thread, NULL);
+    join_retention(g);
     state_flush(g, true, NULL);
     free_all(g);
 }

@@ -14,6 +14,7 @@
 #include "core/auto.h"
 #include "core/clock.h"
 #include "ingest/engine.h"
+#include "ingest/lexicon.h"
 #include "ingest_sql.h"
 
 #define ROUND_MS    60000
@@ -237,7 +238,7 @@ static enum rc round_of(struct ingest *g, struct link **l, int number, struct fa
         rc = retention_ahead(g, *l, f);
     if (rc == RC_OK && number % ROUNDS == 0)
         rc = retention_run(g, *l, f);
-    return rc;
+    return rc == RC_OK ? lexicon_round(g, f) : rc;
 }
 
 void *retention_main(void *ingest)

@@ -13,6 +13,7 @@
 #include "core/clock.h"
 #include "core/hex.h"
 #include "ingest/engine.h"
+#include "ingest/lines.h"
 #include "ingest/pgcopy.h"
 #include "ingest_sql.h"
 
@@ -176,6 +177,20 @@ static enum rc feed_lines(struct shard *h, struct batch *b, struct fault *f)
     return link_copy_put(h->link, h->scratch.data, h->scratch.len, f);
 }
 
+static enum rc feed_counts(struct shard *h, struct batch *b, struct fault *f)
+{
+    if (!lines_count(b, &h->scratch))
+        return fail(f, RC_UNAVAILABLE, "out of memory");
+    return link_copy_put(h->link, h->scratch.data, h->scratch.len, f);
+}
+
+static enum rc feed_event_counts(struct shard *h, struct batch *b, struct fault *f)
+{
+    if (!lines_count_events(b, &h->scratch))
+        return fail(f, RC_UNAVAILABLE, "out of memory");
+    return link_copy_put(h->link, h->scratch.data, h->scratch.len, f);
+}
+
 static enum rc feed_body(struct shard *h, struct batch *b, struct fault *f)
 {
     if (!batch_body(b, &h->scratch))
@@ -213,17 +228,22 @@ static enum rc make_room(struct shard *h, struct batch *b, struct fault *f)
 static enum rc send(struct shard *h, struct batch *b, struct fault *f)
 {
     typedef enum rc feeder(struct shard *, struct batch *, struct fault *);
-    feeder *feeders[3];
-    char sql[400];
+    feeder *feeders[5];
+    bool events = lines_has_events(b);
+    char sql[800];
     int count = 0;
     enum rc rc;
 
-    snprintf(sql, sizeof sql, "BEGIN;%s%s" COPY_BODY "COMMIT", b->row_count ? COPY_ROWS : "",
-             b->line_count ? COPY_LINES : "");
+    snprintf(sql, sizeof sql, "BEGIN;%s%s%s" COPY_BODY "COMMIT", b->row_count ? COPY_ROWS : "",
+             b->line_count ? COPY_LINES COPY_COUNTS : "", events ? COPY_EVENT_COUNTS : "");
     if (b->row_count)
         feeders[count++] = feed_rows;
-    if (b->line_count)
+    if (b->line_count) {
         feeders[count++] = feed_lines;
+        feeders[count++] = feed_counts;
+    }
+    if (events)
+        feeders[count++] = feed_event_counts;
     feeders[count++] = feed_body;
     rc = link_copy_begin(h->link, sql, f);
     for (int i = 0; rc == RC_OK && i < count; i++) {

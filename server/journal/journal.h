@@ -24,7 +24,7 @@ enum journal_level {
     JOURNAL_LEVEL_COUNT,
 };
 
-#define JOURNAL_CURSOR_LEN 80
+#define JOURNAL_CURSOR_LEN 96
 
 enum journal_kind {
     JOURNAL_ALL,

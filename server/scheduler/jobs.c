@@ -12,6 +12,7 @@
 #include "http/http.h"
 #include "http/server.h"
 #include "job/job.h"
+#include "journal/search.h"
 #include "scheduler/scheduler.h"
 #include "window/arrival.h"
 
@@ -58,9 +59,17 @@ static enum rc mind_alerts(void *ctx, struct fault *f)
     return alert_upkeep(o->store, f);
 }
 
+static enum rc fold_journal(void *ctx, struct fault *f)
+{
+    const struct scheduler_options *o = ctx;
+
+    return search_fold(o->store, f);
+}
+
 const struct job scheduler_jobs[] = {
     { "fold the counters of devices", 5 * SECOND_MS, fold_counts },
     { "mind silenced and silent alerts", 5 * SECOND_MS, mind_alerts },
+    { "fold the counters of log lines", 30 * SECOND_MS, fold_journal },
     { "seal the audit chains", 5 * MINUTE_MS, seal_audit },
     { "drop what has expired", 15 * MINUTE_MS, drop_expired },
     { "forget arrivals", 15 * MINUTE_MS, forget_arrivals },

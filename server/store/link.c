@@ -16,7 +16,8 @@
 
 struct link {
     PGconn *pg;
-    int wait_ms; // for an answer, or CONN_FOREVER
+    PGcancel *cancel; // knows how to reach the server without pg
+    int wait_ms;      // for an answer, or CONN_FOREVER
     int prepared;
     const char *names[PREPARED_MAX]; // of the queries prepared here
 };
@@ -25,6 +26,7 @@ void link_close(struct link *l)
 {
     if (!l)
         return;
+    PQfreeCancel(l->cancel);
     PQfinish(l->pg);
     free(l);
 }
@@ -42,9 +44,18 @@ enum rc link_open(const char *conninfo, const char *name, int timeout_ms, struct
     l->wait_ms = timeout_ms ? timeout_ms + CONN_GRACE_MS : CONN_FOREVER;
     conn_options(options, sizeof options, timeout_ms);
     enum rc rc = conn_open(conninfo, name, options, CONN_START_MS, &l->pg, f);
-    if (rc == RC_OK)
-        *out = take(&l);
-    return rc;
+    if (rc != RC_OK)
+        return rc;
+    l->cancel = PQgetCancel(l->pg);
+    *out = take(&l);
+    return RC_OK;
+}
+
+void link_cancel(struct link *l)
+{
+    char why[256];
+
+    PQcancel(l->cancel, why, sizeof why);
 }
 
 bool link_is_up(const struct link *l)

@@ -52,6 +52,10 @@ enum rc link_copy_end(struct link *l, bool *more, struct fault *f);
 // Instead of link_copy_end(): nothing of sql happened, its transaction is rolled back.
 void link_copy_abort(struct link *l, const char *why);
 
+// Any thread, while the link lives: asks the server to end the statement that runs, which then
+// fails with RC_UNAVAILABLE. One that begins in the same moment may be missed.
+void link_cancel(struct link *l);
+
 // A session advisory lock; held until link_unlock(), link_close() or the connection's end.
 // RC_CONFLICT if another session still holds it after wait_ms.
 enum rc link_lock(struct link *l, int32_t space, int32_t key, int wait_ms, struct fault *f);

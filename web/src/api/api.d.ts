@@ -832,6 +832,41 @@ export type JournalPage = {
   next: Next;
 };
 
+export type LogLine = JournalEntry & {
+  device: string | null;
+  deviceName: TextOrNull;
+};
+
+export type LogPage = {
+  items: LogLine[];
+  next: Next;
+  complete: boolean;
+  reached: number;
+};
+
+export type LogHistogram = {
+  from: number;
+  width: number;
+  total: number;
+  exact: boolean;
+  reached: number;
+  buckets: ({
+    t: number;
+    error: number;
+    warn: number;
+    info: number;
+    debug: number;
+  })[];
+};
+
+export type LogSources = {
+  items: ({
+    source: string;
+    n: number;
+  })[];
+  next: Next;
+};
+
 export type LiveTicketNew = {
   catalog: string;
 };
@@ -990,6 +1025,9 @@ export interface Routes {
   'GET /catalogs/{catalog}/metric': { path: { catalog: string }; query: { name?: string }; body: undefined; answer: Metric };
   'PUT /catalogs/{catalog}/metric': { path: { catalog: string }; query: { name?: string }; body: MetricChange; answer: Metric };
   'GET /catalogs/{catalog}/devices/{id}/journal': { path: { catalog: string; id: string }; query: { limit?: number; cursor?: string; level?: Level; event?: boolean }; body: undefined; answer: JournalPage };
+  'GET /catalogs/{catalog}/logs': { path: { catalog: string }; query: { limit?: number; cursor?: string; q?: string; level?: Level; source?: string; device?: string; kind?: 'logs' | 'events'; from?: number; to?: number }; body: undefined; answer: LogPage };
+  'GET /catalogs/{catalog}/logs/histogram': { path: { catalog: string }; query: { q?: string; level?: Level; source?: string; device?: string; kind?: 'logs' | 'events'; from?: number; to?: number; buckets?: number }; body: undefined; answer: LogHistogram };
+  'GET /catalogs/{catalog}/logs/sources': { path: { catalog: string }; query: { level?: Level; kind?: 'logs' | 'events'; from?: number; to?: number }; body: undefined; answer: LogSources };
   'POST /live-tickets': { path: {}; query: {}; body: LiveTicketNew; answer: LiveTicket };
   'GET /catalogs/{catalog}/devices/export': { path: { catalog: string }; query: { format?: 'csv' | 'ndjson'; columns?: string; q?: string; state?: DeviceState[]; lifecycle?: DeviceLifecycle[]; product?: string[]; group?: string[]; version?: string[]; attested?: string[]; site?: string[]; batch?: string[]; network?: string[]; tag?: string[]; seen?: string; seat?: number }; body: undefined; answer: undefined };
   'GET /events': { path: {}; query: { catalog?: string; topics?: string }; body: undefined; answer: undefined };
