@@ -8,26 +8,18 @@
 
 #include "core/auto.h"
 #include "core/clock.h"
+#include "history/history.h"
 #include "store/arg.h"
 #include "store/store.h"
 #include "telemetry_sql.h"
 
-#define PAGE        20000
-#define SHAPES_MAX  256
-#define METRICS_MAX 64 // of one shape; the protocol's limit
-#define DAY_MS      (24LL * 3600 * 1000)
-#define NAMES_ROWS  2000
+#define DAY_MS     (24LL * 3600 * 1000)
+#define NAMES_ROWS 2000
 
 struct line {
     char *metric; // owned
     struct sampler *sampler;
-};
-
-// Which line a shape's values belong to; -1: not wanted.
-struct shape {
-    int64_t id;
-    int count;
-    int line[METRICS_MAX];
+    size_t points;
 };
 
 struct series {
@@ -35,20 +27,10 @@ struct series {
     size_t count;
     struct line lines[SERIES_MAX];
     bool truncated;
-    size_t shape_count;
-    struct shape shapes[SHAPES_MAX];
-};
-
-struct source {
-    struct store *s;
-    int32_t catalog;
-    int64_t device;
 };
 
 DEFINE_AUTO(struct rows *, rows_freep, rows_free)
 DEFINE_AUTO(struct series *, series_freep, series_free)
-
-// ---------------------------------------------------------------- shapes
 
 static bool is_wanted(const char *list, const char *name)
 {
@@ -63,155 +45,105 @@ static bool is_wanted(const char *list, const char *name)
     return !*list;
 }
 
-// The line of a metric, made when it is first seen; -1 if there is no room.
-static int line_of(struct series *se, const char *metric)
+static void add_line(struct series *se, const char *metric)
 {
-    for (size_t i = 0; i < se->count; i++)
-        if (!strcmp(se->lines[i].metric, metric))
-            return (int)i;
     if (se->count == SERIES_MAX) {
         se->truncated = true;
-        return -1;
+        return;
     }
-    struct line l = { strdup(metric), sampler_new(se->q.from, se->q.to, se->q.points) };
+    struct line l = { strdup(metric), sampler_new(se->q.from, se->q.to, se->q.points), 0 };
     if (!l.metric || !l.sampler)
         abort();
-    se->lines[se->count] = l;
-    return (int)se->count++;
+    se->lines[se->count++] = l;
 }
 
-static enum rc read_shape(const struct source *from, struct series *se, struct shape *out,
-                          struct fault *f)
+// A line for each metric that the device said something of in that time, if it is wanted.
+static enum rc add_lines(struct store *s, int32_t catalog, int64_t device, struct series *se,
+                         struct fault *f)
 {
     auto_with(rows_freep) struct rows *rows = NULL;
-    const char *args[] = { ARG_INT(from->catalog), ARG_INT(out->id) };
-    enum rc rc = store_run(from->s, &Q_TELEMETRY_SHAPE, args, &rows, f);
+    char hour[RFC3339_LEN + 1], from[RFC3339_LEN + 1], to[RFC3339_LEN + 1];
+    const char *args[] = { ARG_INT(catalog), ARG_INT(device), hour, from, to };
 
-    if (rc != RC_OK)
-        return rc;
-    out->count = rows_count(rows) < METRICS_MAX ? rows_count(rows) : METRICS_MAX;
-    for (int i = 0; i < out->count; i++) {
-        const char *name = rows_text(rows, i, "name");
-        out->line[i] = is_wanted(se->q.metrics, name) ? line_of(se, name) : -1;
+    clock_rfc3339(se->q.from - se->q.from % HISTORY_HOUR_MS, hour);
+    clock_rfc3339(se->q.from, from);
+    clock_rfc3339(se->q.to, to);
+    enum rc rc = store_run(s, &Q_TELEMETRY_NAMES, args, &rows, f);
+    for (int i = 0; rc == RC_OK && i < rows_count(rows); i++)
+        if (is_wanted(se->q.metrics, rows_text(rows, i, "name")))
+            add_line(se, rows_text(rows, i, "name"));
+    return rc;
+}
+
+struct filling {
+    struct series *series;
+    struct line *line;
+};
+
+static bool add_points(void *ctx, size_t which, const int64_t *t, const double *v, size_t n)
+{
+    struct filling *g = ctx;
+
+    (void)which;
+    if (g->line->points >= SERIES_POINTS_MAX) {
+        g->series->truncated = true;
+        return false;
     }
-    return RC_OK;
+    for (size_t i = 0; i < n; i++)
+        if (isfinite(v[i]))
+            sampler_add(g->line->sampler, t[i], v[i]);
+    g->line->points += n;
+    return true;
 }
 
-// *out is NULL where a device has used more shapes than one answer can follow.
-static enum rc shape_of(const struct source *from, struct series *se, int64_t id,
-                        const struct shape **out, struct fault *f)
+static enum rc fill_line(struct store *s, int32_t catalog, int64_t device, struct series *se,
+                         struct line *line, struct fault *f)
 {
-    enum rc rc = RC_OK;
+    const char *metric = line->metric;
+    struct filling g = { se, line };
 
-    *out = NULL;
-    for (size_t i = 0; i < se->shape_count && !*out; i++)
-        if (se->shapes[i].id == id)
-            *out = &se->shapes[i];
-    if (*out)
-        return RC_OK;
-    if (se->shape_count == SHAPES_MAX) {
-        se->truncated = true;
-        return RC_OK;
+    return history_read(s,
+                        &(struct history_query){ .catalog = catalog,
+                                                 .device = device,
+                                                 .metrics = &metric,
+                                                 .count = 1,
+                                                 .from = se->q.from,
+                                                 .to = se->q.to,
+                                                 .newest_first = true },
+                        add_points, &g, f);
+}
+
+// A line without a point in that very time is none.
+static void drop_empty_lines(struct series *se)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < se->count; i++) {
+        if (se->lines[i].points) {
+            se->lines[kept++] = se->lines[i];
+        } else {
+            free(se->lines[i].metric);
+            sampler_free(se->lines[i].sampler);
+        }
     }
-    struct shape *made = &se->shapes[se->shape_count];
-    made->id = id;
-    rc = read_shape(from, se, made, f);
-    if (rc != RC_OK)
-        return rc;
-    se->shape_count++;
-    *out = made;
-    return RC_OK;
-}
-
-// ---------------------------------------------------------------- rows
-
-// vals is an array as PostgreSQL writes it: {0.42,41.5}
-static void add_values(struct series *se, const struct shape *shape, int64_t t, const char *vals)
-{
-    char *end;
-
-    for (int i = 0; i < shape->count && (*vals == '{' || *vals == ','); i++) {
-        double value = strtod(++vals, &end);
-        bool read = end != vals;
-
-        vals = read ? end : vals + strcspn(vals, ",}"); // NULL
-        if (read && isfinite(value) && shape->line[i] >= 0)
-            sampler_add(se->lines[shape->line[i]].sampler, t, value);
-    }
-}
-
-static enum rc add_rows(const struct source *from, struct series *se, const struct rows *rows,
-                        int count, struct fault *f)
-{
-    for (int i = 0; i < count; i++) {
-        const struct shape *shape;
-        enum rc rc = shape_of(from, se, rows_int(rows, i, "shape"), &shape, f);
-
-        if (rc != RC_OK)
-            return rc;
-        if (shape)
-            add_values(se, shape, rows_int(rows, i, "t"), rows_text(rows, i, "vals"));
-    }
-    return RC_OK;
-}
-
-// How many of a full page to take: up to, not including, its last moment, which the next page
-// then reads whole. *to is where that page begins.
-static int take_whole_moments(struct series *se, const struct rows *rows, int count, int64_t *to)
-{
-    int64_t last = rows_int(rows, count - 1, "t");
-    int taken = count;
-
-    while (taken > 0 && rows_int(rows, taken - 1, "t") == last)
-        taken--;
-    *to = last;
-    if (taken > 0)
-        return taken;
-    se->truncated = true; // thousands of readings in one millisecond: some of them will do
-    *to = last - 1;
-    return count;
-}
-
-static enum rc add_page(const struct source *from, struct series *se, int64_t *to, int *taken,
-                        struct fault *f)
-{
-    auto_with(rows_freep) struct rows *rows = NULL;
-    char first[RFC3339_LEN + 1], last[RFC3339_LEN + 1];
-    const char *args[] = { ARG_INT(from->catalog), ARG_INT(from->device), first, last,
-                           ARG_INT(PAGE) };
-
-    clock_rfc3339(se->q.from, first);
-    clock_rfc3339(*to, last);
-    enum rc rc = store_run(from->s, &Q_TELEMETRY_PAGE, args, &rows, f);
-    if (rc != RC_OK)
-        return rc;
-    int count = rows_count(rows);
-    *taken = count;
-    if (count == PAGE)
-        *taken = take_whole_moments(se, rows, count, to);
-    else
-        *to = INT64_MIN;
-    return add_rows(from, se, rows, *taken, f);
+    se->count = kept;
 }
 
 enum rc telemetry_series(struct store *s, int32_t catalog, int64_t device,
                          const struct series_query *q, struct series **out, struct fault *f)
 {
     auto_with(series_freep) struct series *se = calloc(1, sizeof *se);
-    struct source from = { s, catalog, device };
-    int64_t to = q->to;
-    int total = 0, taken = 0;
+    enum rc rc;
 
     if (!se)
         return fail(f, RC_INTERNAL, "out of memory");
     se->q = *q;
-    while (to >= q->from && total < SERIES_ROWS_MAX) {
-        enum rc rc = add_page(&from, se, &to, &taken, f);
-        if (rc != RC_OK)
-            return rc;
-        total += taken;
-    }
-    se->truncated |= to >= q->from;
+    rc = add_lines(s, catalog, device, se, f);
+    for (size_t i = 0; rc == RC_OK && i < se->count; i++)
+        rc = fill_line(s, catalog, device, se, &se->lines[i], f);
+    if (rc != RC_OK)
+        return rc;
+    drop_empty_lines(se);
     *out = take(&se);
     return RC_OK;
 }

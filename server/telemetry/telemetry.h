@@ -2,9 +2,9 @@
 //
 // telemetry: what a device measured, read back.
 //
-//   telemetry rows (shape number, values) --newest first--> samplers, one a metric --> series
+//   history, newest first --> samplers, one a metric --> series
 //
-// Only ingest writes the table. A series has at most as many points as were asked for, and of
+// A series has at most as many points as were asked for, and of
 // every stretch of time its lowest and its highest value: no peak is ever smoothed away.
 
 #pragma once
@@ -16,9 +16,10 @@
 #include "core/rc.h"
 #include "telemetry/sampler.h"
 
-#define SERIES_MAX       64     // metrics in one answer
-#define SERIES_ROWS_MAX  200000 // rows read for one answer; older ones are left out
-#define SERIES_NAMES_LEN 4400   // of a list of metric names, separated by commas
+#define SERIES_MAX 64 // metrics in one answer
+#define SERIES_POINTS_MAX                                                                          \
+    200000 // points of a metric that are read, or an hour more; older ones are left out
+#define SERIES_NAMES_LEN 4400 // of a list of metric names, separated by commas
 
 struct series_query {
     int64_t from, to;    // Unix ms, both included
@@ -35,7 +36,7 @@ size_t series_count(const struct series *s);
 const char *series_metric(const struct series *s, size_t index);
 // By time; borrowed.
 const struct sample *series_points(struct series *s, size_t index, size_t *count);
-// Some of what was asked for is missing: older rows, or metrics past SERIES_MAX.
+// Some of what was asked for is missing: older points, or metrics past SERIES_MAX.
 bool series_is_truncated(const struct series *s);
 void series_free(struct series *s); // NULL is fine
 

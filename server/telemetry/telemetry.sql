@@ -1,17 +1,17 @@
 -- Times travel as timestamptz texts, not as arithmetic on them: only then are the partitions
 -- chosen when the query is planned.
 
--- name: telemetry_page (catalog, device, from, to, limit)
-SELECT (extract(epoch FROM ts) * 1000)::bigint AS t, shape, vals
-  FROM telemetry
- WHERE catalog = $1 AND device = $2 AND ts >= $3 AND ts <= $4
- ORDER BY ts DESC LIMIT $5;
-
--- name: telemetry_shape (catalog, shape)
-SELECT m.name
-  FROM shape, unnest(names) WITH ORDINALITY AS m(name, n)
- WHERE catalog = $1 AND id = $2
- ORDER BY m.n;
+-- name: telemetry_names (catalog, device, hour, from, to)
+-- The metrics of a device in that time, by name.
+SELECT DISTINCT m.name COLLATE "C" AS name
+  FROM (SELECT DISTINCT shape FROM telemetry
+         WHERE catalog = $1 AND device = $2 AND ts >= $4 AND ts <= $5
+        UNION
+        SELECT shape FROM telemetry_chunk
+         WHERE catalog = $1 AND device = $2 AND hour >= $3 AND hour <= $5) used
+  JOIN shape p ON p.catalog = $1 AND p.id = used.shape,
+       unnest(p.names) AS m(name)
+ ORDER BY 1;
 
 -- name: telemetry_last (catalog, id)
 SELECT (extract(epoch FROM s.last_at) * 1000)::bigint AS t, m.name, m.value
@@ -26,7 +26,10 @@ SELECT DISTINCT m.name COLLATE "C" AS name
   FROM (SELECT DISTINCT shape
           FROM (SELECT shape FROM telemetry
                  WHERE catalog = $1 AND device = $2 AND ts >= $3
-                 ORDER BY ts DESC LIMIT $4) newest) used
+                 ORDER BY ts DESC LIMIT $4) newest
+        UNION
+        SELECT shape FROM telemetry_chunk
+         WHERE catalog = $1 AND device = $2 AND hour >= $3) used
   JOIN shape p ON p.catalog = $1 AND p.id = used.shape,
        unnest(p.names) AS m(name)
  ORDER BY 1;

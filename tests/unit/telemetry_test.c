@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "telemetry/telemetry.h"
-
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/auto.h"
-#include "fake_store.h"
 #include "telemetry/sampler.h"
 #include "test.h"
 
 DEFINE_AUTO(struct sampler *, sampler_freep, sampler_free)
-DEFINE_AUTO(struct series *, series_freep, series_free)
 
 static uint32_t seed = 1;
 
@@ -122,105 +119,12 @@ static void a_flat_line_is_not_doubled(void **state)
     assert_int_equal(n, 5);
 }
 
-// ---------------------------------------------------------------- the series
-
-static const char *const page_columns[] = { "t", "shape", "vals", NULL };
-static const char *const name_columns[] = { "name", NULL };
-static const char *const names_one[] = { "cpu", "temp" };
-static const char *const names_two[] = { "temp" };
-static const struct rows shape_one = { 2, name_columns, names_one };
-static const struct rows shape_two = { 1, name_columns, names_two };
-
-static struct series *read_series(const char *metrics)
-{
-    struct series_query q = { 0, 10000, 100, metrics };
-    struct series *s = NULL;
-    struct fault f = { 0 };
-
-    assert_int_equal(telemetry_series(NULL, 1, 7, &q, &s, &f), RC_OK);
-    store_was_asked();
-    return s;
-}
-
-static void shapes_with_a_metric_in_common_feed_one_line(void **state)
-{
-    (void)state;
-    static const char *const cells[] = { "300",    "1",   "{0.5,41.25}", "200",      "2",
-                                         "{-1e3}", "100", "1",           "{NULL,40}" };
-    static const struct rows page = { 3, page_columns, cells };
-    size_t n;
-
-    store_will("telemetry_page", RC_OK, &page);
-    store_will("telemetry_shape", RC_OK, &shape_one);
-    store_will("telemetry_shape", RC_OK, &shape_two);
-    auto_with(series_freep) struct series *s = read_series("");
-    assert_int_equal(series_count(s), 2);
-    assert_string_equal(series_metric(s, 0), "cpu");
-    series_points(s, 0, &n);
-    assert_int_equal(n, 1);
-    const struct sample *p = series_points(s, 1, &n);
-    assert_int_equal(n, 3);
-    assert_int_equal(p[0].t, 100);
-    assert_true(same(p[1].value, -1000));
-    assert_true(same(p[2].value, 41.25));
-}
-
-static void only_the_metrics_asked_for_are_given(void **state)
-{
-    (void)state;
-    static const char *const cells[] = { "300", "1", "{0.5,41.25}" };
-    static const struct rows page = { 1, page_columns, cells };
-
-    store_will("telemetry_page", RC_OK, &page);
-    store_will("telemetry_shape", RC_OK, &shape_one);
-    auto_with(series_freep) struct series *s = read_series("tem,temp,temperature");
-    assert_int_equal(series_count(s), 1);
-    assert_string_equal(series_metric(s, 0), "temp");
-}
-
-static void odd_values_in_a_row_are_passed_over(void **state)
-{
-    (void)state;
-    static const char *const cells[] = { "3", "1", "{}",       "2", "1", "{NaN,Infinity}",
-                                         "1", "1", "{1,2,3,4}" };
-    static const struct rows page = { 3, page_columns, cells };
-    size_t n;
-
-    store_will("telemetry_page", RC_OK, &page);
-    store_will("telemetry_shape", RC_OK, &shape_one);
-    auto_with(series_freep) struct series *s = read_series("");
-    for (size_t i = 0; i < 2; i++) {
-        series_points(s, i, &n);
-        assert_int_equal(n, 1);
-    }
-}
-
-static void trouble_on_the_way_gives_no_series(void **state)
-{
-    (void)state;
-    static const char *const cells[] = { "3", "1", "{1,2}" };
-    static const struct rows page = { 1, page_columns, cells };
-    struct series_query q = { 0, 10, 2, "" };
-    struct series *s = NULL;
-    struct fault f = { 0 };
-
-    store_will("telemetry_page", RC_OK, &page);
-    store_will("telemetry_shape", RC_UNAVAILABLE, NULL);
-    assert_int_equal(telemetry_series(NULL, 1, 7, &q, &s, &f), RC_UNAVAILABLE);
-    assert_null(s);
-    store_was_asked();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_stretch_of_time_keeps_its_lowest_and_highest_value),
         cmocka_unit_test(a_single_moment_can_be_asked_for),
         cmocka_unit_test(a_flat_line_is_not_doubled),
-        cmocka_unit_test(shapes_with_a_metric_in_common_feed_one_line),
-        cmocka_unit_test(only_the_metrics_asked_for_are_given),
-        cmocka_unit_test(odd_values_in_a_row_are_passed_over),
-        cmocka_unit_test(trouble_on_the_way_gives_no_series),
     };
     return cmocka_run_group_tests_name("telemetry", tests, NULL, NULL);
 }

@@ -1,0 +1,55 @@
+-- Times travel as timestamptz texts, not as arithmetic on them: only then are the partitions
+-- chosen when the query is planned.
+
+-- name: history_shapes (catalog, metric)
+-- Which shapes have the metric, and at which place.
+SELECT coalesce(array_agg(id), '{}') AS shapes,
+       coalesce(array_agg(array_position(names, $2)), '{}') AS places
+  FROM shape WHERE catalog = $1 AND $2 = ANY (names);
+
+-- name: history_points (catalog, device, shapes, places, hour, from, to)
+-- result: binary
+-- Chunks with their one column, and what is not packed yet, of one snapshot.
+SELECT hour AS at, n, substr(body, 1, ends[1]) AS times,
+       substr(body, ends[k] + 1, ends[k + 1] - ends[k]) AS points, NULL::float8 AS value
+  FROM (SELECT hour, n, ends, body, ($4::int[])[array_position($3::int[], shape)] AS k
+          FROM telemetry_chunk
+         WHERE catalog = $1 AND device = $2 AND hour >= $5 AND hour <= $7
+           AND shape = ANY ($3::int[])) c
+ UNION ALL
+SELECT ts, NULL, NULL, NULL, vals[($4::int[])[array_position($3::int[], shape)]]
+  FROM telemetry
+ WHERE catalog = $1 AND device = $2 AND ts >= $6 AND ts <= $7 AND shape = ANY ($3::int[])
+ ORDER BY at;
+
+-- name: history_hours (catalog, device, shapes, places, from, to)
+-- result: binary
+SELECT hour AS at, n, last, low[k] AS low, high[k], total[k], squares[k], final[k]
+  FROM (SELECT *, ($4::int[])[array_position($3::int[], shape)] AS k
+          FROM telemetry_rollup
+         WHERE catalog = $1 AND device = $2 AND hour >= $5 AND hour < $6
+           AND shape = ANY ($3::int[])) r
+ UNION ALL
+SELECT ts, NULL, ts, vals[($4::int[])[array_position($3::int[], shape)]], NULL, NULL, NULL, NULL
+  FROM telemetry
+ WHERE catalog = $1 AND device = $2 AND ts >= $5 AND ts < $6 AND shape = ANY ($3::int[])
+ ORDER BY at;
+
+-- name: history_scan (catalog, shapes, places, hour, from, to, devices, after, limit)
+-- result: binary
+-- plan: fresh
+-- One hour of all devices, or of a list of them, behind the last one that was read.
+SELECT device, hour AS at, n, substr(body, 1, ends[1]) AS times,
+       substr(body, ends[k] + 1, ends[k + 1] - ends[k]) AS points, NULL::float8 AS value
+  FROM (SELECT device, hour, n, ends, body,
+               ($3::int[])[array_position($2::int[], shape)] AS k
+          FROM telemetry_chunk
+         WHERE catalog = $1 AND hour = $4 AND device > $8 AND shape = ANY ($2::int[])
+           AND ($7::bigint[] IS NULL OR device = ANY ($7::bigint[]))) c
+ UNION ALL
+SELECT device, ts, NULL, NULL, NULL, vals[($3::int[])[array_position($2::int[], shape)]]
+  FROM telemetry
+ WHERE catalog = $1 AND ts >= $5 AND ts <= $6 AND device > $8 AND shape = ANY ($2::int[])
+   AND ($7::bigint[] IS NULL OR device = ANY ($7::bigint[]))
+ ORDER BY device, at LIMIT $9;
+
