@@ -29,6 +29,7 @@
 #include "product/product_api.h"
 #include "telemetry/fleet_api.h"
 #include "telemetry/metric_api.h"
+#include "telemetry/series_api.h"
 #include "telemetry/telemetry_api.h"
 #include "view/view_api.h"
 #include "window/arrival_api.h"
@@ -60,6 +61,7 @@ const struct route *const route_tables[] = {
     telemetry_routes,
     metric_routes,
     fleet_routes,
+    series_routes,
     journal_routes,
     search_routes,
     pattern_routes,

@@ -792,6 +792,25 @@ export type TopTelemetry = {
   })[];
 };
 
+export type SeriesByDevice = {
+  metric: string;
+  unit: string;
+  from: number;
+  to: number;
+  width: number;
+  series: ({
+    id: string;
+    name: TextOrNull;
+    resolution: 'raw' | 'bucket' | 'hour';
+    complete: boolean;
+    t: number[];
+    min: number[];
+    max: number[];
+    avg: number[];
+    count: number[];
+  })[];
+};
+
 export type Metric = {
   name: string;
   unit: string;
@@ -1021,6 +1040,7 @@ export interface Routes {
   'GET /catalogs/{catalog}/devices/{id}/telemetry/metrics': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: TelemetryMetrics };
   'GET /catalogs/{catalog}/telemetry/fleet': { path: { catalog: string }; query: { metric?: string; by?: string; window?: string; q?: string; state?: DeviceState[]; lifecycle?: DeviceLifecycle[]; product?: string[]; group?: string[]; version?: string[]; attested?: string[]; site?: string[]; batch?: string[]; network?: string[]; tag?: string[]; seen?: string; seat?: number }; body: undefined; answer: FleetTelemetry };
   'GET /catalogs/{catalog}/telemetry/top': { path: { catalog: string }; query: { metric?: string; n?: number; order?: 'desc' | 'asc'; window?: string; q?: string; state?: DeviceState[]; lifecycle?: DeviceLifecycle[]; product?: string[]; group?: string[]; version?: string[]; attested?: string[]; site?: string[]; batch?: string[]; network?: string[]; tag?: string[]; seen?: string; seat?: number }; body: undefined; answer: TopTelemetry };
+  'GET /catalogs/{catalog}/telemetry/series': { path: { catalog: string }; query: { metric?: string; device?: string[]; from?: string; to?: string; points?: number }; body: undefined; answer: SeriesByDevice };
   'GET /catalogs/{catalog}/metrics': { path: { catalog: string }; query: { q?: string; limit?: number; cursor?: string }; body: undefined; answer: MetricPage };
   'GET /catalogs/{catalog}/metric': { path: { catalog: string }; query: { name?: string }; body: undefined; answer: Metric };
   'PUT /catalogs/{catalog}/metric': { path: { catalog: string }; query: { name?: string }; body: MetricChange; answer: Metric };

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "telemetry/trace.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/auto.h"
+#include "telemetry/past.h"
+
+#define HOUR_MS 3600000LL
+// From where on whole hours are fine enough, or points too many.
+#define HOUR_WIDTH_MS (HOUR_MS / 2)
+#define HOUR_RANGE_MS (14 * 24 * HOUR_MS)
+
+const char *trace_from_name(enum trace_from from)
+{
+    static const char *const names[] = { "raw", "bucket", "hour" };
+
+    return names[from];
+}
+
+void trace_plan(int64_t from, int64_t to, int points, struct trace_plan *out)
+{
+    int64_t range = to - from + 1, steps = points - 1; // the first bucket begins before from
+    int64_t width = (range + steps - 1) / steps;
+
+    *out = (struct trace_plan){ .from = from, .to = to, .width = width, .most = (size_t)points };
+    out->hours = width >= HOUR_WIDTH_MS || range > HOUR_RANGE_MS;
+    if (!out->hours)
+        return;
+    out->from = from / HOUR_MS * HOUR_MS;
+    out->to = to / HOUR_MS * HOUR_MS + HOUR_MS - 1;
+    width = (out->to - out->from + steps) / steps;
+    out->width = (width + HOUR_MS - 1) / HOUR_MS * HOUR_MS;
+}
+
+struct trace *trace_new(const struct trace_plan *plan)
+{
+    struct trace *t = calloc(1, sizeof *t + plan->most * sizeof t->list[0]);
+
+    if (!t)
+        return NULL;
+    t->plan = *plan;
+    t->whole = true;
+    if (plan->hours) {
+        t->made_from = TRACE_HOUR;
+        t->buckets = plan->most;
+    }
+    return t;
+}
+
+static void add_to_bucket(struct trace *t, const struct trace_point *p)
+{
+    int64_t first = t->plan.from / t->plan.width;
+    struct trace_point *b = &t->list[p->t / t->plan.width - first];
+
+    b->min = b->count && b->min < p->min ? b->min : p->min;
+    b->max = b->count && b->max > p->max ? b->max : p->max;
+    b->sum += p->sum;
+    b->count += p->count;
+    b->t = p->t / t->plan.width * t->plan.width;
+}
+
+// No more room to keep each point.
+static void start_buckets(struct trace *t)
+{
+    size_t bytes = t->count * sizeof t->list[0];
+    auto_free struct trace_point *kept = malloc(bytes);
+
+    if (!kept)
+        abort();
+    memcpy(kept, t->list, bytes);
+    memset(t->list, 0, bytes);
+    t->made_from = TRACE_BUCKET;
+    t->buckets = t->plan.most;
+    for (size_t i = 0; i < t->count; i++)
+        add_to_bucket(t, &kept[i]);
+}
+
+void trace_add(struct trace *t, const struct trace_point *p)
+{
+    if (p->t < t->plan.from || p->t > t->plan.to)
+        return;
+    if (!t->buckets && t->count < t->plan.most) {
+        t->list[t->count++] = *p;
+        return;
+    }
+    if (!t->buckets)
+        start_buckets(t);
+    add_to_bucket(t, p);
+}
+
+void trace_end(struct trace *t)
+{
+    if (!t->buckets)
+        return;
+    t->count = 0;
+    for (size_t i = 0; i < t->buckets; i++)
+        if (t->list[i].count)
+            t->list[t->count++] = t->list[i];
+}
+
+static bool add_points(void *ctx, const int64_t *t, const double *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        trace_add(ctx, &(struct trace_point){ t[i], 1, v[i], v[i], v[i] });
+    return true;
+}
+
+static bool add_hours(void *ctx, const struct past_hour *h, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        trace_add(ctx, &(struct trace_point){ h[i].t, h[i].count, h[i].min, h[i].max, h[i].sum });
+    return true;
+}
+
+enum rc trace_read(struct store *s, int32_t catalog, int64_t device, const char *metric,
+                   const struct trace_plan *plan, struct trace **out, struct fault *f)
+{
+    auto_free struct trace *t = trace_new(plan);
+    const struct past_query q = { catalog, device, metric, plan->from, plan->to };
+    enum rc rc;
+
+    if (!t)
+        return fail(f, RC_INTERNAL, "out of memory");
+    rc = plan->hours ? past_hours(s, &q, add_hours, t, f)
+                     : past_read(s, &q, add_points, t, &t->whole, f);
+    if (rc != RC_OK)
+        return rc;
+    trace_end(t);
+    *out = take(&t);
+    return RC_OK;
+}
