@@ -35,7 +35,7 @@ struct record {
     uint8_t fingerprint[32];
     enum device_lifecycle lifecycle;
     int64_t boot_count;
-    bool by_hand;
+    bool by_hand, alerted;
     json_t *log;
 };
 
@@ -104,6 +104,7 @@ static enum rc load_record(const struct attest *a, const struct attest_device *d
     out->lifecycle = (enum device_lifecycle)rows_int(r, 0, "lifecycle");
     out->boot_count = rows_int(r, 0, "boot_count");
     out->by_hand = rows_bool(r, 0, "by_hand");
+    out->alerted = rows_bool(r, 0, "alerted");
     out->log = json_loads(rows_text(r, 0, "log"), 0, NULL);
     if (!hex_decode(rows_text(r, 0, "fingerprint"), out->fingerprint, 32))
         return fail(f, RC_INTERNAL, "the fingerprint of device %s cannot be read", d->id);
@@ -347,6 +348,7 @@ static void set_facts(const struct attest_device *d, const struct record *r,
     out->facts = (struct device_facts){
         .verdict = out->verdict,
         .quarantined_by_hand = r->by_hand,
+        .high_alert = r->alerted,
         .attested_once = true,
         .online = d->online,
         .last_session_at = clock_now_ms(),
@@ -457,6 +459,7 @@ enum rc attest_facts(struct store *s, int32_t catalog, int64_t device, struct de
         facts.verdict = (enum verdict)rows_int(r, 0, "verdict");
         facts.quarantined_by_hand = rows_bool(r, 0, "by_hand");
         facts.attested_once = rows_bool(r, 0, "attested");
+        facts.high_alert = rows_bool(r, 0, "alerted");
         facts.renewal_due_at =
             overdue_at(rows_int(r, 0, "not_before"), rows_int(r, 0, "not_after"));
     }

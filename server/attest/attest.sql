@@ -1,6 +1,7 @@
 -- name: attest_device (catalog, device)
 SELECT d.fingerprint, encode(d.public_key, 'hex') AS public_key, d.lifecycle,
        coalesce(t.boot_count, -1) AS boot_count, t.by_hand IS NOT NULL AS by_hand,
+       EXISTS (SELECT FROM device_alerted a WHERE a.catalog = $1 AND a.device = $2) AS alerted,
        coalesce(t.claims -> 'orrery_log', '[]') AS log
   FROM device d LEFT JOIN device_trust t ON t.catalog = d.catalog AND t.device = d.device
  WHERE d.catalog = $1 AND d.device = $2;
@@ -61,5 +62,6 @@ ON CONFLICT (catalog, device) DO UPDATE
 SELECT coalesce(verdict, 0) AS verdict, by_hand IS NOT NULL AS by_hand,
        attested_at IS NOT NULL AS attested,
        coalesce(extract(epoch FROM cert_not_before) * 1000, 0)::bigint AS not_before,
-       coalesce(extract(epoch FROM cert_not_after) * 1000, 0)::bigint AS not_after
+       coalesce(extract(epoch FROM cert_not_after) * 1000, 0)::bigint AS not_after,
+       EXISTS (SELECT FROM device_alerted a WHERE a.catalog = $1 AND a.device = $2) AS alerted
   FROM device_trust WHERE catalog = $1 AND device = $2;

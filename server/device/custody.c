@@ -45,6 +45,7 @@ static void judge(const struct rows *r, int row, struct custody_change *out)
     struct device_facts facts = {
         .verdict = (enum verdict)rows_int(r, row, "verdict"),
         .attested_once = rows_bool(r, row, "attested"),
+        .high_alert = rows_bool(r, row, "alerted"),
         .online = out->online,
         .last_session_at = rows_int(r, row, "last_seen"),
         .now = clock_now_ms(),

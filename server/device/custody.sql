@@ -72,6 +72,8 @@ WITH was AS (
 )
 SELECT d.device, d.id, d.lifecycle, s.state, s.reason, s.online, t.verdict,
        t.attested_at IS NOT NULL AS attested,
+       EXISTS (SELECT FROM device_alerted a
+                WHERE a.catalog = $1 AND a.device = d.device) AS alerted,
        (extract(epoch FROM s.last_seen) * 1000)::bigint AS last_seen,
        ceil(extract(epoch FROM d.refused_before))::bigint AS refused_before
   FROM d

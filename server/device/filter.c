@@ -18,7 +18,7 @@
 #define NAME_SIZE 65
 #define KNOWN_NAMES                                                                                \
     "q, state, lifecycle, product, group, version, attested, site, batch, network, tag, "          \
-    "seen, seat"
+    "seen, seat, alert"
 
 // What came for one parameter.
 struct given {
@@ -30,7 +30,7 @@ struct given {
 typedef enum rc encoder(const struct given *g, FILE *out, struct fault *f);
 
 static encoder prefix, id_prefix, states, lifecycles, numbers, texts, tags, seen_after, seen_before,
-    seat, ids;
+    seat, ids, alert;
 
 // In the order of the type device_filter, after the catalog.
 static const struct {
@@ -45,6 +45,7 @@ static const struct {
     { "network", texts },   { "tag", tags },
     { "seen", seen_after }, { "seen", seen_before },
     { "seat", seat },       { "id", ids },
+    { "alert", alert },
 };
 
 // What a query may say. Ids and words hold no comma, so theirs may come percent-encoded too.
@@ -67,6 +68,7 @@ static const struct param {
     { .name = "tag" },
     { "seen", .once = true },
     { "seat", .once = true },
+    { "alert", .once = true },
 };
 
 static const struct param *find(const char *name)
@@ -285,6 +287,16 @@ static enum rc ids(const struct given *g, FILE *out, struct fault *f)
         fprintf(out, "%c%s", i ? ',' : '{', value_at(g, i));
     }
     fputc('}', out);
+    return RC_OK;
+}
+
+static enum rc alert(const struct given *g, FILE *out, struct fault *f)
+{
+    int64_t n;
+
+    if (!number_read(value_at(g, 0), &n))
+        return fail(f, RC_INVALID, "alert must be a number");
+    fprintf(out, "%" PRId64, n);
     return RC_OK;
 }
 

@@ -56,13 +56,36 @@ SELECT d.catalog, d.device, d.id, s.state, s.online, s.boot, s.last_seq, s.hello
        coalesce(t.verdict, 0) AS verdict, t.by_hand IS NOT NULL AS by_hand,
        t.attested_at IS NOT NULL AS attested,
        coalesce(extract(epoch FROM t.cert_not_after
-           - (t.cert_not_after - t.cert_not_before) / 4) * 1000, 0)::bigint AS renewal_due
+           - (t.cert_not_after - t.cert_not_before) / 4) * 1000, 0)::bigint AS renewal_due,
+       EXISTS (SELECT FROM device_alerted a
+                WHERE a.catalog = d.catalog AND a.device = d.device) AS alerted
   FROM device d
   JOIN device_state s ON s.catalog = d.catalog AND s.device = d.device
   LEFT JOIN device_trust t ON t.catalog = d.catalog AND t.device = d.device
  WHERE ($1::int IS NULL AND (s.online OR s.state NOT IN (0, 4))
         AND t.attester IS DISTINCT FROM 'seeded')
     OR (d.catalog = $1 AND d.device = $2);
+
+-- name: ingest_marked (most)
+-- The same of devices that an alert of high severity came to or left. Seeded ones, and those that
+-- are gone, have no id here.
+SELECT m.id AS mark, d.catalog, d.device, d.id, s.state, s.online, s.boot, s.last_seq, s.hello_boot,
+       (extract(epoch FROM s.last_at) * 1000)::bigint AS last_at,
+       (extract(epoch FROM s.last_seen) * 1000)::bigint AS last_seen,
+       coalesce(t.verdict, 0) AS verdict, t.by_hand IS NOT NULL AS by_hand,
+       t.attested_at IS NOT NULL AS attested,
+       coalesce(extract(epoch FROM t.cert_not_after
+           - (t.cert_not_after - t.cert_not_before) / 4) * 1000, 0)::bigint AS renewal_due,
+       EXISTS (SELECT FROM device_alerted a
+                WHERE a.catalog = d.catalog AND a.device = d.device) AS alerted
+  FROM (SELECT * FROM alert_mark ORDER BY id LIMIT $1) m
+  LEFT JOIN device_trust t ON t.catalog = m.catalog AND t.device = m.device
+  LEFT JOIN device d ON d.catalog = m.catalog AND d.device = m.device
+   AND t.attester IS DISTINCT FROM 'seeded'
+  LEFT JOIN device_state s ON s.catalog = d.catalog AND s.device = d.device;
+
+-- name: ingest_unmark (marks)
+DELETE FROM alert_mark WHERE id = ANY ($1::bigint[]);
 
 -- name: ingest_retention ()
 SELECT id, telemetry_hours, journal_hours FROM catalog;

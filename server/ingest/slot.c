@@ -88,6 +88,7 @@ void slot_load_facts(struct slot *s, const struct rows *r, int row)
     s->facts.quarantined_by_hand = rows_bool(r, row, "by_hand");
     s->facts.attested_once = rows_bool(r, row, "attested");
     s->facts.renewal_due_at = rows_int(r, row, "renewal_due");
+    s->facts.high_alert = rows_bool(r, row, "alerted");
     s->facts.ping_ms = PING_S * 1000;
 }
 

@@ -16,6 +16,7 @@
 #include "ingest/engine.h"
 #include "ingest/pgcopy.h"
 #include "ingest_sql.h"
+#include "store/arg.h"
 
 #define TICK_MS        1000
 #define CHUNK          1000 // rows a transaction
@@ -27,6 +28,7 @@
 #define SWEPT_A_SECOND 20000
 #define SWEEP_BUCKETS  512 // under one lock
 #define ROW_FIXED      200
+#define MARKS          5000 // a tick
 #define TOKEN_SQL_LEN  37
 
 DEFINE_AUTO(struct rows *, rows_freep, rows_free)
@@ -461,6 +463,48 @@ static void take_all_news(struct ingest *g)
     }
 }
 
+// ---------------------------------------------------------------- what alerts say
+
+// Some of the devices that an alert of high severity came to or left. They stay marked until their
+// states are written: what is lost in a crash is done again.
+static enum rc take_marks(struct ingest *g, int64_t **marks, size_t *count, struct fault *f)
+{
+    auto_with(rows_freep) struct rows *r = NULL;
+    int64_t now = clock_now_ms();
+    enum rc rc = state_open(g, f);
+
+    if (rc == RC_OK)
+        rc = link_run(g->state_link, &Q_INGEST_MARKED, (const char *[]){ ARG_INT(MARKS) }, &r, f);
+    if (rc == RC_OK && rows_count(r) > 0 && !(*marks = calloc((size_t)rows_count(r), 8)))
+        return fail(f, RC_UNAVAILABLE, "out of memory");
+    for (int i = 0; rc == RC_OK && i < rows_count(r); i++) {
+        struct shard *h = shard_of(g, rows_int(r, i, "device"));
+        struct change change;
+        bool changed = false;
+
+        (*marks)[(*count)++] = rows_int(r, i, "mark");
+        if (!rows_text(r, i, "id") || !rows_text(r, i, "state"))
+            continue;
+        pthread_mutex_lock(&h->lock);
+        changed = refresh(h, r, i, rows_bool(r, i, "online") ? now : rows_int(r, i, "last_seen"),
+                          &change);
+        pthread_mutex_unlock(&h->lock);
+        if (changed)
+            change_publish(g, &change);
+    }
+    return rc;
+}
+
+static enum rc drop_marks(struct ingest *g, const int64_t *marks, size_t count, struct fault *f)
+{
+    auto_free char *list = arg_list(marks, count);
+
+    if (!list)
+        return fail(f, RC_UNAVAILABLE, "out of memory");
+    return count ? link_run(g->state_link, &Q_INGEST_UNMARK, (const char *[]){ list }, NULL, f)
+                 : RC_OK;
+}
+
 // ---------------------------------------------------------------- start
 
 static enum rc recover_slots(struct ingest *g, struct fault *f)
@@ -526,13 +570,21 @@ void *state_main(void *ingest)
     size_t ticks = 0;
 
     while (idle_wait(g, TICK_MS)) {
+        auto_free int64_t *marks = NULL;
+        size_t marked = 0;
         struct fault f = { 0 };
+        enum rc rc;
 
         take_all_news(g);
+        rc = take_marks(g, &marks, &marked, &f);
         // A large fleet is gone through less often, at the same cost.
         if (ticks++ % (1 + slots_of(g) / SWEPT_A_SECOND) == 0)
             sweep(g);
-        report(state_flush(g, false, &f), &f, &troubled);
+        if (rc == RC_OK)
+            rc = state_flush(g, false, &f);
+        if (rc == RC_OK)
+            rc = drop_marks(g, marks, marked, &f);
+        report(rc, &f, &troubled);
     }
     return NULL;
 }

@@ -196,6 +196,58 @@ static void what_others_write_of_a_device_without_session_stays(void **state)
                      STATE_QUARANTINED);
 }
 
+// An open alert of that severity on a device, as alert_raise() would leave it; 0: it ends.
+static void alert_on(int device, int severity)
+{
+    char sql[400];
+
+    snprintf(sql, sizeof sql,
+             "WITH a AS (INSERT INTO alert (catalog, key, source, code, severity, title, since,"
+             " last_at, told_severity) VALUES (1, 'k%d-%d', 'rule', 'r', %d, 't', now(), now(), 0)"
+             " RETURNING id) INSERT INTO alert_device (catalog, alert, device, since, last_at)"
+             " SELECT 1, id, %d, now(), now() FROM a",
+             device, severity, severity, device);
+    if (severity)
+        feed_run(&w, sql);
+    else
+        feed_run(&w, "UPDATE alert SET resolved_at = now()");
+    snprintf(sql, sizeof sql, "INSERT INTO alert_mark (catalog, device) VALUES (1, %d)", device);
+    feed_run(&w, sql);
+}
+
+static void a_high_alert_puts_its_devices_at_risk_until_it_ends(void **state)
+{
+    (void)state;
+    struct device_facts facts = { .verdict = VERDICT_AFFIRMING, .attested_once = true };
+
+    ingest_facts(w.devices[0].d, &facts);
+    assert_true(becomes("SELECT state FROM device_state WHERE device = 1", STATE_HEALTHY, WAIT_MS));
+    alert_on(1, 1);
+    assert_true(becomes("SELECT count(*) FROM alert_mark", 0, WAIT_MS));
+    assert_int_equal(feed_ask(&w, "SELECT state FROM device_state WHERE device = 1"),
+                     STATE_HEALTHY);
+    alert_on(1, 2);
+    assert_true(becomes("SELECT state FROM device_state WHERE device = 1", STATE_AT_RISK, WAIT_MS));
+    assert_true(told(0, 1, STATE_AT_RISK, true) >= 0);
+    alert_on(1, 0);
+    assert_true(becomes("SELECT state FROM device_state WHERE device = 1", STATE_HEALTHY, WAIT_MS));
+    assert_true(becomes("SELECT count(*) FROM alert_mark", 0, WAIT_MS));
+}
+
+static void an_alert_reaches_devices_without_a_session(void **state)
+{
+    (void)state;
+    detach(1);
+    assert_true(becomes("SELECT online::int FROM device_state WHERE device = 2", 0, WAIT_MS));
+    alert_on(2, 3);
+    assert_true(becomes("SELECT state FROM device_state WHERE device = 2", STATE_AT_RISK, WAIT_MS));
+    feed_run(&w, "INSERT INTO alert_mark (catalog, device) VALUES (1, 99999)"); // nobody
+    alert_on(2, 0);
+    assert_true(
+        becomes("SELECT count(*) FROM device_state WHERE device = 2 AND state = 3", 0, WAIT_MS));
+    assert_true(becomes("SELECT count(*) FROM alert_mark", 0, WAIT_MS));
+}
+
 static void evidence_that_came_by_another_session_counts_at_once(void **state)
 {
     (void)state;
@@ -362,6 +414,8 @@ int main(void)
         STORY(a_device_goes_offline_three_pings_after_its_session),
         STORY(a_new_verdict_changes_the_state),
         STORY(what_others_write_of_a_device_without_session_stays),
+        STORY(a_high_alert_puts_its_devices_at_risk_until_it_ends),
+        STORY(an_alert_reaches_devices_without_a_session),
         STORY(evidence_that_came_by_another_session_counts_at_once),
         STORY(a_copy_that_is_refused_changes_no_state),
         STORY(an_unclaim_lets_the_sequence_start_again),

@@ -249,6 +249,29 @@ static void the_summary_counts_and_tells_since_when_it_is_quiet(void **state)
     assert_true(json_is_string(rest_member("quietSince")));
 }
 
+static size_t devices_found(const char *of)
+{
+    char path[200];
+
+    snprintf(path, sizeof path, CATALOG "/devices?alert=%s", of);
+    assert_int_equal(get(mine, path), 200);
+    return json_array_size(rest_member("items"));
+}
+
+static void devices_are_found_by_the_alert_they_show(void **state)
+{
+    (void)state;
+    assert_int_equal(devices_found(alert), 1);
+    assert_int_equal(devices_found("999999"), 0);
+    assert_int_equal(get(mine, CATALOG "/devices?alert=x"), 400);
+    assert_int_equal(get(mine, CATALOG "/devices/facets?alert=1&alert=2"), 400);
+    raise_again("rule:2", ALERT_LOW, 0);
+    model_sql(pg_conninfo(), "UPDATE alert_device SET cleared_at = now() WHERE device = 1");
+    assert_int_equal(devices_found(alert), 0);
+    assert_int_equal(act(mine, "resolve", NULL), 200);
+    assert_int_equal(devices_found(alert), 1); // that did
+}
+
 // ---------------------------------------------------------------- handling
 
 static void who_acknowledges_is_named_and_only_once(void **state)
@@ -439,6 +462,7 @@ int main(void)
         IT(the_list_is_paged_in_both_orders),
         IT(what_the_list_does_not_know_is_refused),
         IT(the_summary_counts_and_tells_since_when_it_is_quiet),
+        IT(devices_are_found_by_the_alert_they_show),
         IT(who_acknowledges_is_named_and_only_once),
         IT(a_viewer_changes_nothing),
         IT(what_was_seen_has_to_be_what_is_there),

@@ -29,7 +29,7 @@ static void without_parameters_all_but_the_retired_are_meant(void **state)
     assert_int_equal(device_filter_read("sort=name&limit=5", also, 7, &x, NULL), RC_OK);
     assert_true(x.empty);
     assert_false(x.prefix);
-    assert_string_equal(x.row, "(7,,,,\"{0,1}\",,,,,,,,,,,,)");
+    assert_string_equal(x.row, "(7,,,,\"{0,1}\",,,,,,,,,,,,,)");
     device_filter_done(&x);
 }
 
@@ -39,22 +39,23 @@ static void each_parameter_has_its_field(void **state)
     static const struct {
         const char *query, *row;
     } cases[] = {
-        { "q=Pump", "(7,\"Pump\",,,\"{0,1}\",,,,,,,,,,,,)" },
-        { "q=AB0", "(7,\"AB0\",\"ab0\",,\"{0,1}\",,,,,,,,,,,,)" },
-        { "q=", "(7,,,,\"{0,1}\",,,,,,,,,,,,)" },
-        { "state=offline", "(7,,,\"{5}\",\"{0,1}\",,,,,,,,,,,,)" },
-        { "lifecycle=retired", "(7,,,,\"{2}\",,,,,,,,,,,,)" },
-        { "product=3", "(7,,,,\"{0,1}\",\"{3}\",,,,,,,,,,,)" },
-        { "group=", "(7,,,,\"{0,1}\",,\"{NULL}\",,,,,,,,,,)" },
-        { "version=1.2", "(7,,,,\"{0,1}\",,,\"{\\\"1.2\\\"}\",,,,,,,,,)" },
-        { "attested=1.2", "(7,,,,\"{0,1}\",,,,\"{\\\"1.2\\\"}\",,,,,,,,)" },
-        { "site=Lule%C3%A5+2", "(7,,,,\"{0,1}\",,,,,\"{\\\"Luleå 2\\\"}\",,,,,,,)" },
-        { "batch=", "(7,,,,\"{0,1}\",,,,,,\"{NULL,\\\"\\\"}\",,,,,,)" },
+        { "q=Pump", "(7,\"Pump\",,,\"{0,1}\",,,,,,,,,,,,,)" },
+        { "q=AB0", "(7,\"AB0\",\"ab0\",,\"{0,1}\",,,,,,,,,,,,,)" },
+        { "q=", "(7,,,,\"{0,1}\",,,,,,,,,,,,,)" },
+        { "state=offline", "(7,,,\"{5}\",\"{0,1}\",,,,,,,,,,,,,)" },
+        { "lifecycle=retired", "(7,,,,\"{2}\",,,,,,,,,,,,,)" },
+        { "product=3", "(7,,,,\"{0,1}\",\"{3}\",,,,,,,,,,,,)" },
+        { "group=", "(7,,,,\"{0,1}\",,\"{NULL}\",,,,,,,,,,,)" },
+        { "version=1.2", "(7,,,,\"{0,1}\",,,\"{\\\"1.2\\\"}\",,,,,,,,,,)" },
+        { "attested=1.2", "(7,,,,\"{0,1}\",,,,\"{\\\"1.2\\\"}\",,,,,,,,,)" },
+        { "site=Lule%C3%A5+2", "(7,,,,\"{0,1}\",,,,,\"{\\\"Luleå 2\\\"}\",,,,,,,,)" },
+        { "batch=", "(7,,,,\"{0,1}\",,,,,,\"{NULL,\\\"\\\"}\",,,,,,,)" },
         // … and its tag, which has an index.
-        { "batch=b", "(7,,,,\"{0,1}\",,,,,,\"{\\\"b\\\"}\",,\"{\\\"batch\\\":\\\"b\\\"}\",,,,)" },
-        { "network=10.0.0.0/24", "(7,,,,\"{0,1}\",,,,,,,\"{\\\"10.0.0.0/24\\\"}\",,,,,)" },
-        { "tag=env:prod", "(7,,,,\"{0,1}\",,,,,,,,\"{\\\"env\\\":\\\"prod\\\"}\",,,,)" },
-        { "seat=12", "(7,,,,\"{0,1}\",,,,,,,,,,,\"12\",)" },
+        { "batch=b", "(7,,,,\"{0,1}\",,,,,,\"{\\\"b\\\"}\",,\"{\\\"batch\\\":\\\"b\\\"}\",,,,,)" },
+        { "network=10.0.0.0/24", "(7,,,,\"{0,1}\",,,,,,,\"{\\\"10.0.0.0/24\\\"}\",,,,,,)" },
+        { "tag=env:prod", "(7,,,,\"{0,1}\",,,,,,,,\"{\\\"env\\\":\\\"prod\\\"}\",,,,,)" },
+        { "alert=7", "(7,,,,\"{0,1}\",,,,,,,,,,,,,\"7\")" },
+        { "seat=12", "(7,,,,\"{0,1}\",,,,,,,,,,,\"12\",,)" },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -68,25 +69,25 @@ static void commas_and_repeats_are_alternatives(void **state)
                                         "state=offline&state=atRisk" };
 
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
-        assert_string_equal(row_of(same[i]), "(7,,,\"{5,3}\",\"{0,1}\",,,,,,,,,,,,)");
-    assert_string_equal(row_of("product=3,"), "(7,,,,\"{0,1}\",\"{3,NULL}\",,,,,,,,,,,)");
+        assert_string_equal(row_of(same[i]), "(7,,,\"{5,3}\",\"{0,1}\",,,,,,,,,,,,,)");
+    assert_string_equal(row_of("product=3,"), "(7,,,,\"{0,1}\",\"{3,NULL}\",,,,,,,,,,,,)");
     // A site's own comma comes encoded.
     assert_string_equal(row_of("site=a%2Cb,c"),
-                        "(7,,,,\"{0,1}\",,,,,\"{\\\"a,b\\\",\\\"c\\\"}\",,,,,,,)");
+                        "(7,,,,\"{0,1}\",,,,,\"{\\\"a,b\\\",\\\"c\\\"}\",,,,,,,,)");
 }
 
 static void what_a_value_quotes_stays_in_it(void **state)
 {
     (void)state;
-    assert_string_equal(row_of("q=%22%5C%29%2C"), "(7,\"\\\"\\\\),\",,,\"{0,1}\",,,,,,,,,,,,)");
+    assert_string_equal(row_of("q=%22%5C%29%2C"), "(7,\"\\\"\\\\),\",,,\"{0,1}\",,,,,,,,,,,,,)");
     assert_string_equal(row_of("site=%22%7D"),
-                        "(7,,,,\"{0,1}\",,,,,\"{\\\"\\\\\\\"}\\\"}\",,,,,,,)");
+                        "(7,,,,\"{0,1}\",,,,,\"{\\\"\\\\\\\"}\\\"}\",,,,,,,,)");
 }
 
 static void seen_is_a_moment_before_or_after(void **state)
 {
     (void)state;
-    assert_non_null(strstr(row_of("seen=%3C5m"), "Z\",,,)"));
+    assert_non_null(strstr(row_of("seen=%3C5m"), "Z\",,,,)"));
     assert_non_null(strstr(row_of("seen=%3E24h"), ",,\"20"));
     assert_non_null(strstr(row_of("seen=%3E9999999d"), ",,\"1970-01-01T00:00:00.000Z"));
 }
@@ -99,7 +100,7 @@ static void refusals_name_the_parameter(void **state)
         const char *query, *says;
     } cases[] = {
         { "colour=red", "there is no parameter 'colour' here, but: q, state," },
-        { "colour=red", "seat, sort, limit" },
+        { "colour=red", "seat, alert, sort, limit" },
         { "limit=1&limit=2", "'limit' is given twice" },
         { "q=a&q=b", "'q' is given twice" },
         { "state=broken", "state must be one of healthy" },
@@ -114,6 +115,8 @@ static void refusals_name_the_parameter(void **state)
         { "seen=%3C5", "seen takes < or >" },
         { "seen=%3C5y", "seen takes < or >" },
         { "seat=-1", "seat must be a number" },
+        { "alert=x", "alert must be a number" },
+        { "alert=1&alert=2", "'alert' is given twice" },
         { "site=%ff", "site has a value that is" },
         { much, "tag has a value that is longer than 321 bytes" },
     };
@@ -169,7 +172,7 @@ static void ids_are_32_digits_and_may_be_retired(void **state)
     json_auto_t *none = json_array();
 
     assert_int_equal(device_filter_ids(good, 7, &x, NULL), RC_OK);
-    assert_string_equal(x.row, "(7,,,,,,,,,,,,,,,,\"{0123456789abcdef0123456789abcdef}\")");
+    assert_string_equal(x.row, "(7,,,,,,,,,,,,,,,,\"{0123456789abcdef0123456789abcdef}\",)");
     device_filter_done(&x);
     assert_int_equal(device_filter_ids(bad, 7, &x, NULL), RC_INVALID);
     assert_int_equal(device_filter_ids(none, 7, &x, NULL), RC_INVALID);

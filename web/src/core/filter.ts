@@ -9,7 +9,7 @@
 
 import type { Routes } from '../api/api';
 
-export const PARAMS = ['q', 'state', 'lifecycle', 'product', 'group', 'version', 'attested', 'site', 'batch', 'network', 'tag', 'seen', 'seat'] as const;
+export const PARAMS = ['q', 'state', 'lifecycle', 'product', 'group', 'version', 'attested', 'site', 'batch', 'network', 'tag', 'seen', 'seat', 'alert'] as const;
 export type Param = (typeof PARAMS)[number];
 export type Filter = Partial<Record<Param, string[]>>;
 
@@ -18,7 +18,7 @@ export type Sort = (typeof SORTS)[number];
 
 const SPLIT = new Set<string>(['state', 'lifecycle', 'product', 'group', 'version', 'site']);
 const MAYBE_NONE = new Set<string>(['product', 'group', 'version', 'site', 'batch']);
-const ONE = new Set<string>(['q', 'seen']);
+const ONE = new Set<string>(['q', 'seen', 'alert']);
 const STATES: Record<string, string> = {
   healthy: 'healthy', updating: 'updating', atrisk: 'atRisk', quarantined: 'quarantined', offline: 'offline', unknown: 'unknown',
 };
