@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "core/auto.h"
-#include "telemetry/past.h"
+#include "history/history.h"
 
-#define HOUR_MS 3600000LL
+#define HOUR_MS HISTORY_HOUR_MS
 // From where on whole hours are fine enough, or points too many.
 #define HOUR_WIDTH_MS (HOUR_MS / 2)
 #define HOUR_RANGE_MS (14 * 24 * HOUR_MS)
@@ -102,15 +102,22 @@ void trace_end(struct trace *t)
             t->list[t->count++] = t->list[i];
 }
 
-static bool add_points(void *ctx, const int64_t *t, const double *v, size_t n)
+static bool add_points(void *ctx, size_t which, const int64_t *at, const double *v, size_t n)
 {
+    struct trace *t = ctx;
+
+    (void)which;
     for (size_t i = 0; i < n; i++)
-        trace_add(ctx, &(struct trace_point){ t[i], 1, v[i], v[i], v[i] });
-    return true;
+        if (isfinite(v[i]))
+            trace_add(t, &(struct trace_point){ at[i], 1, v[i], v[i], v[i] });
+    t->read += n;
+    t->whole = t->read <= TRACE_READ_MAX;
+    return t->whole;
 }
 
-static bool add_hours(void *ctx, const struct past_hour *h, size_t n)
+static bool add_hours(void *ctx, size_t which, const struct history_hour *h, size_t n)
 {
+    (void)which;
     for (size_t i = 0; i < n; i++)
         trace_add(ctx, &(struct trace_point){ h[i].t, h[i].count, h[i].min, h[i].max, h[i].sum });
     return true;
@@ -120,13 +127,18 @@ enum rc trace_read(struct store *s, int32_t catalog, int64_t device, const char 
                    const struct trace_plan *plan, struct trace **out, struct fault *f)
 {
     auto_free struct trace *t = trace_new(plan);
-    const struct past_query q = { catalog, device, metric, plan->from, plan->to };
+    const struct history_query q = { .catalog = catalog,
+                                     .device = device,
+                                     .metrics = &metric,
+                                     .count = 1,
+                                     .from = plan->from,
+                                     .to = plan->to };
     enum rc rc;
 
     if (!t)
         return fail(f, RC_INTERNAL, "out of memory");
-    rc = plan->hours ? past_hours(s, &q, add_hours, t, f)
-                     : past_read(s, &q, add_points, t, &t->whole, f);
+    rc =
+        plan->hours ? history_hours(s, &q, add_hours, t, f) : history_read(s, &q, add_points, t, f);
     if (rc != RC_OK)
         return rc;
     trace_end(t);

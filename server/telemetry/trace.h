@@ -18,6 +18,7 @@
 #include "core/rc.h"
 
 #define TRACE_POINTS_MAX 5000
+#define TRACE_READ_MAX   2000000 // readings for one trace; later ones are left out
 
 struct store;
 
@@ -43,6 +44,7 @@ struct trace {
     struct trace_plan plan;
     enum trace_from made_from;
     bool whole;     // nothing was left out
+    size_t read;    // readings so far
     size_t count;   // of list
     size_t buckets; // in list while points come; 0 while all are kept
     struct trace_point list[];
