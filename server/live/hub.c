@@ -13,6 +13,7 @@
 #include "live/board.h"
 #include "live/frame.h"
 #include "live/inbox.h"
+#include "live/tail.h"
 
 #define READINGS_KEPT 64
 #define JOURNAL_KEPT  256
@@ -59,7 +60,9 @@ struct topic {
     int64_t sent_at;
     size_t count;
     struct view *views;
-    bool shared; // of the board; all below, and nothing else
+    struct tail *tail; // of "logs"
+    uint64_t skipped;  // by the inbox, when last asked
+    bool shared;       // of the board; all below, and nothing else
     enum board_topic on_board;
     struct reader reader;
 };
@@ -80,6 +83,7 @@ struct hub {
     void *watched;
     uint64_t version;
     struct hub_client *clients;
+    int tails; // among the topics of all clients
 };
 
 static int order(const void *a, const void *b)
@@ -317,11 +321,15 @@ struct hub_client *hub_join(struct hub *h, int32_t catalog, bool may_see_telemet
     return c;
 }
 
-static void topic_done(struct hub *h, struct topic *t)
+static void topic_done(struct hub *h, int32_t catalog, struct topic *t)
 {
     for (size_t i = 0; i < t->count; i++)
         unwatch(h, t->views[i].device);
     free(t->views);
+    if (t->tail && h->inbox)
+        inbox_unwatch_logs(h->inbox, catalog);
+    h->tails -= t->tail != NULL;
+    tail_free(t->tail);
     *t = (struct topic){ 0 };
 }
 
@@ -330,7 +338,7 @@ void hub_leave(struct hub_client *c)
     if (!c)
         return;
     for (size_t i = 0; i < c->count; i++)
-        topic_done(c->hub, &c->topics[i]);
+        topic_done(c->hub, c->catalog, &c->topics[i]);
     board_leave(c->board, clock_mono_ms());
     *c->self = c->next;
     if (c->next)
@@ -378,7 +386,7 @@ static enum rc check_topic(const struct hub_client *c, const char *topic, size_t
     if (!one && strcmp(topic, "devices") != 0 && !(c->hub->boards && hub_is_shared(topic)))
         return fail(f, RC_INVALID,
                     "there is no topic '%.60s'; there are fleet, census, devices, device:<id>, "
-                    "events, intake and jobs",
+                    "logs, events, intake and jobs",
                     topic);
     if (one && !device_id_valid(topic + 7))
         return fail(f, RC_INVALID, "a device id is %d hex digits", DEVICE_ID_LEN);
@@ -394,6 +402,15 @@ static enum rc add_shared(struct hub_client *c, struct topic *t, struct fault *f
     if (!c->board)
         c->board = board_join(c->hub->boards, c->catalog);
     return c->board ? RC_OK : fail(f, RC_INTERNAL, "out of memory");
+}
+
+static void put_topic(struct hub_client *c, struct topic *old, const struct topic *t)
+{
+    if (old)
+        topic_done(c->hub, c->catalog, old);
+    else
+        old = &c->topics[c->count++];
+    *old = *t;
 }
 
 enum rc hub_subscribe(struct hub_client *c, const char *topic, const char *const *ids, size_t count,
@@ -413,14 +430,30 @@ enum rc hub_subscribe(struct hub_client *c, const char *topic, const char *const
          : t.one              ? add_views(c, &t, &id, 1, f)
                               : add_views(c, &t, ids, count, f);
     if (rc != RC_OK) {
-        topic_done(c->hub, &t);
+        topic_done(c->hub, c->catalog, &t);
         return rc;
     }
-    if (old)
-        topic_done(c->hub, old);
-    else
-        old = &c->topics[c->count++];
-    *old = t;
+    put_topic(c, old, &t);
+    return RC_OK;
+}
+
+enum rc hub_subscribe_logs(struct hub_client *c, const struct tail_filter *filter, struct fault *f)
+{
+    struct topic t = { .name = "logs", .phase = PHASE_DUE }, *old = topic_of(c, t.name);
+
+    if (!c->telemetry)
+        return fail(f, RC_DENIED, "this needs the permission to see telemetry");
+    if (!old && c->count == HUB_TOPICS_MAX)
+        return fail(f, RC_LIMIT, "at most %d topics a socket", HUB_TOPICS_MAX);
+    t.tail = tail_new(filter);
+    if (!t.tail)
+        return fail(f, RC_INTERNAL, "out of memory");
+    c->hub->tails++;
+    if (c->hub->inbox) {
+        inbox_watch_logs(c->hub->inbox, c->catalog);
+        t.skipped = inbox_skipped(c->hub->inbox, c->catalog);
+    }
+    put_topic(c, old, &t);
     return RC_OK;
 }
 
@@ -430,7 +463,7 @@ bool hub_unsubscribe(struct hub_client *c, const char *topic)
 
     if (!t)
         return false;
-    topic_done(c->hub, t);
+    topic_done(c->hub, c->catalog, t);
     *t = c->topics[--c->count];
     return true;
 }
@@ -511,10 +544,20 @@ static void note_reading(struct watched *w, const struct bus_event *e)
     ring_push(&w->readings, reading_text(e));
 }
 
+static void note_line(struct hub *h, const struct bus_event *e)
+{
+    for (struct hub_client *c = h->tails ? h->clients : NULL; c; c = c->next)
+        for (size_t i = 0; c->catalog == e->catalog && i < c->count; i++)
+            if (c->topics[i].tail)
+                tail_note(c->topics[i].tail, e);
+}
+
 void hub_note(struct hub *h, const struct bus_event *e)
 {
     struct watched *w = e->id ? find(h, e->catalog, e->id) : NULL;
 
+    if (e->kind == BUS_JOURNAL)
+        note_line(h, e);
     if (!w)
         return;
     switch (e->kind) {
@@ -609,6 +652,15 @@ static bool has_changes(const struct topic *t)
     return false;
 }
 
+static bool has_lines(const struct hub_client *c, struct topic *t)
+{
+    uint64_t skipped = c->hub->inbox ? inbox_skipped(c->hub->inbox, c->catalog) : 0;
+
+    tail_leave_out(t->tail, skipped - t->skipped);
+    t->skipped = skipped;
+    return tail_has(t->tail);
+}
+
 static bool is_due(const struct hub_client *c, struct topic *t, int64_t now)
 {
     const struct hub *h = c->hub;
@@ -617,6 +669,8 @@ static bool is_due(const struct hub_client *c, struct topic *t, int64_t now)
         return board_has(c->board, t->on_board, &t->reader);
     if (t->phase == PHASE_DUE)
         return true;
+    if (t->tail)
+        return now - t->sent_at >= HUB_FRAME_MS && has_lines(c, t);
     if (t->phase == PHASE_WAITING || t->version == h->version || now - t->sent_at < HUB_FRAME_MS)
         return false;
     if (has_changes(t))
@@ -637,7 +691,11 @@ static struct frame *frame(struct hub_client *c, struct topic *t, int64_t now)
     t->sent_at = now;
     t->version = c->hub->version;
     fprintf(to, "{\"topic\":\"%s\",\"seq\":%" PRIu64, t->name, t->seq);
-    if (t->phase == PHASE_DUE)
+    if (t->tail && t->phase == PHASE_DUE)
+        fprintf(to, ",\"snapshot\":[]");
+    else if (t->tail)
+        tail_put(t->tail, to);
+    else if (t->phase == PHASE_DUE)
         put_snapshot(to, c, t);
     else if (t->one)
         put_one(to, c, t);

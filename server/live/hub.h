@@ -4,10 +4,10 @@
 //
 //   event --hub_note--> watched device (newest values, short rings) --hub_frame--> a client's frame
 //
-// Topics: "devices" (the rows in a viewer's window) and "device:<id>", which are everybody's own,
-// and those of the catalog's board, which all share. A subscription starts with a snapshot and
-// counts its frames from there; between frames changes are merged, so that a slow browser costs
-// itself freshness and nobody else anything. Single-threaded, no I/O.
+// Topics: "devices" (the rows in a viewer's window), "device:<id>" and "logs" (through a filter),
+// which are everybody's own, and those of the catalog's board, which all share. A subscription
+// starts with a snapshot and counts its frames from there; between frames changes are merged, so
+// that a slow browser costs itself freshness and nobody else anything. Single-threaded, no I/O.
 
 #pragma once
 
@@ -28,6 +28,7 @@ struct frame;
 struct hub;
 struct hub_client;
 struct inbox;
+struct tail_filter;
 
 // What a snapshot query found of one device.
 struct hub_device {
@@ -53,6 +54,8 @@ void hub_leave(struct hub_client *c);
 // hub_wanted(), then hub_seed() each and hub_seeded(). ids only for "devices".
 enum rc hub_subscribe(struct hub_client *c, const char *topic, const char *const *ids, size_t count,
                       struct fault *f);
+// The topic "logs", RC_DENIED to those who may not see telemetry; it needs no snapshot.
+enum rc hub_subscribe_logs(struct hub_client *c, const struct tail_filter *filter, struct fault *f);
 bool hub_is_shared(const char *topic); // needs no such snapshot
 bool hub_unsubscribe(struct hub_client *c, const char *topic);
 // The client lost count, or events were lost: a snapshot of what the hub has goes out next.

@@ -12,12 +12,14 @@
 #include "device/device.h"
 
 #define QUEUE_MAX 20000
+#define LOGS      "logs" // stands for a device's id, which it cannot be
 
 // What is watched: the tree's entries.
 struct watch {
     int32_t catalog;
     char id[DEVICE_ID_LEN + 1];
     int count;
+    uint64_t skipped;
 };
 
 // An event and all it points to, in one allocation.
@@ -80,6 +82,13 @@ static struct watch key_of(int32_t catalog, const char *id)
     return w;
 }
 
+static struct watch *watch_of(struct inbox *i, int32_t catalog, const char *id)
+{
+    struct watch key = key_of(catalog, id), **found = tfind(&key, &i->watches, order);
+
+    return found ? *found : NULL;
+}
+
 void inbox_watch(struct inbox *i, int32_t catalog, const char *id)
 {
     struct watch key = key_of(catalog, id), *made = NULL;
@@ -105,17 +114,38 @@ void inbox_watch(struct inbox *i, int32_t catalog, const char *id)
 
 void inbox_unwatch(struct inbox *i, int32_t catalog, const char *id)
 {
-    struct watch key = key_of(catalog, id), **found, *w;
+    struct watch *w;
 
     pthread_mutex_lock(&i->lock);
-    found = tfind(&key, &i->watches, order);
-    w = found ? *found : NULL;
+    w = watch_of(i, catalog, id);
     if (w && --w->count == 0) {
         tdelete(w, &i->watches, order);
         atomic_fetch_sub(&i->watched, 1);
         free(w);
     }
     pthread_mutex_unlock(&i->lock);
+}
+
+void inbox_watch_logs(struct inbox *i, int32_t catalog)
+{
+    inbox_watch(i, catalog, LOGS);
+}
+
+void inbox_unwatch_logs(struct inbox *i, int32_t catalog)
+{
+    inbox_unwatch(i, catalog, LOGS);
+}
+
+uint64_t inbox_skipped(struct inbox *i, int32_t catalog)
+{
+    const struct watch *w;
+    uint64_t n;
+
+    pthread_mutex_lock(&i->lock);
+    w = watch_of(i, catalog, LOGS);
+    n = w ? w->skipped : 0;
+    pthread_mutex_unlock(&i->lock);
+    return n;
 }
 
 static size_t text_size(const char *text)
@@ -192,17 +222,23 @@ static void append(struct inbox *i, struct letter *l)
     i->queued++;
 }
 
-// Rights concern every socket; all else is for those who look at the device.
+// Rights concern every socket; all else is for those who look at the device, or read the log.
 static bool wanted(struct inbox *i, const struct bus_event *e)
 {
-    struct watch key;
+    struct watch *logs;
 
     if (e->kind == BUS_ACCESS)
         return true;
     if (!e->id)
         return false;
-    key = key_of(e->catalog, e->id);
-    return tfind(&key, &i->watches, order) != NULL;
+    if (watch_of(i, e->catalog, e->id))
+        return true;
+    logs = e->kind == BUS_JOURNAL ? watch_of(i, e->catalog, LOGS) : NULL;
+    if (logs && i->queued >= QUEUE_MAX / 2) {
+        logs->skipped++;
+        return false;
+    }
+    return logs;
 }
 
 void inbox_take(void *inbox, const struct bus_event *e)

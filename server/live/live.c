@@ -27,6 +27,7 @@
 #include "live/inbox.h"
 #include "live/snapshot.h"
 #include "live/sse.h"
+#include "live/tail.h"
 #include "live/tickets.h"
 
 #define SOCKETS_MAX   2000 // and streams
@@ -160,6 +161,20 @@ static void take_ticket(struct socket *s, json_t *m)
     say(s, "ready", NULL);
 }
 
+static void subscribe_logs(struct socket *s, json_t *m)
+{
+    struct tail_filter filter;
+    struct fault f = { 0 };
+    enum rc rc = tail_filter_read(m, &filter, &f);
+
+    if (rc == RC_OK)
+        rc = hub_subscribe_logs(s->client, &filter, &f);
+    if (rc != RC_OK)
+        say(s, "error", f.text);
+    else
+        lws_callback_on_writable(s->wsi);
+}
+
 static void subscribe(struct socket *s, json_t *m)
 {
     const char *topic = json_string_value(json_object_get(m, "topic"));
@@ -168,6 +183,10 @@ static void subscribe(struct socket *s, json_t *m)
     const char *ids[HUB_WINDOW_MAX];
     struct fault f = { 0 };
 
+    if (topic && !strcmp(topic, "logs")) {
+        subscribe_logs(s, m);
+        return;
+    }
     if (count > HUB_WINDOW_MAX) {
         say(s, "error", "at most 500 devices in a subscription");
         return;

@@ -8,6 +8,7 @@
 #include "live/frame.h"
 #include "live/hub.h"
 #include "live/inbox.h"
+#include "live/tail.h"
 #include "test.h"
 
 #define A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -296,6 +297,159 @@ static void an_overflowing_inbox_says_that_it_lost_something(void **state)
     inbox_free(i);
 }
 
+// ---------------------------------------------------------------- the log of a catalog
+
+static struct bus_event line_of(const char *id, int level, const char *source, const char *text)
+{
+    return (struct bus_event){ .kind = BUS_JOURNAL,
+                               .catalog = 1,
+                               .id = id,
+                               .at = 5,
+                               .level = level,
+                               .source = source,
+                               .text = text };
+}
+
+static void hear(struct hub *h, const char *id, int level, const char *source, const char *text)
+{
+    struct bus_event e = line_of(id, level, source, text);
+
+    hub_note(h, &e);
+}
+
+static struct hub_client *reading_log(struct hub *h, const char *filter)
+{
+    json_auto_t *m = json_loads(filter, 0, NULL);
+    struct hub_client *c = hub_join(h, 1, true);
+    struct tail_filter read;
+
+    assert_int_equal(tail_filter_read(m, &read, NULL), RC_OK);
+    assert_int_equal(hub_subscribe_logs(c, &read, NULL), RC_OK);
+    json_auto_t *first = next(c, 1000);
+    assert_non_null(json_object_get(first, "snapshot"));
+    return c;
+}
+
+static size_t lines_of(json_t *frame)
+{
+    return json_array_size(json_object_get(frame, "items"));
+}
+
+static void the_log_is_told_newest_first_through_its_filter(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *filter;
+        size_t count;
+    } cases[] = {
+        { "{}", 4 },
+        { "{\"level\":\"warn\"}", 2 },
+        { "{\"source\":\"pump\"}", 2 },
+        { "{\"device\":\"" B "\"}", 1 },
+        { "{\"q\":\"dry -again\"}", 1 },
+        { "{\"kind\":\"events\"}", 0 },
+        { "{\"level\":\"error\",\"source\":\"net\"}", 1 },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct hub *h = hub_new(NULL, NULL);
+        struct hub_client *c = reading_log(h, cases[i].filter);
+
+        hear(h, A, 1, "pump", "it is dry");
+        hear(h, A, 2, "pump", "dry again");
+        hear(h, A, 3, "net", "up");
+        hear(h, B, 0, "net", "down");
+        json_auto_t *frame = next(c, 2000);
+        if (lines_of(frame) != cases[i].count)
+            fail_msg("%s: %zu lines", cases[i].filter, lines_of(frame));
+        if (cases[i].count == 4)
+            assert_string_equal(json_string_value(json_object_get(
+                                    json_array_get(json_object_get(frame, "items"), 0), "device")),
+                                B);
+        hub_free(h);
+    }
+}
+
+static void a_filter_that_is_none_is_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "{\"level\":\"loud\"}", "{\"kind\":\"all\"}", "{\"device\":\"x\"}", "{\"q\":\"...\"}",
+        "{\"source\":\"01234567890123456789012345678901234567890123456789012345678901234\"}"
+    };
+    struct tail_filter read;
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        json_auto_t *m = json_loads(bad[i], 0, NULL);
+
+        assert_int_equal(tail_filter_read(m, &read, NULL), RC_INVALID);
+    }
+}
+
+static void what_a_frame_cannot_hold_is_left_out_and_counted(void **state)
+{
+    (void)state;
+    struct hub *h = hub_new(NULL, NULL);
+    struct hub_client *c = reading_log(h, "{}");
+
+    for (int i = 0; i < TAIL_KEPT + 23; i++)
+        hear(h, A, 2, "pump", "dry");
+    json_auto_t *frame = next(c, 2000);
+    assert_int_equal(lines_of(frame), TAIL_KEPT);
+    assert_int_equal(json_integer_value(json_object_get(frame, "leftOut")), 23);
+    hear(h, A, 2, "pump", "dry");
+    assert_null(next(c, 2000 + HUB_FRAME_MS - 1));
+    json_auto_t *later = next(c, 2000 + HUB_FRAME_MS);
+    assert_int_equal(lines_of(later), 1);
+    assert_int_equal(json_integer_value(json_object_get(later, "leftOut")), 0);
+    hub_free(h);
+}
+
+static void the_log_is_for_those_who_may_and_of_their_catalog_alone(void **state)
+{
+    (void)state;
+    struct hub *h = hub_new(NULL, NULL);
+    struct hub_client *c = reading_log(h, "{}"), *blind = hub_join(h, 1, false);
+    struct tail_filter all = { .level = JOURNAL_DEBUG };
+    struct bus_event e = line_of(A, 2, "pump", "dry");
+
+    assert_int_equal(hub_subscribe_logs(blind, &all, NULL), RC_DENIED);
+    e.catalog = 2;
+    hub_note(h, &e);
+    assert_null(next(c, 2000));
+    hub_free(h);
+}
+
+static void lines_reach_the_queue_while_somebody_reads_them(void **state)
+{
+    (void)state;
+    int wakes = 0;
+    struct inbox *i = inbox_new(count_wake, &wakes);
+    struct bus_event e = line_of(A, 2, "pump", "dry"), *got;
+    bool lost;
+
+    inbox_take(i, &e);
+    assert_null(inbox_next(i, &lost));
+    inbox_watch_logs(i, 1);
+    for (int n = 0; n < 10001; n++)
+        inbox_take(i, &e);
+    assert_int_equal(inbox_skipped(i, 1), 1);
+    assert_int_equal(inbox_skipped(i, 2), 0);
+    e.kind = BUS_READING;
+    inbox_take(i, &e);
+    for (int n = 0; n < 10000; n++) {
+        got = inbox_next(i, &lost);
+        assert_non_null(got);
+        inbox_release(got);
+    }
+    assert_null(inbox_next(i, &lost));
+    inbox_unwatch_logs(i, 1);
+    e.kind = BUS_JOURNAL;
+    inbox_take(i, &e);
+    assert_null(inbox_next(i, &lost));
+    inbox_free(i);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +463,11 @@ int main(void)
         cmocka_unit_test(a_subscription_is_bounded_and_named),
         cmocka_unit_test(the_inbox_takes_only_what_is_watched),
         cmocka_unit_test(an_overflowing_inbox_says_that_it_lost_something),
+        cmocka_unit_test(the_log_is_told_newest_first_through_its_filter),
+        cmocka_unit_test(a_filter_that_is_none_is_refused),
+        cmocka_unit_test(what_a_frame_cannot_hold_is_left_out_and_counted),
+        cmocka_unit_test(the_log_is_for_those_who_may_and_of_their_catalog_alone),
+        cmocka_unit_test(lines_reach_the_queue_while_somebody_reads_them),
     };
     return cmocka_run_group_tests_name("live", tests, NULL, NULL);
 }
