@@ -134,8 +134,10 @@ static enum rc csr_spki(const struct attest_evidence *e, unsigned char **out, si
 }
 
 // Signature, id and binding. Any of them wrong means: this is not that device on this connection.
+// *replayed: the device signed it, but not as an answer to this.
 static enum rc prove(const struct record *r, const struct attest_device *d,
-                     const struct attest_evidence *e, struct eat *out, struct fault *f)
+                     const struct attest_evidence *e, struct eat *out, bool *replayed,
+                     struct fault *f)
 {
     auto_with(string_freep) unsigned char *spki = NULL;
     uint8_t id[16], binding[32];
@@ -149,11 +151,13 @@ static enum rc prove(const struct record *r, const struct attest_device *d,
     if (!hex_decode(d->id, id, sizeof id) || CRYPTO_memcmp(id, out->id, sizeof id) != 0)
         return fail(f, RC_DENIED, "ueid is not this device's id");
     eat_expected_nonce(e->nonce, spki, len, e->exporter, binding);
+    *replayed = true;
     if (CRYPTO_memcmp(binding, out->binding, sizeof binding) != 0)
         return fail(f, RC_DENIED, "eat_nonce does not bind this challenge, key and connection");
     if (clock_now_ms() - e->nonce_at > NONCE_TTL_S * 1000LL)
         return fail(f, RC_DENIED, "the challenge is older than %d s; ask for a new one",
                     NONCE_TTL_S);
+    *replayed = false;
     return RC_OK;
 }
 
@@ -359,6 +363,47 @@ static void set_facts(const struct attest_device *d, const struct record *r,
     };
 }
 
+// Each finding, and then that there was evidence: what it did not find again is over.
+static void tell(const struct attest *a, const struct attest_device *d,
+                 const struct attest_result *out)
+{
+    struct bus_event e = { .kind = BUS_SIGNAL,
+                           .catalog = d->catalog,
+                           .device = d->device,
+                           .id = d->id,
+                           .at = out->facts.now };
+    json_t *finding;
+    size_t i;
+
+    json_array_foreach (out->findings, i, finding) {
+        auto_free char *fields = json_dumps(finding, JSON_COMPACT);
+
+        e.name = json_string_value(json_object_get(finding, "kind"));
+        e.text = json_string_value(json_object_get(finding, "component"));
+        e.fields = fields;
+        bus_publish(a->bus, &e);
+    }
+    e.name = "attested";
+    e.text = e.fields = NULL;
+    bus_publish(a->bus, &e);
+}
+
+// Signed by the device, but for another challenge, key or connection, or for one too long ago.
+static void tell_replay(const struct attest *a, const struct attest_device *d, const char *why)
+{
+    json_auto_t *o = json_object();
+
+    add_text(o, "why", why);
+    auto_free char *fields = json_dumps(o, JSON_COMPACT);
+    bus_publish(a->bus, &(struct bus_event){ .kind = BUS_SIGNAL,
+                                             .catalog = d->catalog,
+                                             .device = d->device,
+                                             .id = d->id,
+                                             .at = clock_now_ms(),
+                                             .name = "replay",
+                                             .fields = fields });
+}
+
 static void publish(const struct attest *a, const struct attest_device *d,
                     const struct device_facts *facts)
 {
@@ -407,10 +452,13 @@ static enum rc attest_with(const struct attest *a, const struct attest_device *d
                            struct attest_result *out, struct fault *f)
 {
     json_auto_t *reasons = json_array();
+    bool replayed = false;
     enum rc rc = load_record(a, d, r, f);
 
     if (rc == RC_OK) {
-        rc = prove(r, d, e, claims, f);
+        rc = prove(r, d, e, claims, &replayed, f);
+        if (replayed)
+            tell_replay(a, d, f->text);
         if (rc == RC_DENIED) {
             json_array_append_new(reasons, json_string("Identity not proven"));
             (void)count_refusal(a->store, d, reasons, NULL);
@@ -434,6 +482,7 @@ enum rc attest_evidence(const struct attest *a, const struct attest_device *d,
         return rc;
     }
     publish(a, d, &result.facts);
+    tell(a, d, &result);
     *out = result;
     return RC_OK;
 }

@@ -12,6 +12,7 @@
 #define SKEW_MAX_S 300
 
 struct finding {
+    const char *kind; // for programs: what sort of thing this is
     const char *component, *expected, *found, *remedy;
 };
 
@@ -39,6 +40,7 @@ static void add(struct said *said, const struct finding *f)
 
     snprintf(text, sizeof text, "%s: expected %s, found %s. %s.", f->component, f->expected,
              f->found, f->remedy);
+    add_text(o, "kind", f->kind);
     add_text(o, "component", f->component);
     add_text(o, "expected", f->expected);
     add_text(o, "found", f->found);
@@ -81,7 +83,8 @@ static void add_unknown(struct said *said, const struct eat_entry *m, const stru
              "Install an accepted build of %.60s, or add this one to the reference values if it "
              "is yours",
              m->component);
-    add(said, &(struct finding){ m->component, expected, found, remedy });
+    add(said,
+        &(struct finding){ best ? "build" : "component", m->component, expected, found, remedy });
     if (best)
         refuse(said, "Build not accepted", best->component);
     else
@@ -97,7 +100,7 @@ static void add_rollback(struct said *said, const struct eat_entry *m, int64_t s
     snprintf(found, sizeof found, "security version %" PRId64 " (version %.60s)", svn, m->version);
     snprintf(remedy, sizeof remedy, "Update %.60s to version %.60s; older ones are withdrawn",
              m->component, best->version);
-    add(said, &(struct finding){ m->component, expected, found, remedy });
+    add(said, &(struct finding){ "rollback", m->component, expected, found, remedy });
     refuse(said, "Withdrawn version", best->component);
 }
 
@@ -125,7 +128,7 @@ static bool judge_log(const struct eat *e, const struct reference *refs, size_t 
     bool good = e->count > 0;
 
     if (!good) {
-        add(said, &(struct finding){ "log", "at least one measured component", "none",
+        add(said, &(struct finding){ "unmeasured", "log", "at least one measured component", "none",
                                      "Start an agent that measures what it runs" });
         refuse(said, "Nothing measured", NULL);
     }
@@ -138,7 +141,7 @@ static bool judge_debug(const struct eat *e, struct said *said)
 {
     if (e->debug != 0)
         return true;
-    add(said, &(struct finding){ "debug", "disabled", "enabled",
+    add(said, &(struct finding){ "debug", "debug", "disabled", "enabled",
                                  "Turn debugging off and restart the device" });
     refuse(said, "Debugging on", NULL);
     return false;
@@ -153,7 +156,7 @@ static bool judge_clock(const struct eat *e, int64_t now, struct said *said)
         return true;
     snprintf(found, sizeof found, "%" PRId64 " s %s", skew < 0 ? -skew : skew,
              skew < 0 ? "behind" : "ahead");
-    add(said, &(struct finding){ "clock", "within 300 s of the server", found,
+    add(said, &(struct finding){ "clock", "clock", "within 300 s of the server", found,
                                  "Let the device take its time from NTP or from the server" });
     return false;
 }
@@ -167,7 +170,7 @@ static bool judge_boot(const struct eat *e, int64_t last_boot, struct said *said
     snprintf(expected, sizeof expected, "%" PRId64 " or more", last_boot);
     snprintf(found, sizeof found, "%" PRId64, e->boot_count);
     add(said,
-        &(struct finding){ "bootcount", expected, found,
+        &(struct finding){ "boot", "bootcount", expected, found,
                            "Look for a second device with the same key, or a restored image" });
     return false;
 }
@@ -192,7 +195,7 @@ static bool judge_missing(const struct eat *e, json_t *log, struct said *said)
 
         if (!component || is_measured(e, component))
             continue;
-        add(said, &(struct finding){ component, "a measurement, as last time", "none",
+        add(said, &(struct finding){ "missing", component, "a measurement, as last time", "none",
                                      "Attest again with it, or ignore this if it was removed" });
         well = false;
     }

@@ -26,6 +26,8 @@ enum bus_kind {
     BUS_JOB,     // a job began, moved on or ended: name = its state, text = its title
     BUS_ARRIVAL, // somebody knocked at a registration window: id, text
     BUS_CATALOG, // a catalog was made: name; source and text = PEM of its CA and its quarantine CA
+    BUS_SIGNAL,  // something that may matter to security was noticed: name = what, text = what of,
+                 // source = address it comes from, fields; catalog and device where they are known
     BUS_KIND_COUNT,
 };
 

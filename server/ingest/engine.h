@@ -67,8 +67,11 @@ struct ingest_device {
     struct slot *slot;
     uint64_t session;
     int64_t boot;
+    struct position told;      // as committed, when the session began
+    struct position went_back; // the first message up to there that came again; seq 0: none
     uint32_t loop;
     uint32_t shapes_made;
+    bool went_back_told;
 };
 
 struct token { // of a committed batch

@@ -117,11 +117,17 @@ static void acknowledge_again(struct shard *h, struct slot *s)
     }
 }
 
-static enum ingest_result replay(struct shard *h, struct slot *s, struct position p)
+// What was said to be committed when the session began need not have been sent again: once a
+// session that is worth telling.
+static enum ingest_result replay(struct ingest_device *d, struct position p)
 {
+    struct shard *h = d->shard;
+
     h->stats.replays++;
-    if (!position_after(p, s->done))
-        acknowledge_again(h, s);
+    if (!position_after(p, d->slot->done))
+        acknowledge_again(h, d->slot);
+    if (!d->went_back.seq && !position_after(p, d->told))
+        d->went_back = p;
     return INGEST_REPLAY;
 }
 
@@ -146,7 +152,7 @@ static enum ingest_result admit(struct ingest_device *d, int64_t boot, int64_t s
         return refuse(h, code, "boot");
     }
     if (!position_after(*p, d->slot->taken))
-        return replay(h, d->slot, *p);
+        return replay(d, *p);
     if (h->pending >= h->g->pending_max || h->pending_bytes >= h->g->bytes_max)
         atomic_store_explicit(&h->full, true, memory_order_relaxed);
     return atomic_load_explicit(&h->full, memory_order_relaxed) ? INGEST_FULL : INGEST_TAKEN;
@@ -239,6 +245,25 @@ static void tell_refused(const struct ingest_device *d)
                                .kind = BUS_INTAKE, .catalog = d->slot->catalog, .refused = 1 });
 }
 
+static void tell_replay(struct ingest_device *d)
+{
+    char fields[120];
+
+    if (!d->went_back.seq || d->went_back_told)
+        return;
+    d->went_back_told = true;
+    snprintf(fields, sizeof fields,
+             "{\"boot\":%" PRId64 ",\"sequence\":%" PRId64 ",\"before\":%" PRId64 "}",
+             d->went_back.boot, d->went_back.seq, d->told.seq);
+    bus_publish(d->g->bus, &(struct bus_event){ .kind = BUS_SIGNAL,
+                                                .catalog = d->slot->catalog,
+                                                .device = d->slot->device,
+                                                .id = d->slot->id,
+                                                .at = clock_now_ms(),
+                                                .name = "sequence-back",
+                                                .fields = fields });
+}
+
 enum ingest_result ingest_reading(struct ingest_device *d, const struct token_reading *m,
                                   const char **code, struct fault *f)
 {
@@ -252,6 +277,8 @@ enum ingest_result ingest_reading(struct ingest_device *d, const struct token_re
     pthread_mutex_unlock(&d->shard->lock);
     if (r == INGEST_NACK)
         tell_refused(d);
+    else if (r == INGEST_REPLAY)
+        tell_replay(d);
     return r;
 }
 
@@ -287,6 +314,8 @@ enum ingest_result ingest_entry(struct ingest_device *d, const struct ingest_ent
     pthread_mutex_unlock(&d->shard->lock);
     if (r == INGEST_NACK)
         tell_refused(d);
+    else if (r == INGEST_REPLAY)
+        tell_replay(d);
     return r;
 }
 
@@ -398,23 +427,45 @@ static enum rc join(struct ingest_device *d, const struct ingest_who *who, struc
     return RC_OK;
 }
 
+// A boot count beside the one before it.
+static void tell_boot(struct ingest *g, const struct ingest_who *who, const char *name,
+                      int64_t before)
+{
+    char fields[80];
+
+    snprintf(fields, sizeof fields, "{\"boot\":%" PRId64 ",\"before\":%" PRId64 "}", who->boot,
+             before);
+    bus_publish(g->bus, &(struct bus_event){ .kind = BUS_SIGNAL,
+                                             .catalog = who->catalog,
+                                             .device = who->device,
+                                             .id = who->id,
+                                             .at = clock_now_ms(),
+                                             .name = name,
+                                             .fields = fields });
+}
+
 static enum rc attach(struct ingest_device *d, const struct ingest_who *who, int64_t *last_boot,
                       int64_t *last_seq, struct fault *f)
 {
     struct change change;
     struct slot *s = NULL;
+    int64_t before;
     enum rc rc = lock_slot(d->shard, who, &s, f);
 
     if (rc != RC_OK || !s)
         return rc;
+    before = s->hello_boot > s->taken.boot ? s->hello_boot : s->taken.boot;
     rc = join(d, who, s, &change, f);
     if (rc == RC_OK) {
+        d->told = s->done;
         *last_boot = s->done.boot;
         *last_seq = s->done.seq;
     }
     pthread_mutex_unlock(&d->shard->lock);
     if (rc == RC_OK)
         change_publish(d->g, &change);
+    if (before > 0 && who->boot != before)
+        tell_boot(d->g, who, rc == RC_OK ? "booted" : "boot-back", before);
     return rc;
 }
 

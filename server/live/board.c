@@ -172,6 +172,7 @@ static void take(struct board *b, const struct bus_event *e, int64_t now)
     case BUS_ACCESS:
     case BUS_INTAKE:
     case BUS_CATALOG:
+    case BUS_SIGNAL:
     case BUS_KIND_COUNT:
         break;
     }
@@ -190,7 +191,8 @@ void boards_take(void *boards, const struct bus_event *e)
     struct board *b;
     bool stirs = false;
 
-    if (e->kind == BUS_READING || e->kind == BUS_ACCESS || e->kind == BUS_REVOKE)
+    if (e->kind == BUS_READING || e->kind == BUS_ACCESS || e->kind == BUS_REVOKE ||
+        e->kind == BUS_SIGNAL)
         return;
     b = find(boards, e->catalog);
     if (!b || !atomic_load_explicit(&b->watched, memory_order_relaxed))

@@ -581,6 +581,7 @@ void hub_note(struct hub *h, const struct bus_event *e)
     case BUS_JOB:
     case BUS_ARRIVAL:
     case BUS_CATALOG:
+    case BUS_SIGNAL:
     case BUS_KIND_COUNT:
         return;
     }

@@ -229,7 +229,7 @@ static bool wanted(struct inbox *i, const struct bus_event *e)
 
     if (e->kind == BUS_ACCESS)
         return true;
-    if (!e->id)
+    if (!e->id || e->kind == BUS_SIGNAL)
         return false;
     if (watch_of(i, e->catalog, e->id))
         return true;

@@ -42,7 +42,8 @@ static enum verdict judge(const struct eat *e, const struct attest_before *befor
 static void is_found(const struct eat *e, const struct attest_before *before, enum verdict verdict,
                      const char *component)
 {
-    static const char *const members[] = { "component", "expected", "found", "remedy", "text" };
+    static const char *const members[] = { "kind",  "component", "expected",
+                                           "found", "remedy",    "text" };
     json_t *findings, *one;
 
     assert_int_equal(judge(e, before, &findings), verdict);
