@@ -11,6 +11,8 @@
 
 #define SIGNALS_MAX 6
 #define LINES_MAX   4
+#define SVN         3 // of all that is healthy
+#define OLD_VERSION "0.9.0"
 
 enum shape {
     SHAPE_NONE,
@@ -35,12 +37,28 @@ struct kind {
 const struct behaviour behaviours[BEHAVIOUR_COUNT] = {
     [BEHAVIOUR_HEALTHY] = { .name = "healthy", .talks = true },
     [BEHAVIOUR_FLAKY] = { .name = "flaky", .drop_every_s = 45, .away_s = 15, .talks = true },
-    [BEHAVIOUR_TAMPERED] = { .name = "tampered", .app_text = "not what we shipped", .talks = true },
+    [BEHAVIOUR_TAMPERED] = { .name = "tampered",
+                             .app_text = "not what we shipped",
+                             .talks = true,
+                             .attested = true },
     [BEHAVIOUR_SILENT] = { .name = "silent" },
     [BEHAVIOUR_OFFLINE] = { .name = "offline", .talks = true },
     [BEHAVIOUR_DRIFTING] = { .name = "drifting", .talks = true },
     [BEHAVIOUR_CRASHING] = { .name = "crash-loop", .drop_every_s = 20, .away_s = 3, .talks = true },
     [BEHAVIOUR_CLONED] = { .name = "clone", .talks = true },
+    [BEHAVIOUR_ROLLED_BACK] = { .name = "rolled-back",
+                                .talks = true,
+                                .attested = true,
+                                .older = true },
+    [BEHAVIOUR_DEBUGGED] = { .name = "debug", .talks = true, .attested = true, .debug = true },
+    [BEHAVIOUR_CLOCK_OFF] = { .name = "clock-off",
+                              .talks = true,
+                              .attested = true,
+                              .clock_off_s = -1200 },
+    [BEHAVIOUR_REPLAYING] = { .name = "replaying",
+                              .talks = true,
+                              .attested = true,
+                              .replays = true },
 };
 
 static const struct kind kinds[] = {
@@ -173,7 +191,7 @@ static void measure(struct measurement *m, const struct kind *k, int pcr, const 
     char what[200];
     uint8_t hash[EVP_MAX_MD_SIZE];
 
-    *m = (struct measurement){ .pcr = pcr, .svn = 3 };
+    *m = (struct measurement){ .pcr = pcr, .svn = SVN };
     snprintf(m->component, sizeof m->component, "%s.%s", k->name, component);
     snprintf(m->version, sizeof m->version, "%s", version);
     int n = snprintf(what, sizeof what, "orrery-fleet %s %s %s", m->component, version, text);
@@ -181,19 +199,20 @@ static void measure(struct measurement *m, const struct kind *k, int pcr, const 
     hex_encode(hash, 32, m->sha256);
 }
 
-static void measure_kind(const struct kind *k, const char *app_text,
+static void measure_kind(const struct kind *k, const char *app_text, bool older,
                          struct measurement log[PERSONA_LOG])
 {
     measure(&log[0], k, 0, "bootloader", "1.4", "");
     measure(&log[1], k, 4, "kernel", "6.1.119", "");
-    measure(&log[2], k, 8, "os", k->swversion, k->hwmodel);
+    measure(&log[2], k, 8, "os", older ? OLD_VERSION : k->swversion, k->hwmodel);
+    log[2].svn -= older;
     measure(&log[3], k, 10, k->app, k->swversion, app_text ? app_text : "");
 }
 
 void persona_log(const struct persona *p, const struct behaviour *b,
                  struct measurement log[PERSONA_LOG])
 {
-    measure_kind(&kinds[p->kind], b->app_text, log);
+    measure_kind(&kinds[p->kind], b->app_text, b->older, log);
 }
 
 void persona_each_model(void (*each)(void *ctx, const struct measurement *log, size_t count),
@@ -202,7 +221,9 @@ void persona_each_model(void (*each)(void *ctx, const struct measurement *log, s
     struct measurement log[PERSONA_LOG];
 
     for (size_t i = 0; i < KINDS; i++) {
-        measure_kind(&kinds[i], NULL, log);
+        measure_kind(&kinds[i], NULL, false, log);
+        each(ctx, log, PERSONA_LOG);
+        measure_kind(&kinds[i], NULL, true, log);
         each(ctx, log, PERSONA_LOG);
     }
 }

@@ -24,6 +24,10 @@ enum behaviour_id {
     BEHAVIOUR_DRIFTING, // its first signal wanders off
     BEHAVIOUR_CRASHING, // starts again and again
     BEHAVIOUR_CLONED,   // a copy of an older image of it is about
+    BEHAVIOUR_ROLLED_BACK,
+    BEHAVIOUR_DEBUGGED,
+    BEHAVIOUR_CLOCK_OFF,
+    BEHAVIOUR_REPLAYING, // what it sends as evidence was made for another challenge
     BEHAVIOUR_COUNT,
 };
 
@@ -32,7 +36,11 @@ struct behaviour {
     const char *name;
     const char *app_text;          // what its application measures as; NULL: the real one
     unsigned drop_every_s, away_s; // loses its connection about so often, for up to so long
+    int clock_off_s;               // of the evidence
     bool talks;
+    bool attested; // shows only in new evidence
+    bool older;    // runs the withdrawn system
+    bool debug, replays;
 };
 
 extern const struct behaviour behaviours[BEHAVIOUR_COUNT];
@@ -58,7 +66,8 @@ struct persona_line {
 };
 const struct persona_line *persona_line(const struct persona *p, bool event, uint64_t dice);
 
-// Calls with the measurements of each model's healthy firmware.
+// Calls with the measurements of each model's healthy firmware, and of the one before it, which is
+// withdrawn.
 void persona_each_model(void (*each)(void *ctx, const struct measurement *log, size_t count),
                         void *ctx);
 

@@ -25,6 +25,10 @@ static const struct {
     { "tampered", "0s share=5% tampered" },
     { "clone", "10s count=2 clone" },
     { "crash-loop", "0s share=5% crash-loop" },
+    { "rollback", "5s share=5% rolled-back" },
+    { "debug", "5s count=2 debug" },
+    { "clock-off", "5s share=5% clock-off" },
+    { "replay", "5s count=2 replaying" },
     { "bad-batch", "0s batch=largest tampered" },
     { "bad-day", "0s share=3% flaky\n"
                  "0s share=1% silent\n"

@@ -149,9 +149,10 @@ static void give_facts(void *owner, struct eat_facts *out)
 {
     static struct measurement log[PERSONA_LOG]; // one thread; used before the next call
     const struct unit *u = owner;
+    const struct behaviour *b = &behaviours[u->behaviour];
     uint8_t seed[sizeof u->fleet->bootseed + sizeof u->index];
 
-    persona_log(&u->persona, &behaviours[u->behaviour], log);
+    persona_log(&u->persona, b, log);
     memcpy(seed, u->fleet->bootseed, sizeof u->fleet->bootseed);
     memcpy(seed + sizeof u->fleet->bootseed, &u->index, sizeof u->index);
     EVP_Digest(seed, sizeof seed, out->bootseed, NULL, EVP_sha256(), NULL);
@@ -160,7 +161,9 @@ static void give_facts(void *owner, struct eat_facts *out)
     out->swversion = u->persona.swversion;
     out->uptime_s = (clock_mono_us() - u->fleet->started_us) / 1000000;
     out->oemboot = true;
-    out->dbgstat = 3; // disabled permanently
+    out->dbgstat = b->debug ? 0 : 3; // enabled, or disabled permanently
+    out->iat_s = b->clock_off_s;
+    out->replayed = b->replays;
     out->log = log;
     out->log_count = PERSONA_LOG;
 }
@@ -382,7 +385,7 @@ static void flash(struct unit *u)
 static void recover(struct unit *u, enum behaviour_id was)
 {
     u->drift_ms = 0;
-    if (was == BEHAVIOUR_TAMPERED)
+    if (behaviours[was].attested)
         flash(u);
     else if (was == BEHAVIOUR_OFFLINE && u->started)
         drop(u, dice(u, 3000)); // not all in the same instant
@@ -401,10 +404,9 @@ void unit_become(struct unit *u, enum behaviour_id what, const struct story_step
     u->away_ms = step ? step->away_ms : 0;
     if (was != what)
         recover(u, was);
-    switch (what) {
-    case BEHAVIOUR_TAMPERED:
+    if (behaviours[what].attested)
         flash(u);
-        break;
+    switch (what) {
     case BEHAVIOUR_SILENT:
         u->sample_ms = INT64_MAX;
         break;
@@ -421,7 +423,12 @@ void unit_become(struct unit *u, enum behaviour_id what, const struct story_step
         break;
     case BEHAVIOUR_HEALTHY:
     case BEHAVIOUR_FLAKY:
+    case BEHAVIOUR_TAMPERED:
     case BEHAVIOUR_CRASHING:
+    case BEHAVIOUR_ROLLED_BACK:
+    case BEHAVIOUR_DEBUGGED:
+    case BEHAVIOUR_CLOCK_OFF:
+    case BEHAVIOUR_REPLAYING:
     case BEHAVIOUR_COUNT:
         break;
     }

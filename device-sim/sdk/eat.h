@@ -33,11 +33,12 @@ struct eat_facts {
     int64_t bootcount;
     uint8_t bootseed[32]; // random, one a boot
     int64_t uptime_s;
-    int64_t iat_s;
+    int64_t iat_s; // in what a link is given: how far its clock is off
     bool oemboot;
     int dbgstat; // 0 enabled … 4 disabled fully and permanently (RFC 9711 4.2.9)
     const struct measurement *log;
     size_t log_count;
+    bool replayed; // made for another challenge: how a thief's evidence looks
 };
 
 // SHA-256(nonce || spki || exporter), what eat_nonce says.

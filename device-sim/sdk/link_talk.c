@@ -101,7 +101,9 @@ static enum rc make_eat(struct link *l, const uint8_t *nonce, size_t nonce_len, 
     eat_binding(nonce, nonce_len, spki, sizeof spki, exporter, sizeof exporter, binding);
     l->ops->facts(l->owner, &facts);
     facts.bootcount = l->boot;
-    facts.iat_s = link_now_ms(l) / 1000;
+    facts.iat_s += link_now_ms(l) / 1000;
+    if (facts.replayed)
+        memset(binding, 0, sizeof binding);
     auto_key EVP_PKEY *key = p256_key(&factory);
     OPENSSL_cleanse(&factory, sizeof factory);
     if (!key)
