@@ -13,94 +13,20 @@
 #include "core/clock.h"
 #include "pattern/pattern.h"
 #include "support/binary.h"
-#include "support/folder.h"
 #include "support/gate.h"
 #include "support/model.h"
 #include "support/pg.h"
+#include "support/tale.h"
 #include "test.h"
 
-#define DEVICES 40
+#define DEVICES TALE_DEVICES
 
 static struct gate *gate;
-static char folder[64];
 static pid_t outage;
 
-// ---------------------------------------------------------------- programs
-
-static void accept_manifest(int32_t catalog)
-{
-    static char out[30000];
-    json_t *v;
-    size_t i;
-
-    assert_int_equal(binary_run(out, sizeof out, "orrery-fleet manifest"), 0);
-    json_auto_t *o = json_loads(out, 0, NULL);
-    json_array_foreach (json_object_get(o, "values"), i, v)
-        gate_accept(gate, catalog, json_string_value(json_object_get(v, "component")),
-                    json_string_value(json_object_get(v, "version")),
-                    json_string_value(json_object_get(v, "sha256")),
-                    (int)json_integer_value(json_object_get(v, "svn")));
-}
-
-// A fleet of its own for a story: registered, claimed, with its tags and that of the story.
-static void make_fleet(const char *story, int32_t catalog, int seed)
-{
-    static char out[60000];
-    char id[DEVICE_ID_LEN + 1], *line, *rest = out;
-
-    assert_int_equal(binary_run(out, sizeof out,
-                                "orrery-fleet init --dir %s/%s --count %d --seed %d", folder, story,
-                                DEVICES, seed),
-                     0);
-    assert_int_equal(binary_run(out, sizeof out, "orrery-fleet keys --dir %s/%s", folder, story),
-                     0);
-    while ((line = strsep(&rest, "\n")) && *line) {
-        json_auto_t *o = json_loads(line, 0, NULL);
-        json_t *tags = json_object_get(o, "tags");
-
-        json_object_set_new(tags, "fleet", json_string(story));
-        auto_free char *text = json_dumps(tags, JSON_COMPACT);
-        gate_admit(gate, catalog, json_string_value(json_object_get(o, "publicKey")), true, id);
-        model_sql(pg_conninfo(), "UPDATE device SET tags = '%s' WHERE id = '%s'", text, id);
-    }
-}
-
-static void write_story(const char *story, const char *text)
-{
-    char path[120];
-
-    snprintf(path, sizeof path, "%s/%s.story", folder, story);
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    assert_true(fputs(text, f) >= 0 && fclose(f) == 0);
-}
-
-// Plays it to its end; the line of results.
 static json_t *play(const char *story, const char *text, const char *more)
 {
-    char out[4000];
-
-    make_fleet(story, gate->demo, 7);
-    write_story(story, text);
-    assert_int_equal(
-        binary_run(
-            out, sizeof out,
-            "orrery-fleet run --dir %s/%s --server 127.0.0.1:%d --ca %s/ca.pem --story %s/%s.story "
-            "--interval 200ms %s",
-            folder, story, gate->port, folder, folder, story, more),
-        0);
-    json_t *o = json_loads(out, 0, NULL);
-    if (!o)
-        fail_msg("%s", out);
-    return o;
-}
-
-static pid_t begin_outage(void)
-{
-    make_fleet("outage", gate->acme, 7);
-    return binary_start("orrery-fleet run --dir %s/outage --server 127.0.0.1:%d --ca %s/ca.pem"
-                        " --story site-outage > /dev/null 2>&1",
-                        folder, gate->port, folder);
+    return tale_play(story, gate->demo, text, more);
 }
 
 // ---------------------------------------------------------------- the database
@@ -292,12 +218,12 @@ static void a_story_that_cannot_be_read_starts_nothing(void **state)
     (void)state;
     char out[1000];
 
-    write_story("wrong", "0s all flaky\n5s all explode\n");
+    tale_write("wrong", "0s all flaky\n5s all explode\n");
     assert_int_equal(
         binary_run(out, sizeof out,
                    "orrery-fleet run --dir %s/healthy --server 127.0.0.1:1 --ca %s/ca.pem --story "
                    "%s/wrong.story",
-                   folder, folder, folder),
+                   tale_folder(), tale_folder(), tale_folder()),
         1);
     assert_non_null(strstr(out, "line 2: 'explode'"));
 }
@@ -306,16 +232,10 @@ static void a_story_that_cannot_be_read_starts_nothing(void **state)
 
 static int open_gate(void **state)
 {
-    char path[100];
-
     (void)state;
     gate = gate_up(&(struct gate_options){ 0 });
-    folder_make(folder, sizeof folder, "story");
-    snprintf(path, sizeof path, "%s/ca.pem", folder);
-    gate_ca_file(gate, path);
-    accept_manifest(gate->demo);
-    accept_manifest(gate->acme);
-    outage = begin_outage();
+    tale_open(gate);
+    outage = tale_begin("outage", gate->acme, "20s site=largest offline", "");
     return 0;
 }
 
@@ -324,7 +244,7 @@ static int close_gate(void **state)
     (void)state;
     binary_stop(outage, SIGTERM);
     gate_down(gate);
-    folder_remove(folder);
+    tale_close();
     return 0;
 }
 
