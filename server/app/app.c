@@ -265,6 +265,7 @@ static enum rc start_http(struct app *a, struct fault *f)
                                  .patterns = a->patterns,
                                  .doors = a->doors,
                                  .jobs = a->jobs,
+                                 .threats = a->threats,
                                  .server_ca_pem = a->tls.server_ca,
                                  .ready = ready_text,
                                  .ready_ctx = a,
@@ -415,6 +416,12 @@ static enum rc load_doors(struct app *a, struct fault *f)
     return doors_load(a->store, &a->doors, f);
 }
 
+static enum rc start_threats(struct app *a, struct fault *f)
+{
+    return threats_start(&(struct threats_options){ .store = a->store, .bus = a->bus }, &a->threats,
+                         f);
+}
+
 static enum rc start_ingest(struct app *a, struct fault *f)
 {
     return ingest_start(a->config, a->conninfo, a->bus, &a->ingest, f);
@@ -442,9 +449,9 @@ static enum rc start_jobs(struct app *a, struct fault *f)
 
 // In the order of need.
 static enum rc (*const steps[])(struct app *a, struct fault *f) = {
-    open_folder, start_database, start_keeper,    open_catalogs, load_tls,      load_roster,
-    load_doors,  start_fleet,    start_ingest,    make_jobs,     start_exports, start_http,
-    start_live,  start_gateway,  start_scheduler, start_jobs,
+    open_folder, start_database, start_keeper,  open_catalogs,   load_tls,   load_roster,
+    load_doors,  start_fleet,    start_threats, start_ingest,    make_jobs,  start_exports,
+    start_http,  start_live,     start_gateway, start_scheduler, start_jobs,
 };
 
 enum rc app_start(const struct config *c, struct app **out, struct app_welcome *welcome,
@@ -502,6 +509,7 @@ void app_stop(struct app *a)
     fleet_stop(a->fleet);
     gateway_free(a->gateway);
     live_stop(a->live);
+    threats_stop(a->threats);
     roster_free(a->roster);
     doors_free(a->doors);
     catalogs_free(a->catalogs);

@@ -130,6 +130,17 @@ static void doors(FILE *to, const struct app *a)
             doors_total(a->doors, DOORS_WRONG));
 }
 
+static void threats(FILE *to, const struct app *a)
+{
+    struct threats_stats s;
+
+    threats_stats(a->threats, &s);
+    counter(to, "orrery_threat_signals_total", "Signals of protocol and access code.", s.signals);
+    counter(to, "orrery_threat_lost_total", "Signals there was no room for.", s.lost);
+    counter(to, "orrery_threat_raised_total", "Hits of threats given to alerts.", s.raised);
+    counter(to, "orrery_threat_cleared_total", "Devices found well again.", s.cleared);
+}
+
 static void edge(FILE *to, const struct app *a)
 {
     struct edge_counts c;
@@ -208,7 +219,7 @@ static void routes(FILE *to, const struct app *a)
 char *metrics_text(void *app, size_t *len)
 {
     static void (*const pages[])(FILE * to, const struct app *a) = {
-        process, database, ingest, gateway, doors, edge, live, routes,
+        process, database, ingest, gateway, doors, threats, edge, live, routes,
     };
     char *text = NULL;
     FILE *to = open_memstream(&text, len);

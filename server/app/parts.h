@@ -30,6 +30,7 @@
 #include "store/cluster.h"
 #include "store/store.h"
 #include "telemetry/fleet.h"
+#include "threat/threat.h"
 #include "window/doors.h"
 
 struct app {
@@ -48,6 +49,7 @@ struct app {
     struct doors *doors;
     struct tickets *tickets;
     struct patterns *patterns;
+    struct threats *threats;
     struct streams *streams;
     struct exports *exports;
     struct fleet *fleet;

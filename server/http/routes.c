@@ -31,6 +31,7 @@
 #include "telemetry/metric_api.h"
 #include "telemetry/series_api.h"
 #include "telemetry/telemetry_api.h"
+#include "threat/threat_api.h"
 #include "view/view_api.h"
 #include "window/arrival_api.h"
 #include "window/window_api.h"
@@ -68,6 +69,7 @@ const struct route *const route_tables[] = {
     overview_routes,
     view_routes,
     alert_routes,
+    threat_routes,
     NULL,
 };
 // clang-format on

@@ -141,6 +141,10 @@ struct gate *gate_up(const struct gate_options *o)
     CHECK(catalogs_load(g->store, &g->catalogs, &f) == RC_OK, f);
     CHECK(roster_load(g->store, &g->roster, &f) == RC_OK, f);
     CHECK(doors_load(g->store, &g->doors, &f) == RC_OK, f);
+    if (o->threats)
+        CHECK(threats_start(&(struct threats_options){ .store = g->store, .bus = g->bus },
+                            &g->threats, &f) == RC_OK,
+              f);
     CHECK(ingest_start(config, pg_conninfo(), g->bus, &g->ingest, &f) == RC_OK, f);
     start_gateway(g, o);
     return g;
@@ -150,6 +154,7 @@ void gate_down(struct gate *g)
 {
     gateway_stop(g->gateway);
     ingest_stop(g->ingest);
+    threats_stop(g->threats);
     gateway_free(g->gateway);
     keeper_stop(g->keeper);
     catalogs_free(g->catalogs);

@@ -24,6 +24,7 @@
 #include "keeper/keeper.h"
 #include "store/store.h"
 #include "support/wire.h"
+#include "threat/threat.h"
 #include "window/code.h"
 #include "window/doors.h"
 
@@ -36,6 +37,7 @@ struct gate {
     struct bus *bus;
     struct ingest *ingest;
     struct gateway *gateway;
+    struct threats *threats; // NULL unless asked for
     int32_t demo, acme;
     int port;
 };
@@ -46,6 +48,7 @@ struct gate_options {
     int64_t lifetime_s, quarantine_s; // of certificates; 0: as they are
     int64_t per_address;              // 0: many
     int64_t idle_s;                   // before a ping; 0: as the protocol says
+    bool threats;
 };
 
 bool gate_is_keeper(int argc, char **argv);

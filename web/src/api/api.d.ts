@@ -666,7 +666,33 @@ export type ArrivalClaim = {
   group?: string | null;
 };
 
+export type ThreatLimit = {
+  name: string;
+  value: number;
+  usual: number;
+  least: number;
+  most: number;
+};
+
+export type Threat = {
+  code: string;
+  name: string;
+  what: string;
+  severity: 'low' | 'medium' | 'high' | 'critical';
+  enabled: boolean;
+  limits: ThreatLimit[];
+};
+
+export type Threats = {
+  items: Threat[];
+};
+
+export type ThreatChange = {
+  codes: Record<string, Record<string, unknown>>;
+};
+
 export type Finding = {
+  kind?: string;
   component: string;
   expected: TextOrNull;
   found: TextOrNull;
@@ -1024,6 +1050,8 @@ export interface Routes {
   'POST /catalogs/{catalog}/saved-views': { path: { catalog: string }; query: {}; body: ViewNew; answer: View };
   'PATCH /catalogs/{catalog}/saved-views/{id}': { path: { catalog: string; id: string }; query: {}; body: ViewChange; answer: View };
   'DELETE /catalogs/{catalog}/saved-views/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: undefined };
+  'GET /catalogs/{catalog}/threats': { path: { catalog: string }; query: {}; body: undefined; answer: Threats };
+  'PUT /catalogs/{catalog}/threats': { path: { catalog: string }; query: {}; body: ThreatChange; answer: Threats };
   'GET /catalogs/{catalog}/registration-windows': { path: { catalog: string }; query: { limit?: number; cursor?: string }; body: undefined; answer: RegistrationWindowPage };
   'POST /catalogs/{catalog}/registration-windows': { path: { catalog: string }; query: {}; body: RegistrationWindowNew; answer: RegistrationWindowOpened };
   'POST /catalogs/{catalog}/registration-windows/{id}/close': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: RegistrationWindow };

@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: Apache-2.0
+// threaded
+//
+// What is a threat becomes one alert with the right devices and evidence, and what is none does
+// not: stories of the fleet against the real gateway, with thresholds set as people set them.
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/auto.h"
+#include "core/clock.h"
+#include "support/binary.h"
+#include "support/gate.h"
+#include "support/model.h"
+#include "support/pg.h"
+#include "support/tale.h"
+#include "test.h"
+#include "threat/threat_api.h"
+
+#define WAIT_S 60
+
+static struct gate *gate;
+
+// ---------------------------------------------------------------- thresholds
+
+static void thresholds(const char *method, int32_t catalog, const char *body, const char *version,
+                       struct model_answer *out)
+{
+    struct services services = { .bus = gate->bus, .threats = gate->threats };
+    const struct model_call c = { .routes = threat_routes,
+                                  .method = method,
+                                  .pattern = "/api/v1/catalogs/{catalog}/threats",
+                                  .catalog = catalog,
+                                  .body = body,
+                                  .if_match = version };
+
+    model_run(gate->store, &services, &c, out);
+}
+
+// Sets them, whatever they were.
+static void set(int32_t catalog, const char *body)
+{
+    struct model_answer now, then;
+
+    thresholds("GET", catalog, NULL, NULL, &now);
+    assert_int_equal(now.rc, RC_OK);
+    thresholds("PUT", catalog, body, now.etag, &then);
+    if (then.rc != RC_OK)
+        fail_msg("%s", then.text);
+    model_answer_done(&now);
+    model_answer_done(&then);
+}
+
+// ---------------------------------------------------------------- alerts
+
+#define OF_STORY                                                                                   \
+    "FROM alert a JOIN alert_device h ON h.catalog = a.catalog AND h.alert = a.id"                 \
+    " JOIN device d ON d.catalog = h.catalog AND d.device = h.device"                              \
+    " WHERE d.tags ->> 'fleet' = '%s'"
+
+// Devices of a story that an alert of this code stands for, where it looks like that.
+static int64_t threatened(const char *story, const char *code, const char *where)
+{
+    return model_sql(pg_conninfo(),
+                     "SELECT count(DISTINCT h.device) " OF_STORY
+                     " AND a.code = '%s' AND h.cleared_at IS NULL AND (%s)",
+                     story, code, where);
+}
+
+static void become(const char *story, const char *code, const char *where, int64_t wanted)
+{
+    for (int i = 0; i < WAIT_S * 10; i++) {
+        if (threatened(story, code, where) == wanted)
+            return;
+        usleep(100000);
+    }
+    fail_msg("%s: %" PRId64 " of %" PRId64 " devices have %s, %s", story,
+             threatened(story, code, where), wanted, code, where);
+}
+
+// Alerts that any device of the story was ever in.
+static int64_t alerts(const char *story)
+{
+    return model_sql(pg_conninfo(), "SELECT count(DISTINCT (a.catalog, a.key)) " OF_STORY, story);
+}
+
+static void publish(const char *name, int64_t device)
+{
+    bus_publish(gate->bus, &(struct bus_event){ .kind = BUS_SIGNAL,
+                                                .catalog = gate->acme,
+                                                .device = device,
+                                                .at = clock_now_ms(),
+                                                .name = name });
+}
+
+// Signals are heard in their order: what was said before this one has been weighed.
+static void settle(void)
+{
+    static int64_t last;
+
+    publish("debug", ++last);
+    for (int i = 0; i < WAIT_S * 10; i++) {
+        if (model_sql(pg_conninfo(),
+                      "SELECT count(*) FROM alert_device WHERE catalog = %d AND device = %" PRId64,
+                      gate->acme, last) == 1)
+            return;
+        usleep(100000);
+    }
+    fail_msg("signals are not heard");
+}
+
+// ---------------------------------------------------------------- the stories
+
+// All are played at once, from the beginning of the tests until each has been looked at.
+static struct tale {
+    const char *name, *text;
+    pid_t pid;
+} tales[] = {
+    { "healthy", "", 0 },
+    { "flaky", "0s share=50% flaky every=1s away=300ms", 0 },
+    { "tampered", "2s count=4 product=\"Line sensor\" tampered", 0 },
+    { "mended", "2s count=3 product=\"Cold chain\" tampered for 6s", 0 },
+    { "rollback", "2s count=2 product=\"Meter\" rolled-back", 0 },
+    { "debug", "2s count=3 debug", 0 },
+    { "clock", "2s count=3 clock-off", 0 },
+    { "replay", "2s count=2 replaying", 0 },
+    { "clone", "2s count=2 clone", 0 },
+    { "crash", "0s count=3 crash-loop every=1s away=200ms", 0 },
+};
+
+static void begin_tales(void)
+{
+    for (size_t i = 0; i < sizeof tales / sizeof *tales; i++)
+        tales[i].pid = tale_begin(tales[i].name, gate->demo, tales[i].text, "--interval 500ms");
+}
+
+static void end_tale(const char *name)
+{
+    for (size_t i = 0; i < sizeof tales / sizeof *tales; i++)
+        if (tales[i].pid && (!name || !strcmp(tales[i].name, name))) {
+            binary_stop(tales[i].pid, SIGKILL);
+            tales[i].pid = 0;
+        }
+}
+
+// Its devices were in so many alerts, now that all it did has been weighed.
+static void was_in(const char *story, int64_t wanted)
+{
+    end_tale(story);
+    settle();
+    assert_int_equal(alerts(story), wanted);
+}
+
+static void wait_for_devices(const char *story, const char *where)
+{
+    for (int i = 0; i < WAIT_S * 10; i++) {
+        if (model_sql(pg_conninfo(),
+                      "SELECT count(*) FROM device d JOIN device_state s USING (catalog, device)"
+                      " WHERE d.tags ->> 'fleet' = '%s' AND (%s)",
+                      story, where) == TALE_DEVICES)
+            return;
+        usleep(100000);
+    }
+    fail_msg("%s: not all devices are: %s", story, where);
+}
+
+// Thresholds are as low as they can be: nothing a healthy device does counts at all.
+#define LOW "{\"codes\":{\"T08\":{\"times\":1},\"T18\":{\"times\":3}}}"
+
+// Looked at last: it had the time of all the others to do harm.
+static void a_healthy_fleet_threatens_nobody(void **state)
+{
+    (void)state;
+    wait_for_devices("healthy", "s.state = 1");
+    was_in("healthy", 0);
+}
+
+static void a_flaky_link_is_no_threat(void **state)
+{
+    (void)state;
+    wait_for_devices("flaky", "s.hello_boot = 1");
+    was_in("flaky", 0);
+}
+
+static void changed_firmware_is_one_alert_for_each_component(void **state)
+{
+    (void)state;
+    become("tampered", "T05",
+           "a.title = 'A build of ''pump.pump-control'' runs that is not among the reference"
+           " values' AND h.evidence::jsonb ->> 'component' = 'pump.pump-control'"
+           " AND h.evidence::jsonb ->> 'found' <> '' AND a.severity = 2",
+           4);
+    was_in("tampered", 1);
+}
+
+static void what_attests_well_again_is_over(void **state)
+{
+    (void)state;
+    for (int i = 0; i < WAIT_S * 10 && alerts("mended") == 0; i++)
+        usleep(100000);
+    become("mended", "T05", "true", 0);
+    was_in("mended", 1);
+    assert_int_equal(model_sql(pg_conninfo(), "SELECT count(*) FROM alert WHERE key ="
+                                              " 'threat:T05:cold-room.climate'"
+                                              " AND resolved_at IS NOT NULL"),
+                     1);
+}
+
+static void a_rollback_is_critical(void **state)
+{
+    (void)state;
+    become("rollback", "T06",
+           "a.title = '''meter.os'' was rolled back to a withdrawn version' AND a.severity = 3"
+           " AND h.evidence::jsonb ->> 'found' LIKE 'security version 2 %%'",
+           2);
+    was_in("rollback", 1);
+}
+
+static void open_debug_access_is_seen(void **state)
+{
+    (void)state;
+    become("debug", "T07", "a.title = 'Debugging is on'", 3);
+    was_in("debug", 1);
+}
+
+static void a_clock_that_is_off_is_seen(void **state)
+{
+    (void)state;
+    become("clock", "T08", "h.evidence::jsonb ->> 'found' LIKE '1_0_ s behind'", 3);
+    was_in("clock", 1);
+}
+
+static void evidence_for_another_challenge_is_a_replay(void **state)
+{
+    (void)state;
+    become("replay", "T12", "h.evidence::jsonb ->> 'why' LIKE 'eat_nonce %%'", 2);
+    was_in("replay", 1);
+}
+
+static void a_copy_is_seen_by_its_boot_count(void **state)
+{
+    (void)state;
+    become(
+        "clone", "T02",
+        "a.title LIKE 'Boot counts %%' AND (h.evidence LIKE '%%bootcount%%' OR h.evidence LIKE '%%\"before\"%%')",
+        2);
+    was_in("clone", 1);
+}
+
+static void a_crash_loop_is_one_alert_over_all_devices(void **state)
+{
+    (void)state;
+    become("crash", "T18", "(h.evidence::jsonb ->> 'boot')::int > 2", 3);
+    was_in("crash", 1);
+}
+
+// A device with one key and its own idea of where its sequence stands.
+static void numbers_that_were_passed_count_when_they_come_again_and_again(void **state)
+{
+    (void)state;
+    struct gate_device *d = gate_device(gate, gate->acme, true);
+
+    model_sql(pg_conninfo(), "UPDATE device SET tags = '{\"fleet\":\"sequence\"}' WHERE id = '%s'",
+              d->id);
+    assert_true(gate_enroll(gate, d, "affirming"));
+    for (int i = 0; i < 4; i++) {
+        struct wire *w = gate_session(gate, d, NULL);
+        char text[100];
+
+        snprintf(text, sizeof text,
+                 "{\"type\":\"telemetry\",\"seq\":1,\"t\":%" PRId64 ",\"m\":{\"a\":1}}",
+                 clock_now_ms());
+        assert_true(wire_say(w, text));
+        json_t *ack = wire_hear(w, "ack");
+        assert_int_equal(json_integer_value(json_object_get(ack, "seq")), 1);
+        json_decref(ack);
+        wire_free(w);
+    }
+    become("sequence", "T02", "h.evidence LIKE '%%sequence%%'", 1);
+    gate_device_free(d);
+}
+
+// ---------------------------------------------------------------- thresholds
+
+static void what_is_switched_off_raises_nothing(void **state)
+{
+    (void)state;
+    set(gate->acme, "{\"codes\":{\"T12\":{\"enabled\":false}}}");
+    publish("replay", 77);
+    settle();
+    assert_int_equal(model_sql(pg_conninfo(),
+                               "SELECT count(*) FROM alert WHERE catalog = %d AND"
+                               " code = 'T12'",
+                               gate->acme),
+                     0);
+    set(gate->acme, "{\"codes\":{}}");
+    publish("replay", 77);
+    settle();
+    assert_int_equal(model_sql(pg_conninfo(),
+                               "SELECT count(*) FROM alert WHERE catalog = %d AND"
+                               " code = 'T12'",
+                               gate->acme),
+                     1);
+}
+
+static void thresholds_out_of_bounds_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body, *said;
+    } cases[] = {
+        { "{}", "codes" },
+        { "{\"codes\":[]}", "codes" },
+        { "{\"codes\":{\"T99\":{}}}", "codes has no 'T99'" },
+        { "{\"codes\":{\"T18\":[]}}", "codes.T18 must be an object" },
+        { "{\"codes\":{\"T18\":{\"times\":1}}}", "codes.T18.times must be" },
+        { "{\"codes\":{\"T18\":{\"times\":\"6\"}}}", "codes.T18.times must be" },
+        { "{\"codes\":{\"T18\":{\"times\":1e300}}}", "codes.T18.times must be" },
+        { "{\"codes\":{\"T05\":{\"quietMinutes\":5}}}", "codes.T05 has no 'quietMinutes'" },
+        { "{\"codes\":{\"T05\":{\"enabled\":1}}}", "codes.T05.enabled must be" },
+        { "{\"codes\":{},\"more\":1}", "more" },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct model_answer a;
+
+        thresholds("PUT", gate->acme, cases[i].body, "0", &a);
+        assert_int_equal(a.rc, RC_INVALID);
+        if (!strstr(a.text, cases[i].said))
+            fail_msg("%s: %s", cases[i].body, a.text);
+        model_answer_done(&a);
+    }
+}
+
+static void thresholds_change_only_from_their_newest_version(void **state)
+{
+    (void)state;
+    struct model_answer a;
+
+    set(gate->demo, "{\"codes\":{\"T18\":{\"times\":9}}}");
+    thresholds("PUT", gate->demo, LOW, "0", &a);
+    assert_int_equal(a.rc, RC_CONFLICT);
+    assert_true(a.stale);
+    model_answer_done(&a);
+    thresholds("GET", gate->demo, NULL, NULL, &a);
+    json_t *item, *limit = NULL, *items = json_object_get(a.body, "items");
+    size_t i;
+    json_array_foreach (items, i, item)
+        if (!strcmp(json_string_value(json_object_get(item, "code")), "T18"))
+            limit = json_array_get(json_object_get(item, "limits"), 0);
+    assert_string_equal(json_string_value(json_object_get(limit, "name")), "times");
+    assert_int_equal(json_integer_value(json_object_get(limit, "value")), 9);
+    assert_int_equal(json_integer_value(json_object_get(limit, "usual")), 6);
+    model_answer_done(&a);
+    set(gate->demo, LOW);
+}
+
+// ---------------------------------------------------------------- around them
+
+static int open_gate(void **state)
+{
+    (void)state;
+    gate = gate_up(&(struct gate_options){ .threats = true });
+    tale_open(gate);
+    set(gate->demo, LOW);
+    begin_tales();
+    return 0;
+}
+
+static int close_gate(void **state)
+{
+    (void)state;
+    end_tale(NULL);
+    gate_down(gate);
+    tale_close();
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(changed_firmware_is_one_alert_for_each_component),
+        cmocka_unit_test(what_attests_well_again_is_over),
+        cmocka_unit_test(a_rollback_is_critical),
+        cmocka_unit_test(open_debug_access_is_seen),
+        cmocka_unit_test(a_clock_that_is_off_is_seen),
+        cmocka_unit_test(evidence_for_another_challenge_is_a_replay),
+        cmocka_unit_test(a_copy_is_seen_by_its_boot_count),
+        cmocka_unit_test(a_crash_loop_is_one_alert_over_all_devices),
+        cmocka_unit_test(numbers_that_were_passed_count_when_they_come_again_and_again),
+        cmocka_unit_test(a_flaky_link_is_no_threat),
+        cmocka_unit_test(a_healthy_fleet_threatens_nobody),
+        cmocka_unit_test(what_is_switched_off_raises_nothing),
+        cmocka_unit_test(thresholds_out_of_bounds_are_named),
+        cmocka_unit_test(thresholds_change_only_from_their_newest_version),
+    };
+
+    if (gate_is_keeper(argc, argv))
+        return gate_keeper(argv);
+    return cmocka_run_group_tests(tests, open_gate, close_gate);
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is counted, and the tables that say what a threat is.
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/rc.h"
+#include "test.h"
+#include "threat/counts.h"
+#include "threat/settings.h"
+#include "threat/table.h"
+
+#define MINUTE 60000
+
+static struct count_key device(int64_t n)
+{
+    return (struct count_key){ .kind = 1, .catalog = 1, .device = n };
+}
+
+static void counting_ends_with_the_window(void **state)
+{
+    (void)state;
+    struct counts *c = counts_new(64);
+    struct count_key key = device(1);
+
+    assert_int_equal(counts_add(c, &key, 1000, MINUTE), 1);
+    assert_int_equal(counts_add(c, &key, 2000, MINUTE), 2);
+    assert_int_equal(counts_add(c, &key, 1000 + MINUTE, MINUTE), 3);
+    assert_int_equal(counts_add(c, &key, 1001 + MINUTE, MINUTE), 1);
+    counts_free(c);
+}
+
+static void two_signs_of_one_moment_count_once(void **state)
+{
+    (void)state;
+    struct counts *c = counts_new(64);
+    struct count_key key = device(1);
+
+    assert_int_equal(counts_add(c, &key, 1000, MINUTE), 1);
+    assert_int_equal(counts_add(c, &key, 1000, MINUTE), 1);
+    counts_free(c);
+}
+
+static void others_are_counted_apart(void **state)
+{
+    (void)state;
+    struct counts *c = counts_new(1024);
+    struct count_key keys[] = {
+        { .kind = 1, .catalog = 1, .device = 1 },
+        { .kind = 2, .catalog = 1, .device = 1 },
+        { .kind = 1, .catalog = 2, .device = 1 },
+        { .kind = 1, .catalog = 1, .device = 2 },
+        { .kind = 1, .catalog = 1, .text = "192.0.2.1" },
+        { .kind = 1, .catalog = 1, .text = "192.0.2.2" },
+    };
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        assert_int_equal(counts_add(c, &keys[i], 1000, MINUTE), 1);
+    counts_free(c);
+}
+
+static void what_was_well_is_forgotten_unless_it_was_seen_right_now(void **state)
+{
+    (void)state;
+    struct counts *c = counts_new(64);
+    struct count_key key = device(1);
+
+    counts_add(c, &key, 1000, MINUTE);
+    counts_forget(c, &key, 1000);
+    assert_int_equal(counts_add(c, &key, 2000, MINUTE), 2);
+    counts_forget(c, &key, 3000);
+    assert_int_equal(counts_add(c, &key, 4000, MINUTE), 1);
+    counts_free(c);
+}
+
+// A flood of addresses that come once must not hide the one that comes again and again.
+static void a_million_addresses_do_not_push_out_the_one_that_stays(void **state)
+{
+    (void)state;
+    struct counts *c = counts_new(1024);
+    struct count_key guesser = { .kind = 1, .text = "192.0.2.1" };
+    char text[24];
+    struct count_key other = { .kind = 1, .text = text };
+    int64_t n = 0;
+
+    for (int i = 0; i < 3; i++)
+        counts_add(c, &guesser, i + 1, MINUTE);
+    for (int i = 0; i < 1000000; i++) {
+        snprintf(text, sizeof text, "%d", i);
+        counts_add(c, &other, 100, MINUTE);
+    }
+    n = counts_add(c, &guesser, 200, MINUTE);
+    assert_int_equal(n, 4);
+    counts_free(c);
+}
+
+// ---------------------------------------------------------------- tables
+
+static void every_code_has_words_and_sound_bounds(void **state)
+{
+    (void)state;
+    for (int c = 0; c < THREAT_CODES; c++) {
+        const struct threat_kind *k = &threat_kinds[c];
+
+        assert_int_equal(strlen(k->code), 3);
+        assert_true(*k->name && *k->what);
+        assert_int_equal(threat_code_from_name(k->code), c);
+        for (int l = 0; l < THREAT_LIMITS; l++) {
+            assert_true(k->limits[l].least <= k->limits[l].usual);
+            assert_true(k->limits[l].usual <= k->limits[l].most);
+            assert_true(!k->limits[l].most || k->limits[l].least > 0);
+        }
+    }
+    assert_int_equal(threat_code_from_name("T99"), -1);
+}
+
+// A title is a format: nothing but one %s for what a keyed row names.
+static void every_row_has_a_title_that_can_be_printed(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < threat_row_count; i++) {
+        const struct threat_row *r = &threat_rows[i];
+        const char *percent = strchr(r->title, '%');
+
+        assert_true(*r->signal && strlen(r->title) < 80);
+        assert_int_equal(percent != NULL, r->keyed);
+        if (percent) {
+            assert_int_equal(percent[1], 's');
+            assert_null(strchr(percent + 1, '%'));
+        }
+        assert_true(r->end != END_QUIET || threat_kinds[r->code].limits[LIMIT_QUIET].most > 0);
+        assert_true(threat_kinds[r->code].limits[LIMIT_TIMES].most > 0);
+        assert_true(threat_kinds[r->code].limits[LIMIT_MINUTES].most > 0);
+    }
+}
+
+static void what_is_not_said_is_as_usual(void **state)
+{
+    (void)state;
+    json_auto_t *body = json_loads("{\"codes\":{\"T18\":{\"times\":3}}}", 0, NULL);
+    struct threat_settings usual, s;
+
+    threat_settings_usual(&usual);
+    assert_int_equal(threat_settings_read(body, &s, NULL), RC_OK);
+    assert_int_equal(s.limits[THREAT_T18][LIMIT_TIMES], 3);
+    s.limits[THREAT_T18][LIMIT_TIMES] = usual.limits[THREAT_T18][LIMIT_TIMES];
+    assert_memory_equal(&s, &usual, sizeof s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(counting_ends_with_the_window),
+        cmocka_unit_test(two_signs_of_one_moment_count_once),
+        cmocka_unit_test(others_are_counted_apart),
+        cmocka_unit_test(what_was_well_is_forgotten_unless_it_was_seen_right_now),
+        cmocka_unit_test(a_million_addresses_do_not_push_out_the_one_that_stays),
+        cmocka_unit_test(every_code_has_words_and_sound_bounds),
+        cmocka_unit_test(every_row_has_a_title_that_can_be_printed),
+        cmocka_unit_test(what_is_not_said_is_as_usual),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
