@@ -27,6 +27,7 @@
 #include "overview/overview_api.h"
 #include "pattern/pattern_api.h"
 #include "product/product_api.h"
+#include "telemetry/band_api.h"
 #include "telemetry/fleet_api.h"
 #include "telemetry/metric_api.h"
 #include "telemetry/series_api.h"
@@ -63,6 +64,7 @@ const struct route *const route_tables[] = {
     metric_routes,
     fleet_routes,
     series_routes,
+    band_routes,
     journal_routes,
     search_routes,
     pattern_routes,

@@ -8,24 +8,18 @@
 
 #include "core/auto.h"
 #include "core/json_out.h"
-#include "core/token.h"
-#include "device/device.h"
-#include "device/filter.h"
 #include "fleet_sql.h"
 #include "store/arg.h"
 #include "store/store.h"
+#include "telemetry/asked.h"
 #include "telemetry/fleet.h"
-#include "telemetry/metric.h"
 #include "telemetry/range.h"
 #include "telemetry/spread.h"
 
-#define FOUND_MAX  200000 // devices of a filter or a split that are looked at
-#define GROUPS_MAX 500    // of a split; what goes beyond counts as others
+#define GROUPS_MAX 500 // of a split; what goes beyond counts as others
 #define TOP_USUAL  20
 #define TOP_MAX    1000
 #define TOP_SPARE  100 // devices that may turn out to be retired
-#define WINDOW_MS  (5 * 60000)
-#define WINDOW_MAX (30 * DAY_MS)
 
 static handler show_fleet, show_top;
 
@@ -38,137 +32,6 @@ const struct route fleet_routes[] = {
 };
 
 DEFINE_AUTO(struct rows *, rows_freep, rows_free)
-
-// ---------------------------------------------------------------- what is asked
-
-struct ask {
-    char metric[TOKEN_NAME_MAX + 1];
-    char unit[4 * METRIC_UNIT_MAX + 1];
-    char by[12], tag[TAG_NAME_MAX + 1]; // by "": no split
-    int64_t now, window;
-    struct device_filter filter;
-};
-
-static void ask_done(struct ask *a)
-{
-    device_filter_done(&a->filter);
-}
-
-static enum rc read_by(const struct req *q, struct ask *a, struct fault *f)
-{
-    static const char *const names[] = { "product", "group", "version", "site", "batch" };
-    char text[TAG_NAME_MAX + 5];
-
-    if (!req_query(q, "by", text, sizeof text) || !*text)
-        return RC_OK;
-    if (!strncmp(text, "tag:", 4) && text[4]) {
-        snprintf(a->by, sizeof a->by, "tag");
-        snprintf(a->tag, sizeof a->tag, "%.*s", TAG_NAME_MAX, text + 4);
-        return RC_OK;
-    }
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (!strcmp(text, names[i])) {
-            snprintf(a->by, sizeof a->by, "%s", names[i]);
-            return RC_OK;
-        }
-    return fail(f, RC_INVALID, "by takes product, group, version, site, batch or tag:NAME");
-}
-
-static enum rc read_metric(const struct req *q, struct ask *a, struct fault *f)
-{
-    auto_with(rows_freep) struct rows *rows = NULL;
-    struct metric m;
-    enum rc rc = range_metric(q, a->metric, f);
-
-    if (rc == RC_OK)
-        rc = metric_load(q->store, q->catalog, a->metric, &rows, f);
-    if (rc != RC_OK)
-        return rc;
-    metric_at(rows, 0, &m);
-    snprintf(a->unit, sizeof a->unit, "%s", m.unit);
-    return RC_OK;
-}
-
-static enum rc read_ask(const struct req *q, const char *const *also, struct ask *a,
-                        struct fault *f)
-{
-    enum rc rc = device_filter_read(q->query, also, q->catalog, &a->filter, f);
-
-    a->now = clock_now_ms();
-    if (rc == RC_OK)
-        rc = read_by(q, a, f);
-    if (rc == RC_OK)
-        rc = range_window(q, "window", WINDOW_MS, WINDOW_MAX, &a->window, f);
-    if (rc == RC_OK)
-        rc = read_metric(q, a, f);
-    if (rc == RC_OK && !q->services->fleet)
-        rc = fail(f, RC_UNAVAILABLE, "last values are not kept here");
-    return rc;
-}
-
-static json_t *answer(const struct req *q, const struct ask *a)
-{
-    json_t *o = json_object();
-
-    add_text(o, "metric", a->metric);
-    add_text(o, "unit", a->unit);
-    add_int(o, "at", a->now);
-    add_int(o, "window", a->window);
-    add_bool(o, "complete",
-             !fleet_is_loading(q->services->fleet) && !fleet_is_full(q->services->fleet));
-    return o;
-}
-
-// ---------------------------------------------------------------- devices of a filter
-
-// Each with its key in the split and its value; NAN where it has none.
-struct found {
-    struct rows *rows; // owned
-    size_t count;
-    bool capped;
-    int64_t *devices, *at; // owned
-    double *values;        // owned
-};
-
-static void found_done(struct found *x)
-{
-    rows_free(x->rows);
-    free(x->devices);
-    free(x->at);
-    free(x->values);
-}
-
-static void note_value(void *ctx, size_t index, const struct fleet_value *v)
-{
-    struct found *x = ctx;
-
-    x->values[index] = v->value;
-    x->at[index] = v->at;
-}
-
-static enum rc find(const struct req *q, const struct ask *a, struct found *x, struct fault *f)
-{
-    const char *args[] = { a->filter.row, a->by, a->tag, ARG_INT(FOUND_MAX + 1) };
-    enum rc rc = store_run(q->store, &Q_FLEET_FOUND, args, &x->rows, f);
-
-    if (rc != RC_OK)
-        return rc;
-    x->count = (size_t)rows_count(x->rows);
-    x->capped = x->count > FOUND_MAX;
-    x->count -= x->capped;
-    x->devices = calloc(x->count + 1, sizeof *x->devices);
-    x->at = calloc(x->count + 1, sizeof *x->at);
-    x->values = calloc(x->count + 1, sizeof *x->values);
-    if (!x->devices || !x->at || !x->values)
-        return fail(f, RC_INTERNAL, "out of memory");
-    for (size_t i = 0; i < x->count; i++) {
-        x->devices[i] = rows_int(x->rows, (int)i, "device");
-        x->values[i] = (double)NAN;
-    }
-    fleet_some(q->services->fleet, q->catalog, a->metric, a->now - a->window, x->devices, x->count,
-               note_value, x);
-    return RC_OK;
-}
 
 // ---------------------------------------------------------------- percentiles
 
@@ -213,7 +76,6 @@ static struct spread *group_of(struct groups *g, const char *key)
 static void add_found(struct groups *g, const struct found *x, bool split)
 {
     for (size_t i = 0; i < x->count; i++) {
-        const char *key = split ? rows_text(x->rows, (int)i, "key") : NULL;
         struct spread *group;
 
         if (isnan(x->values[i]))
@@ -221,7 +83,7 @@ static void add_found(struct groups *g, const struct found *x, bool split)
         spread_add(&g->all, x->values[i]);
         if (!split)
             continue;
-        group = group_of(g, key ? key : "");
+        group = group_of(g, found_key(x, i));
         if (!group || !spread_add(group, x->values[i]))
             g->others++;
     }
@@ -251,18 +113,6 @@ static json_t *facts_to_json(struct spread *s)
     return o;
 }
 
-static void add_label(const struct req *q, const struct ask *a, json_t *o, const char *key)
-{
-    auto_with(rows_freep) struct rows *rows = NULL;
-    const char *args[] = { ARG_INT(q->catalog), a->by, key };
-    bool named = !strcmp(a->by, "product") || !strcmp(a->by, "group");
-
-    if (named && *key && store_run(q->store, &Q_FLEET_LABEL, args, &rows, NULL) == RC_OK)
-        add_text(o, "label", rows_text(rows, 0, "label"));
-    else
-        add_text(o, "label", *key ? key : NULL);
-}
-
 static int larger_first(const void *a, const void *b)
 {
     json_t *const *x = a, *const *y = b;
@@ -272,14 +122,14 @@ static int larger_first(const void *a, const void *b)
     return (m < n) - (m > n);
 }
 
-static json_t *groups_to_json(const struct req *q, const struct ask *a, struct groups *g)
+static json_t *groups_to_json(const struct req *q, const struct asked *a, struct groups *g)
 {
     json_t *sorted[GROUPS_MAX], *list = json_array();
 
     for (size_t i = 0; i < g->count; i++) {
         sorted[i] = facts_to_json(&g->list[i].values);
         add_text(sorted[i], "key", g->list[i].key);
-        add_label(q, a, sorted[i], g->list[i].key);
+        asked_label(q, a, sorted[i], g->list[i].key);
     }
     qsort(sorted, g->count, sizeof *sorted, larger_first);
     for (size_t i = 0; i < g->count; i++)
@@ -287,7 +137,7 @@ static json_t *groups_to_json(const struct req *q, const struct ask *a, struct g
     return list;
 }
 
-static enum rc gather(const struct req *q, const struct ask *a, struct groups *g, bool *capped,
+static enum rc gather(const struct req *q, const struct asked *a, struct groups *g, bool *capped,
                       struct fault *f)
 {
     struct found x = { 0 };
@@ -297,7 +147,7 @@ static enum rc gather(const struct req *q, const struct ask *a, struct groups *g
         fleet_each(q->services->fleet, q->catalog, a->metric, a->now - a->window, add_any, &g->all);
         return RC_OK;
     }
-    rc = find(q, a, &x, f);
+    rc = found_read(q, a, &x, f);
     if (rc == RC_OK)
         add_found(g, &x, *a->by);
     *capped = x.capped;
@@ -305,7 +155,7 @@ static enum rc gather(const struct req *q, const struct ask *a, struct groups *g
     return rc;
 }
 
-static enum rc tell_fleet(const struct req *q, struct reply *r, const struct ask *a,
+static enum rc tell_fleet(const struct req *q, struct reply *r, const struct asked *a,
                           struct fault *f)
 {
     auto_with(groups_freep) struct groups *g = calloc(1, sizeof *g);
@@ -316,7 +166,7 @@ static enum rc tell_fleet(const struct req *q, struct reply *r, const struct ask
     enum rc rc = gather(q, a, g, &capped, f);
     if (rc != RC_OK)
         return rc;
-    json_t *o = answer(q, a);
+    json_t *o = asked_answer(q, a);
     add_bool(o, "capped", capped);
     add_json(o, "all", facts_to_json(&g->all));
     add_json(o, "groups", groups_to_json(q, a, g));
@@ -327,12 +177,12 @@ static enum rc tell_fleet(const struct req *q, struct reply *r, const struct ask
 static enum rc show_fleet(struct req *q, struct reply *r, struct fault *f)
 {
     static const char *const also[] = { "metric", "by", "window", NULL };
-    struct ask a = { 0 };
-    enum rc rc = read_ask(q, also, &a, f);
+    struct asked a = { 0 };
+    enum rc rc = asked_read(q, also, &a, f);
 
     if (rc == RC_OK)
         rc = tell_fleet(q, r, &a, f);
-    ask_done(&a);
+    asked_done(&a);
     return rc;
 }
 
@@ -407,7 +257,7 @@ static void put_in_order(struct top *t)
     t->count = count;
 }
 
-static enum rc look(const struct req *q, const struct ask *a, struct top *t, bool *capped,
+static enum rc look(const struct req *q, const struct asked *a, struct top *t, bool *capped,
                     struct fault *f)
 {
     struct found x = { 0 };
@@ -417,7 +267,7 @@ static enum rc look(const struct req *q, const struct ask *a, struct top *t, boo
         fleet_each(q->services->fleet, q->catalog, a->metric, a->now - a->window, offer, t);
         return RC_OK;
     }
-    rc = find(q, a, &x, f);
+    rc = found_read(q, a, &x, f);
     for (size_t i = 0; rc == RC_OK && i < x.count; i++)
         if (!isnan(x.values[i]))
             offer(t, i, &(struct fleet_value){ x.devices[i], x.at[i], x.values[i] });
@@ -471,7 +321,7 @@ static enum rc name_them(const struct req *q, const struct top *t, int64_t n, js
     return rc;
 }
 
-static enum rc tell_top(const struct req *q, struct reply *r, const struct ask *a, struct top *t,
+static enum rc tell_top(const struct req *q, struct reply *r, const struct asked *a, struct top *t,
                         int64_t n, struct fault *f)
 {
     json_auto_t *list = json_array();
@@ -483,7 +333,7 @@ static enum rc tell_top(const struct req *q, struct reply *r, const struct ask *
         rc = name_them(q, t, n, list, f);
     if (rc != RC_OK)
         return rc;
-    json_t *o = answer(q, a);
+    json_t *o = asked_answer(q, a);
     add_bool(o, "capped", capped);
     json_object_set(o, "items", list);
     return reply_json(r, 200, o);
@@ -503,7 +353,7 @@ static enum rc show_top(struct req *q, struct reply *r, struct fault *f)
 {
     static const char *const also[] = { "metric", "n", "order", "window", NULL };
     auto_free struct top *t = calloc(1, sizeof *t);
-    struct ask a = { 0 };
+    struct asked a = { 0 };
     int64_t n;
     enum rc rc = t ? range_number(q, "n", 1, TOP_MAX, TOP_USUAL, &n, f)
                    : fail(f, RC_INTERNAL, "out of memory");
@@ -511,11 +361,11 @@ static enum rc show_top(struct req *q, struct reply *r, struct fault *f)
     if (rc == RC_OK)
         rc = read_order(q, &t->least, f);
     if (rc == RC_OK)
-        rc = read_ask(q, also, &a, f);
+        rc = asked_read(q, also, &a, f);
     if (rc == RC_OK) {
         t->most = (size_t)n + TOP_SPARE;
         rc = tell_top(q, r, &a, t, n, f);
     }
-    ask_done(&a);
+    asked_done(&a);
     return rc;
 }

@@ -18,7 +18,7 @@ static handler show;
 
 const struct route series_routes[] = {
     { "GET", "/api/v1/catalogs/{catalog}/telemetry/series", MAY_SEE_TELEMETRY, show,
-      ROUTE_REPEATS | ROUTE_SLOW },
+      ROUTE_REPEATS },
     { 0 },
 };
 

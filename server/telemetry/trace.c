@@ -44,10 +44,8 @@ struct trace *trace_new(const struct trace_plan *plan)
         return NULL;
     t->plan = *plan;
     t->whole = true;
-    if (plan->hours) {
-        t->made_from = TRACE_HOUR;
-        t->buckets = plan->most;
-    }
+    t->made_from = plan->hours ? TRACE_HOUR : plan->even ? TRACE_BUCKET : TRACE_RAW;
+    t->buckets = t->made_from == TRACE_RAW ? 0 : plan->most;
     return t;
 }
 

@@ -33,6 +33,7 @@ struct trace_plan {
     int64_t width;    // of a bucket
     size_t most;      // points
     bool hours;
+    bool even; // buckets also where each point would find room
 };
 
 struct trace_point {

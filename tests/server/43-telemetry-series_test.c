@@ -13,9 +13,11 @@
 #include "support/model.h"
 #include "support/pg.h"
 #include "support/rest.h"
+#include "telemetry/fleet.h"
 #include "test.h"
 
 #define SERIES  "/api/v1/catalogs/demo/telemetry/series"
+#define BAND    "/api/v1/catalogs/demo/telemetry/band"
 #define HOUR_MS 3600000LL
 #define DAYS    20 // ago
 
@@ -317,6 +319,83 @@ static void a_device_of_five_thousand_metrics_answers_for_each(void **state)
     assert_int_equal(most(column(0, "max")), 50000);
 }
 
+static json_t *band(size_t n)
+{
+    return json_array_get(rest_member("bands"), n);
+}
+
+static int64_t member(json_t *of, const char *name)
+{
+    return json_integer_value(json_object_get(of, name));
+}
+
+// As the bus tells it at each commit.
+static void remember(const char *id, const char *metric, double value)
+{
+    fleet_put(rest.services.fleet, (int32_t)demo, number_of(id), base + HOUR_MS, &metric, &value,
+              1);
+}
+
+static void a_bands_bad_requests_say_what_is_wrong(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *query;
+        int status;
+    } cases[] = {
+        { "", 400 },
+        { "metric=nobody.sent.it", 404 },
+        { "metric=cpu&points=1", 400 },
+        { "metric=cpu&points=1000000", 400 },
+        { "metric=cpu&sample=0", 400 },
+        { "metric=cpu&sample=201", 400 },
+        { "metric=cpu&by=colour", 400 },
+        { "metric=cpu&window=5m", 400 },
+        { "metric=cpu&from=-1h&to=-2h", 400 },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (get(BAND "?%s", cases[i].query) != cases[i].status)
+            fail_msg("%s: not %d but %s", cases[i].query, cases[i].status, rest_text("detail"));
+}
+
+static void a_band_says_of_how_many_it_stands_for_how_many(void **state)
+{
+    (void)state;
+    remember(one, "cpu", 1);
+    remember(one, "temp", 1);
+    remember(two, "temp", 3);
+    assert_int_equal(get(BAND "?metric=cpu&from=%lld&to=%lld&points=61", (long long)base,
+                         (long long)(base + HOUR_MS - 1)),
+                     200);
+    assert_int_equal(member(band(0), "sampled"), 1);
+    assert_int_equal(least(json_object_get(band(0), "min")), -70);
+    assert_int_equal(most(json_object_get(band(0), "max")), 995);
+    assert_int_equal(json_array_size(json_object_get(band(0), "t")), 60);
+    assert_int_equal(get(BAND "?metric=temp&from=%lld&sample=1", (long long)base), 200);
+    assert_int_equal(json_integer_value(rest_member("sampled")), 1);
+    assert_int_equal(json_integer_value(rest_member("of")), 2);
+}
+
+static void a_band_that_is_split_has_a_part_each(void **state)
+{
+    (void)state;
+    model_sql(pg_conninfo(), "UPDATE device SET tags = '{\"site\":\"north\"}' WHERE id = '%s'",
+              one);
+    assert_int_equal(get(BAND "?metric=temp&from=%lld&by=site", (long long)base), 200);
+    assert_int_equal(json_array_size(rest_member("bands")), 2);
+    for (size_t i = 0; i < 2; i++) {
+        bool north = !strcmp(json_string_value(json_object_get(band(i), "key")), "north");
+
+        assert_int_equal(member(band(i), "of"), 1);
+        assert_int_equal(most(json_object_get(band(i), "max")), north ? 35990 : 30);
+    }
+    assert_int_equal(get(BAND "?metric=temp&from=%lld&site=north", (long long)base), 200);
+    assert_int_equal(json_integer_value(rest_member("of")), 1);
+    assert_int_equal(get(BAND "?metric=temp&from=%s", "now"), 200);
+    assert_int_equal(json_integer_value(rest_member("of")), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -329,6 +408,9 @@ int main(void)
         cmocka_unit_test(weeks_come_from_hours_and_keep_their_peaks),
         cmocka_unit_test(several_devices_come_in_the_order_they_were_named),
         cmocka_unit_test(a_device_of_five_thousand_metrics_answers_for_each),
+        cmocka_unit_test(a_bands_bad_requests_say_what_is_wrong),
+        cmocka_unit_test(a_band_says_of_how_many_it_stands_for_how_many),
+        cmocka_unit_test(a_band_that_is_split_has_a_part_each),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -837,6 +837,35 @@ export type SeriesByDevice = {
   })[];
 };
 
+export type TelemetryBands = {
+  metric: string;
+  unit: string;
+  at: number;
+  window: number;
+  complete: boolean;
+  from: number;
+  to: number;
+  width: number;
+  resolution: 'bucket' | 'hour';
+  sampled: number;
+  of: number;
+  bands: ({
+    key: string;
+    label: TextOrNull;
+    sampled: number;
+    of: number;
+    t: number[];
+    min: number[];
+    p5: number[];
+    p25: number[];
+    p50: number[];
+    p75: number[];
+    p95: number[];
+    max: number[];
+    devices: number[];
+  })[];
+};
+
 export type Metric = {
   name: string;
   unit: string;
@@ -1069,6 +1098,7 @@ export interface Routes {
   'GET /catalogs/{catalog}/telemetry/fleet': { path: { catalog: string }; query: { metric?: string; by?: string; window?: string; q?: string; state?: DeviceState[]; lifecycle?: DeviceLifecycle[]; product?: string[]; group?: string[]; version?: string[]; attested?: string[]; site?: string[]; batch?: string[]; network?: string[]; tag?: string[]; seen?: string; seat?: number; alert?: string }; body: undefined; answer: FleetTelemetry };
   'GET /catalogs/{catalog}/telemetry/top': { path: { catalog: string }; query: { metric?: string; n?: number; order?: 'desc' | 'asc'; window?: string; q?: string; state?: DeviceState[]; lifecycle?: DeviceLifecycle[]; product?: string[]; group?: string[]; version?: string[]; attested?: string[]; site?: string[]; batch?: string[]; network?: string[]; tag?: string[]; seen?: string; seat?: number; alert?: string }; body: undefined; answer: TopTelemetry };
   'GET /catalogs/{catalog}/telemetry/series': { path: { catalog: string }; query: { metric?: string; device?: string[]; from?: string; to?: string; points?: number }; body: undefined; answer: SeriesByDevice };
+  'GET /catalogs/{catalog}/telemetry/band': { path: { catalog: string }; query: { metric?: string; by?: string; from?: string; to?: string; points?: number; sample?: number; q?: string; state?: DeviceState[]; lifecycle?: DeviceLifecycle[]; product?: string[]; group?: string[]; version?: string[]; attested?: string[]; site?: string[]; batch?: string[]; network?: string[]; tag?: string[]; seen?: string; seat?: number }; body: undefined; answer: TelemetryBands };
   'GET /catalogs/{catalog}/metrics': { path: { catalog: string }; query: { q?: string; limit?: number; cursor?: string }; body: undefined; answer: MetricPage };
   'GET /catalogs/{catalog}/metric': { path: { catalog: string }; query: { name?: string }; body: undefined; answer: Metric };
   'PUT /catalogs/{catalog}/metric': { path: { catalog: string }; query: { name?: string }; body: MetricChange; answer: Metric };
