@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alert/remedy.h"
 #include "alert_sql.h"
 #include "core/auto.h"
 #include "core/clock.h"
@@ -372,5 +373,7 @@ enum rc alert_upkeep(struct store *pool, struct fault *f)
         rc = store_run(pool, &Q_ALERT_SILENT, NULL, &silent, f);
     for (int i = 0; rc == RC_OK && i < rows_count(silent); i++)
         rc = end_silent(pool, silent, i, f);
+    if (rc == RC_OK)
+        rc = remedy_upkeep(pool, f);
     return rc == RC_OK ? store_run(pool, &Q_ALERT_EXPIRE, NULL, NULL, f) : rc;
 }

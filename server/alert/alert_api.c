@@ -9,12 +9,16 @@
 #include "alert/alert.h"
 #include "alert/handle.h"
 #include "alert/inbox.h"
+#include "alert/reach.h"
+#include "alert/remedy.h"
 #include "core/auto.h"
 #include "core/body.h"
 #include "core/number.h"
 #include "device/device.h"
+#include "job/job_api.h"
 
-static handler list, summary, owners, show, history, acknowledge, assign, silence, resolve, comment;
+static handler list, summary, owners, show, history, acknowledge, assign, silence, resolve, comment,
+    reach, look, run;
 
 #define CATALOG "/api/v1/catalogs/{catalog}"
 #define ALERTS  CATALOG "/alerts"
@@ -30,6 +34,9 @@ const struct route alert_routes[] = {
     { "POST", ALERTS "/{id}/silence", MAY_HANDLE_ALERTS, silence, ROUTE_IF_MATCH },
     { "POST", ALERTS "/{id}/resolve", MAY_HANDLE_ALERTS, resolve, ROUTE_IF_MATCH },
     { "POST", ALERTS "/{id}/comments", MAY_HANDLE_ALERTS, comment, 0 },
+    { "GET", ALERTS "/{id}/reach", MAY_SEE_DEVICES, reach, 0 },
+    { "POST", ALERTS "/{id}/remedies/{n}/preview", MAY_HANDLE_ALERTS, look, 0 },
+    { "POST", ALERTS "/{id}/remedies/{n}/run", MAY_HANDLE_ALERTS, run, 0 },
     { 0 },
 };
 
@@ -335,4 +342,71 @@ static enum rc comment(struct req *q, struct reply *r, struct fault *f)
     if (rc == RC_OK)
         rc = handle_comment(q->store, &by, f);
     return rc == RC_OK ? answer(q, r, by.alert, f) : rc;
+}
+
+// ---------------------------------------------------------------- remedies
+
+static enum rc reach(struct req *q, struct reply *r, struct fault *f)
+{
+    json_t *o = NULL;
+    int64_t id;
+    enum rc rc = read_id(q, &id, f);
+
+    if (rc == RC_OK)
+        rc = reach_show(q->store, q->catalog, id, &o, f);
+    return rc == RC_OK ? reply_json(r, 200, o) : rc;
+}
+
+static enum rc read_step(struct req *q, int64_t expect, int64_t *id, struct bulk *out,
+                         struct fault *f)
+{
+    int64_t n = 0;
+    enum rc rc = read_id(q, id, f);
+
+    if (rc == RC_OK && !number_read(q->params[2], &n))
+        rc = fail(f, RC_NOT_FOUND, "this alert has no such step");
+    if (rc == RC_OK)
+        rc = remedy_read(q->store, q->catalog, *id, n, expect, out, f);
+    if (rc == RC_OK && (out->needs & ~q->who->permissions))
+        rc = fail(f, RC_DENIED, "to %s devices takes the permission %s",
+                  device_action_name(out->order.action),
+                  permission_name((enum permission)out->needs));
+    return rc;
+}
+
+static enum rc look(struct req *q, struct reply *r, struct fault *f)
+{
+    auto_with(bulk_done) struct bulk b = { 0 };
+    json_t *seen = NULL;
+    int64_t id;
+    enum rc rc = read_step(q, -1, &id, &b, f);
+
+    if (rc == RC_OK)
+        rc = bulk_preview(q->store, &b, &seen, f);
+    r->no_audit = true;
+    return rc == RC_OK ? reply_json(r, 200, seen) : rc;
+}
+
+struct run_body {
+    int64_t expect;
+};
+
+static const struct field run_fields[] = {
+    { INT(struct run_body, expect), REQUIRED, 0, INT32_MAX },
+};
+
+static enum rc run(struct req *q, struct reply *r, struct fault *f)
+{
+    auto_with(bulk_done) struct bulk b = { 0 };
+    struct run_body said = { 0 };
+    int64_t id, job = 0;
+    enum rc rc = BODY_READ(q->body, run_fields, &said, f);
+
+    if (rc == RC_OK)
+        rc = read_step(q, said.expect, &id, &b, f);
+    if (rc == RC_OK)
+        rc = bulk_start(q->store, q->catalog, &b, q->who->account, q->who->name, &job, f);
+    if (rc == RC_OK)
+        rc = remedy_note(q->store, q->catalog, id, job, q->who->account, q->who->name, f);
+    return rc == RC_OK ? job_reply(q, r, 202, job, f) : rc;
 }

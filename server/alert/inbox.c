@@ -4,6 +4,7 @@
 
 #include "access/permission.h"
 #include "alert/alert.h"
+#include "alert/remedy.h"
 #include "core/auto.h"
 #include "core/json_out.h"
 #include "inbox_sql.h"
@@ -104,6 +105,7 @@ enum rc inbox_show(struct store *s, int32_t catalog, int64_t id, json_t **out, i
     if (version)
         *version = rows_int(rows, 0, "version");
     *out = to_json(rows, 0);
+    add_json(*out, "steps", remedy_steps(rows_text(rows, 0, "code"), rows_text(rows, 0, "remedy")));
     return RC_OK;
 }
 

@@ -96,6 +96,7 @@ static uint32_t needs_of(enum device_action a)
     switch (a) {
     case DEVICE_QUARANTINE:
     case DEVICE_RELEASE:
+    case DEVICE_REATTEST:
         return MAY_CHANGE_TRUST;
     case DEVICE_UNCLAIM:
         return MAY_CLAIM;
@@ -145,7 +146,8 @@ enum rc bulk_read(struct store *s, int32_t catalog, json_t *body, struct bulk *o
     int action = device_action_from_name(b.action);
     if (action < 0)
         return fail(f, RC_INVALID,
-                    "action must be one of move, tag, untag, unclaim, retire, quarantine, release");
+                    "action must be one of move, tag, untag, unclaim, retire, quarantine, "
+                    "release, reattest");
     out->order.action = (enum device_action)action;
     out->needs = needs_of(out->order.action);
     out->expect = b.expect;
@@ -239,7 +241,7 @@ static void title_of(const struct bulk *b, int64_t total, char out[JOB_TITLE_MAX
         [DEVICE_MOVE] = "Move",       [DEVICE_TAG] = "Tag",
         [DEVICE_UNTAG] = "Untag",     [DEVICE_UNCLAIM] = "Unclaim",
         [DEVICE_RETIRE] = "Retire",   [DEVICE_QUARANTINE] = "Quarantine",
-        [DEVICE_RELEASE] = "Release",
+        [DEVICE_RELEASE] = "Release", [DEVICE_REATTEST] = "Attest again",
     };
     char count[JOB_COUNT_SIZE];
     bool moves = b->order.action == DEVICE_MOVE;

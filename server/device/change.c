@@ -14,9 +14,10 @@
 DEFINE_AUTO(struct rows *, rows_freep, rows_free)
 
 static const char *const names[DEVICE_ACTION_COUNT] = {
-    [DEVICE_MOVE] = "move",       [DEVICE_TAG] = "tag",       [DEVICE_UNTAG] = "untag",
-    [DEVICE_UNCLAIM] = "unclaim", [DEVICE_RETIRE] = "retire", [DEVICE_QUARANTINE] = "quarantine",
-    [DEVICE_RELEASE] = "release",
+    [DEVICE_MOVE] = "move",       [DEVICE_TAG] = "tag",
+    [DEVICE_UNTAG] = "untag",     [DEVICE_UNCLAIM] = "unclaim",
+    [DEVICE_RETIRE] = "retire",   [DEVICE_QUARANTINE] = "quarantine",
+    [DEVICE_RELEASE] = "release", [DEVICE_REATTEST] = "reattest",
 };
 
 const char *device_action_name(enum device_action a)
@@ -128,7 +129,8 @@ static enum rc turn_custody(struct store *tx, int32_t catalog, const struct devi
 {
     static const enum custody_act acts[] = { [DEVICE_RETIRE] = CUSTODY_RETIRE,
                                              [DEVICE_QUARANTINE] = CUSTODY_QUARANTINE,
-                                             [DEVICE_RELEASE] = CUSTODY_RELEASE };
+                                             [DEVICE_RELEASE] = CUSTODY_RELEASE,
+                                             [DEVICE_REATTEST] = CUSTODY_REATTEST };
     auto_with(rows_freep) struct rows *rows = NULL;
     auto_free struct custody_change *changes = calloc(DEVICE_TURN_MAX, sizeof *changes);
     int64_t fit[DEVICE_TURN_MAX];

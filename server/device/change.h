@@ -28,6 +28,7 @@ enum device_action {
     DEVICE_RETIRE,
     DEVICE_QUARANTINE,
     DEVICE_RELEASE,
+    DEVICE_REATTEST,
     DEVICE_ACTION_COUNT,
 };
 

@@ -23,6 +23,7 @@ static const char *const words[] = {
     [CUSTODY_RETIRE] = "retired",
     [CUSTODY_QUARANTINE] = "quarantined",
     [CUSTODY_RELEASE] = "released",
+    [CUSTODY_REATTEST] = "reattest",
 };
 
 static void from_row(const struct rows *r, int row, enum custody_act act,
@@ -76,6 +77,7 @@ static enum rc run(struct store *s, int32_t catalog, enum custody_act act, const
         [CUSTODY_RETIRE] = &Q_CUSTODY_RETIRE,
         [CUSTODY_QUARANTINE] = &Q_CUSTODY_QUARANTINE,
         [CUSTODY_RELEASE] = &Q_CUSTODY_RELEASE,
+        [CUSTODY_REATTEST] = &Q_CUSTODY_REATTEST,
     };
     const char *why = NULL;
     enum device_state state =

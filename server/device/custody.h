@@ -4,6 +4,7 @@
 //
 //   claimed --quarantine--> quarantined --release--> what its evidence says      any --retire-->
 //   retired
+//   claimed --reattest--> as it was, once it has shown evidence anew
 //
 // Each of them ends the device's session and denies the certificates issued so far. Under
 // quarantine it may come back, prove itself and report, but gets no certificate for operation.
@@ -30,13 +31,14 @@ struct custody_change {
     const char *reason; // static, or NULL
     bool online;
     int64_t refused_before; // Unix s
-    const char *word;       // static: retired, quarantined, released
+    const char *word;       // static: retired, quarantined, released, reattest
 };
 
 enum custody_act {
     CUSTODY_RETIRE,
     CUSTODY_QUARANTINE,
-    CUSTODY_RELEASE
+    CUSTODY_RELEASE,
+    CUSTODY_REATTEST,
 };
 
 // Acts on those of the catalog's devices to which it applies; out has room for count, *changed is

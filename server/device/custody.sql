@@ -80,6 +80,26 @@ SELECT d.device, d.id, d.lifecycle, s.state, s.reason, s.online, t.verdict,
   JOIN t ON t.device = d.device
   LEFT JOIN device_state s ON s.catalog = $1 AND s.device = d.device;
 
+-- name: custody_reattest (catalog, devices)
+-- Nothing is decided: its certificates are denied, so that it has to show evidence for another.
+WITH was AS (
+    SELECT device FROM device
+     WHERE catalog = $1 AND device = ANY ($2::bigint[]) AND lifecycle <> 2
+     ORDER BY device FOR UPDATE
+), d AS (
+    UPDATE device x SET refused_before = clock_timestamp(), version = version + 1
+      FROM was WHERE x.catalog = $1 AND x.device = was.device
+    RETURNING x.device, x.id, x.lifecycle, x.refused_before
+), t AS (
+    UPDATE device_trust t
+       SET cert_kind = NULL, cert_serial = NULL, cert_key = NULL, cert_not_before = NULL,
+           cert_not_after = NULL
+      FROM d WHERE t.catalog = $1 AND t.device = d.device
+)
+SELECT d.device, d.id, d.lifecycle, s.state, s.reason, s.online,
+       ceil(extract(epoch FROM d.refused_before))::bigint AS refused_before
+  FROM d LEFT JOIN device_state s ON s.catalog = $1 AND s.device = d.device;
+
 -- name: custody_state (catalog, device, state, reason)
 UPDATE device_state SET state = $3, reason = $4, state_since = now()
  WHERE catalog = $1 AND device = $2 AND state <> $3;

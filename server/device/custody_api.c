@@ -9,7 +9,7 @@
 #include "device/custody.h"
 #include "device/device_api.h"
 
-static handler retire, quarantine, release;
+static handler retire, quarantine, release, reattest;
 
 #define DEVICE "/api/v1/catalogs/{catalog}/devices/{id}"
 
@@ -17,6 +17,7 @@ const struct route custody_routes[] = {
     { "POST", DEVICE "/retire", MAY_CHANGE_DEVICES, retire, 0 },
     { "POST", DEVICE "/quarantine", MAY_CHANGE_TRUST, quarantine, 0 },
     { "POST", DEVICE "/release", MAY_CHANGE_TRUST, release, 0 },
+    { "POST", DEVICE "/reattest", MAY_CHANGE_TRUST, reattest, 0 },
     { 0 },
 };
 
@@ -91,4 +92,9 @@ static enum rc quarantine(struct req *q, struct reply *r, struct fault *f)
 static enum rc release(struct req *q, struct reply *r, struct fault *f)
 {
     return act_on(q, r, CUSTODY_RELEASE, NULL, "nobody put this device in quarantine by hand", f);
+}
+
+static enum rc reattest(struct req *q, struct reply *r, struct fault *f)
+{
+    return act_on(q, r, CUSTODY_REATTEST, NULL, "this device is retired", f);
 }

@@ -113,6 +113,8 @@ void session_revoke(struct session *s, const char *why)
         { "retired", "retired", "this device was retired: it is not served any more" },
         { "quarantined", "quarantined",
           "this device was put in quarantine: attest again for a quarantine certificate" },
+        { "reattest", "reattest",
+          "somebody wants this device to show evidence anew: attest again with the factory key" },
         { "released", "released",
           "this device was released from quarantine: attest again for its certificate" },
     };

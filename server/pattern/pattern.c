@@ -97,10 +97,10 @@ static void read_row(struct reading *r, int row)
     }
 }
 
-static enum rc read_sets(struct reading *r, struct store *s, int32_t catalog, struct fault *f)
+static enum rc read_sets(struct reading *r, struct store *s, const struct query *q,
+                         const char *const *args, struct fault *f)
 {
-    const char *args[] = { ARG_INT(catalog), ARG_INT(PATTERN_LEAST) };
-    enum rc rc = store_run(s, &Q_PATTERN_SETS, args, &r->sets, f);
+    enum rc rc = store_run(s, q, args, &r->sets, f);
     int count = rc == RC_OK ? rows_count(r->sets) : 0;
 
     if (rc != RC_OK)
@@ -154,10 +154,10 @@ static void read_cell(struct reading *r, int row)
         c->sets[PATTERN_BUILD] = set_of(r, PATTERN_BUILD, build);
 }
 
-static enum rc read_cells(struct reading *r, struct store *s, int32_t catalog, struct fault *f)
+static enum rc read_cells(struct reading *r, struct store *s, const struct query *q,
+                          const char *const *args, struct fault *f)
 {
-    const char *args[] = { ARG_INT(catalog), ARG_INT(CELLS_MAX) };
-    enum rc rc = store_run(s, &Q_PATTERN_CELLS, args, &r->cells, f);
+    enum rc rc = store_run(s, q, args, &r->cells, f);
     int count = rc == RC_OK ? rows_count(r->cells) : 0;
 
     if (rc != RC_OK)
@@ -239,8 +239,7 @@ static enum rc sample(struct pattern *p, struct store *s, int32_t catalog, struc
     return RC_OK;
 }
 
-static enum rc name(const struct reading *r, const struct pattern_find *found, struct store *s,
-                    int32_t catalog, struct pattern *p, struct fault *f)
+static void name(const struct reading *r, const struct pattern_find *found, struct pattern *p)
 {
     const struct named *n = &r->names[found->set];
     int32_t ring = ring_of(r, found);
@@ -257,24 +256,50 @@ static enum rc name(const struct reading *r, const struct pattern_find *found, s
     snprintf(p->value, sizeof p->value, "%s", n->key);
     label(p, n);
     pattern_word(p, ring >= 0 ? r->names[ring].product : NULL);
-    return sample(p, s, catalog, f);
+}
+
+static void name_all(const struct reading *r, struct pattern_list *out)
+{
+    struct pattern_find found[PATTERN_MAX];
+
+    out->at = clock_now_ms();
+    out->count = pattern_find(&r->table, found);
+    for (size_t i = 0; i < out->count; i++)
+        name(r, &found[i], &out->items[i]);
 }
 
 enum rc pattern_load(struct store *s, int32_t catalog, struct pattern_list *out, struct fault *f)
 {
     auto_with(reading_done) struct reading r = { 0 };
-    struct pattern_find found[PATTERN_MAX];
-    enum rc rc = read_sets(&r, s, catalog, f);
+    const char *sets[] = { ARG_INT(catalog), ARG_INT(PATTERN_LEAST) };
+    const char *cells[] = { ARG_INT(catalog), ARG_INT(CELLS_MAX) };
+    enum rc rc = read_sets(&r, s, &Q_PATTERN_SETS, sets, f);
 
     if (rc == RC_OK)
-        rc = read_cells(&r, s, catalog, f);
+        rc = read_cells(&r, s, &Q_PATTERN_CELLS, cells, f);
     if (rc != RC_OK)
         return rc;
-    out->at = clock_now_ms();
-    out->count = pattern_find(&r.table, found);
+    name_all(&r, out);
     for (size_t i = 0; rc == RC_OK && i < out->count; i++)
-        rc = name(&r, &found[i], s, catalog, &out->items[i], f);
+        rc = sample(&out->items[i], s, catalog, f);
     return rc;
+}
+
+enum rc pattern_of_alert(struct store *s, int32_t catalog, int64_t alert, struct pattern_list *out,
+                         int64_t *fleet, struct fault *f)
+{
+    auto_with(reading_done) struct reading r = { 0 };
+    const char *sets[] = { ARG_INT(catalog), ARG_INT(alert), ARG_INT(PATTERN_LEAST) };
+    const char *cells[] = { ARG_INT(catalog), ARG_INT(alert), ARG_INT(CELLS_MAX) };
+    enum rc rc = read_sets(&r, s, &Q_PATTERN_ALERT_SETS, sets, f);
+
+    if (rc == RC_OK)
+        rc = read_cells(&r, s, &Q_PATTERN_ALERT_CELLS, cells, f);
+    if (rc != RC_OK)
+        return rc;
+    name_all(&r, out);
+    *fleet = r.table.total;
+    return RC_OK;
 }
 
 // ---------------------------------------------------------------- remembering

@@ -54,6 +54,10 @@ void pattern_word(struct pattern *p, const char *ring_name);
 
 // The patterns of a catalog as they are now.
 enum rc pattern_load(struct store *s, int32_t catalog, struct pattern_list *out, struct fault *f);
+// The same of the devices of an alert against all others: those that show it, or did if it is
+// resolved, count as at risk, the others as healthy. Without samples. *fleet: how many there are.
+enum rc pattern_of_alert(struct store *s, int32_t catalog, int64_t alert, struct pattern_list *out,
+                         int64_t *fleet, struct fault *f);
 
 // The same, remembered. Thread-safe.
 struct patterns;

@@ -54,3 +54,51 @@ SELECT i.seat, (extract(epoch FROM s.state_since) * 1000)::bigint AS since
          ORDER BY hashint4(seat) LIMIT $3) i
   JOIN device_state s ON s.catalog = $1 AND s.device = i.device
  ORDER BY s.state_since, i.seat;
+
+-- name: pattern_alert_sets (catalog, alert, least)
+-- As pattern_sets, but for networks, which the counters do not know: at risk are those that show
+-- the alert.
+WITH shown AS MATERIALIZED (
+    SELECT i.product, i.device_group, i.version, i.site, i.batch, count(*) AS n
+      FROM alert r
+      JOIN alert_device a ON a.catalog = r.catalog AND a.alert = r.id
+       AND (a.cleared_at IS NULL OR r.resolved_at IS NOT NULL)
+      JOIN device_index i ON i.catalog = a.catalog AND i.device = a.device AND i.lifecycle <> 2
+     WHERE r.catalog = $1 AND r.id = $2
+     GROUP BY 1, 2, 3, 4, 5
+), cell AS (
+    SELECT product, device_group, version, site, batch, n AS total, 0 AS n
+      FROM device_kind WHERE catalog = $1 AND lifecycle <> 2
+    UNION ALL
+    SELECT product, device_group, version, site, batch, 0, n FROM shown
+), sets AS (
+    SELECT d.dimension, d.key, sum(c.total)::bigint AS total, sum(c.n)::bigint AS at_risk,
+           greatest(sum(c.total) - sum(c.n), 0)::bigint AS healthy,
+           0 AS unknown, 0 AS updating, 0 AS quarantined, 0 AS offline
+      FROM (SELECT product, device_group, version, site, batch, sum(total) AS total, sum(n) AS n
+              FROM cell GROUP BY 1, 2, 3, 4, 5) c
+     CROSS JOIN LATERAL (VALUES
+               ('', ''), ('product', c.product::text), ('group', c.device_group::text),
+               ('version', c.version), ('site', c.site), ('batch', c.batch),
+               ('build', c.product || ' ' || c.version)) AS d (dimension, key)
+     WHERE d.key IS NOT NULL
+     GROUP BY 1, 2 HAVING sum(c.total) >= $3 OR d.dimension = ''
+)
+SELECT s.*, g.name AS group_name, p.name AS product_name
+  FROM sets s
+  LEFT JOIN device_group g ON g.catalog = $1
+   AND g.id = CASE dimension WHEN 'group' THEN key::int END
+  LEFT JOIN product p ON p.catalog = $1
+   AND p.id = CASE dimension WHEN 'product' THEN key::int WHEN 'group' THEN g.product
+                             WHEN 'build' THEN split_part(key, ' ', 1)::int END;
+
+-- name: pattern_alert_cells (catalog, alert, most)
+SELECT 3 AS state, i.product, i.device_group, i.version, i.site, i.batch, NULL AS network,
+       count(*) AS n
+  FROM alert r
+  JOIN alert_device a ON a.catalog = r.catalog AND a.alert = r.id
+   AND (a.cleared_at IS NULL OR r.resolved_at IS NOT NULL)
+  JOIN device_index i ON i.catalog = a.catalog AND i.device = a.device AND i.lifecycle <> 2
+ WHERE r.catalog = $1 AND r.id = $2
+ GROUP BY 2, 3, 4, 5, 6
+ ORDER BY n DESC LIMIT $3;

@@ -9,10 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "alert/alert.h"
 #include "core/auto.h"
 #include "core/clock.h"
+#include "job/runner.h"
 #include "store/store.h"
 #include "support/model.h"
 #include "support/pg.h"
@@ -25,6 +27,7 @@
 
 static struct rest rest;
 static char mine[TOKEN_TEXT_LEN + 1], foreign[TOKEN_TEXT_LEN + 1], viewer[TOKEN_TEXT_LEN + 1];
+static char admin[TOKEN_TEXT_LEN + 1];
 static int32_t demo;
 static int64_t vic;
 static char alert[24]; // the one that each test begins with
@@ -37,6 +40,7 @@ static int setup(void **state)
     rest_start(&rest, pg_conninfo());
     rest_token(&rest, "ada", "operator", "demo", mine);
     rest_token(&rest, "eve", "admin", "acme", foreign);
+    rest_token(&rest, "max", "admin", "demo", admin);
     rest_token(&rest, "vic", "viewer", "demo", viewer);
     vic = SQL("SELECT id FROM account WHERE name = 'vic'");
     demo = (int32_t)SQL("SELECT id FROM catalog WHERE name = 'demo'");
@@ -336,7 +340,7 @@ static void it_is_given_to_who_may_handle_it(void **state)
     assert_int_equal(act(mine, "assign", "{\"account\":null}"), 200);
     assert_string_equal(rest_text("state"), "acknowledged");
     assert_int_equal(get(mine, CATALOG "/alert-owners"), 200);
-    assert_int_equal(json_array_size(rest_member("items")), 1);
+    assert_int_equal(json_array_size(rest_member("items")), 2); // and the admin
 }
 
 static void silence_has_an_end_that_is_not_far(void **state)
@@ -423,6 +427,156 @@ static void its_history_says_who_did_what(void **state)
                         "ada");
 }
 
+// ---------------------------------------------------------------- reach and remedies
+
+// Devices 2 to n+1: of the first 40 of a hundred, all at one site.
+static void a_fleet(int n)
+{
+    model_sql(pg_conninfo(),
+              "INSERT INTO device (catalog, device, id, fingerprint, public_key, seat, lifecycle,"
+              " tags) SELECT %d, 1 + i, lpad(to_hex(i), 32, '0'), lpad(to_hex(i), 64, '0'), '', i,"
+              " 1, CASE WHEN i <= 40 THEN '{\"site\":\"Kiruna\"}'::jsonb"
+              " ELSE '{\"site\":\"Oslo\"}' END FROM generate_series(1, %d) i"
+              " ON CONFLICT DO NOTHING;"
+              "INSERT INTO device_state (catalog, device) SELECT catalog, device FROM device"
+              " ON CONFLICT DO NOTHING;"
+              "INSERT INTO device_trust (catalog, device) SELECT catalog, device FROM device"
+              " ON CONFLICT DO NOTHING;"
+              "UPDATE device_trust SET by_hand = NULL",
+              demo, n);
+}
+
+static void raise_threat(int from, int to)
+{
+    const struct alert_cause c = { .catalog = demo,
+                                   .key = "threat:T12",
+                                   .source = "threat",
+                                   .code = "T12",
+                                   .severity = ALERT_LOW,
+                                   .title = "Evidence was replayed" };
+    struct alert_hit hits[100];
+    struct store *tx = NULL;
+    struct fault f = { 0 };
+    size_t n = 0;
+
+    for (int i = from; i <= to; i++)
+        hits[n++] = (struct alert_hit){ .device = 1 + i, .at = clock_now_ms() };
+    assert_int_equal(store_begin(rest.store, &tx, &f), RC_OK);
+    assert_int_equal(alert_raise(tx, &c, hits, n, &f), RC_OK);
+    assert_int_equal(store_commit(tx, &f), RC_OK);
+    snprintf(alert, sizeof alert, "%lld",
+             (long long)SQL("SELECT id FROM alert WHERE code = 'T12'"));
+}
+
+static void its_reach_names_what_its_devices_share(void **state)
+{
+    (void)state;
+    char path[200];
+
+    a_fleet(100);
+    raise_threat(1, 38);
+    snprintf(path, sizeof path, ALERTS "/%s/reach", alert);
+    assert_int_equal(get(viewer, path), 200);
+    assert_int_equal(json_integer_value(rest_member("devices")), 38);
+    const json_t *first = json_array_get(rest_member("standsOut"), 0);
+
+    assert_string_equal(json_string_value(json_object_get(first, "label")), "Kiruna");
+    assert_string_equal(json_string_value(json_object_get(first, "text")),
+                        "Kiruna: 38 of 40 devices");
+    assert_non_null(strstr(json_string_value(json_object_get(first, "filter")), "&site=Kiruna"));
+    assert_non_null(strstr(rest_text("text"), "; most of all Kiruna"));
+    snprintf(path, sizeof path, "/api/v1/catalogs/acme/alerts/%s/reach", alert);
+    assert_int_equal(get(foreign, path), 404);
+    snprintf(path, sizeof path, CATALOG "/devices/facets?alert=%s", alert);
+    assert_int_equal(get(mine, path), 200);
+}
+
+static int step(const char *token, const char *n, const char *verb, const char *body)
+{
+    char path[200];
+    const struct rest_ask a = { .method = "POST", .path = path, .token = token, .body = body };
+
+    snprintf(path, sizeof path, ALERTS "/%s/remedies/%s/%s", alert, n, verb);
+    return rest_ask(&rest, &a)->status;
+}
+
+static void a_step_is_looked_at_before_it_is_done(void **state)
+{
+    (void)state;
+    a_fleet(100);
+    raise_threat(1, 10);
+    SQL("UPDATE device_trust SET by_hand = 'x' WHERE device = 2 AND catalog = %d RETURNING 1",
+        demo);
+    assert_int_equal(show(mine), 200);
+    assert_int_equal(json_array_size(rest_member("steps")), 3);
+    assert_int_equal(step(admin, "1", "preview", NULL), 200);
+    assert_int_equal(json_integer_value(rest_member("total")), 10);
+    assert_int_equal(json_integer_value(rest_member("changes")), 9);
+    assert_int_equal(step(mine, "1", "preview", NULL), 403); // an operator
+    assert_int_equal(step(viewer, "1", "run", "{\"expect\":10}"), 403);
+    assert_int_equal(step(admin, "0", "preview", NULL), 404);
+    assert_int_equal(step(admin, "4", "preview", NULL), 404);
+    assert_int_equal(step(admin, "x", "preview", NULL), 404);
+    assert_int_equal(step(admin, "1", "run", NULL), 400);
+    assert_int_equal(step(admin, "1", "run", "{}"), 400);
+    assert_int_equal(step(admin, "1", "run", "{\"expect\":3}"), 409);
+    assert_int_equal(SQL("SELECT count(*) FROM job"), 0);
+    begin(NULL);
+    assert_int_equal(step(admin, "1", "preview", NULL), 400); // a person's
+}
+
+static void what_became_of_a_remedy_is_in_the_history(void **state)
+{
+    (void)state;
+    const struct job_services services = { .roster = rest.services.roster, .bus = rest.bus };
+    struct job_runner *runner = NULL;
+    struct fault f = { 0 };
+    int64_t until = clock_mono_ms() + 30000;
+
+    a_fleet(100);
+    raise_threat(1, 10);
+    assert_int_equal(step(admin, "1", "run", "{\"expect\":10}"), 202);
+    assert_int_equal(job_runner_new(pg_conninfo(), rest.store, &services, &runner, &f), RC_OK);
+    assert_int_equal(job_runner_start(runner, &f), RC_OK);
+    while (SQL("SELECT count(*) FROM job WHERE state = 'done'") == 0 && clock_mono_ms() < until)
+        usleep(20000);
+    job_runner_stop(runner);
+    job_runner_free(runner);
+    assert_int_equal(alert_upkeep(rest.store, &f), RC_OK);
+    assert_int_equal(alert_upkeep(rest.store, &f), RC_OK);
+    assert_int_equal(SQL("SELECT count(*) FROM device_trust WHERE by_hand = 'Alert %s: Evidence was"
+                         " replayed'",
+                         alert),
+                     10);
+    assert_int_equal(SQL("SELECT count(*) FROM alert_history WHERE act = 'remedy' AND detail ="
+                         " 'Quarantine 10 devices: done; changed 10, unchanged 0, refused 0'"
+                         " AND actor = 'max'"),
+                     1);
+    assert_int_equal(SQL("SELECT count(*) FROM alert_history WHERE act = 'remedy'"), 2);
+}
+
+static void a_device_shows_evidence_anew_when_asked(void **state)
+{
+    (void)state;
+    char path[200];
+    struct rest_ask a = { .method = "POST", .path = path, .token = mine };
+    int before = rest.told[BUS_REVOKE];
+
+    a_fleet(100);
+    SQL("UPDATE device_trust SET cert_kind = 1 WHERE device = 2 RETURNING 1");
+    snprintf(path, sizeof path, CATALOG "/devices/%032x/reattest", 1);
+    assert_int_equal(rest_ask(&rest, &a)->status, 403);
+    a.token = admin;
+    assert_int_equal(rest_ask(&rest, &a)->status, 200);
+    assert_int_equal(rest.told[BUS_REVOKE], before + 1);
+    assert_int_equal(SQL("SELECT count(*) FROM device d JOIN device_trust t USING (catalog, device)"
+                         " WHERE d.device = 2 AND d.refused_before IS NOT NULL"
+                         " AND t.cert_kind IS NULL AND t.by_hand IS NULL"),
+                     1);
+    a.token = foreign;
+    assert_int_equal(rest_ask(&rest, &a)->status, 404);
+}
+
 struct racer {
     const char *verb;
     int status;
@@ -473,6 +627,10 @@ int main(void)
         IT(what_nobody_clears_ends_when_nothing_is_heard),
         IT(what_is_resolved_by_hand_comes_back_loudly),
         IT(its_history_says_who_did_what),
+        IT(its_reach_names_what_its_devices_share),
+        IT(a_step_is_looked_at_before_it_is_done),
+        IT(what_became_of_a_remedy_is_in_the_history),
+        IT(a_device_shows_evidence_anew_when_asked),
         IT(of_two_at_once_one_wins),
     };
 

@@ -414,7 +414,7 @@ export type ClaimsResult = {
 };
 
 export type DeviceChanges = {
-  action: 'move' | 'tag' | 'untag' | 'unclaim' | 'retire' | 'quarantine' | 'release';
+  action: 'move' | 'tag' | 'untag' | 'unclaim' | 'retire' | 'quarantine' | 'release' | 'reattest';
   filter?: Record<string, unknown>;
   ids?: string[];
   group?: string | null;
@@ -523,6 +523,35 @@ export type Alert = {
   resolvedAt: TimeOrNull;
   resolvedBy: string | null;
   version: number;
+  steps?: AlertStep[];
+};
+
+export type AlertStep = {
+  text: string;
+  action: 'quarantine' | 'release' | 'reattest' | 'retire' | null;
+};
+
+export type AlertReach = {
+  devices: number;
+  of: number;
+  text: string;
+  standsOut: AlertCommon[];
+};
+
+export type AlertCommon = {
+  dimension: 'site' | 'batch' | 'product' | 'build' | 'version' | 'group';
+  value: string;
+  label: string;
+  count: number;
+  of: number;
+  expected: number;
+  p: number;
+  text: string;
+  filter: string;
+};
+
+export type RemedyRun = {
+  expect: number;
 };
 
 export type AlertPage = {
@@ -1042,6 +1071,7 @@ export interface Routes {
   'POST /catalogs/{catalog}/devices/{id}/retire': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Device };
   'POST /catalogs/{catalog}/devices/{id}/quarantine': { path: { catalog: string; id: string }; query: {}; body: Quarantine; answer: Device };
   'POST /catalogs/{catalog}/devices/{id}/release': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Device };
+  'POST /catalogs/{catalog}/devices/{id}/reattest': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Device };
   'GET /catalogs/{catalog}/products': { path: { catalog: string }; query: { limit?: number; cursor?: string }; body: undefined; answer: ProductPage };
   'POST /catalogs/{catalog}/products': { path: { catalog: string }; query: {}; body: ProductNew; answer: Product };
   'GET /catalogs/{catalog}/products/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Product };
@@ -1075,6 +1105,9 @@ export interface Routes {
   'POST /catalogs/{catalog}/alerts/{id}/silence': { path: { catalog: string; id: string }; query: {}; body: AlertSilence; answer: Alert };
   'POST /catalogs/{catalog}/alerts/{id}/resolve': { path: { catalog: string; id: string }; query: {}; body: AlertNote; answer: Alert };
   'POST /catalogs/{catalog}/alerts/{id}/comments': { path: { catalog: string; id: string }; query: {}; body: AlertComment; answer: Alert };
+  'GET /catalogs/{catalog}/alerts/{id}/reach': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: AlertReach };
+  'POST /catalogs/{catalog}/alerts/{id}/remedies/{n}/preview': { path: { catalog: string; id: string; n: string }; query: {}; body: undefined; answer: ChangePreview };
+  'POST /catalogs/{catalog}/alerts/{id}/remedies/{n}/run': { path: { catalog: string; id: string; n: string }; query: {}; body: RemedyRun; answer: Job };
   'GET /catalogs/{catalog}/saved-views': { path: { catalog: string }; query: {}; body: undefined; answer: ViewPage };
   'POST /catalogs/{catalog}/saved-views': { path: { catalog: string }; query: {}; body: ViewNew; answer: View };
   'PATCH /catalogs/{catalog}/saved-views/{id}': { path: { catalog: string; id: string }; query: {}; body: ViewChange; answer: View };

@@ -34,6 +34,7 @@ const KINDS: Kind[] = [
   { action: 'untag', needs: 'devices:write', ready: c => Boolean(c.names?.length) },
   { action: 'quarantine', needs: 'trust:write', ready: c => Boolean(c.reason?.trim()) },
   { action: 'release', needs: 'trust:write', ready: () => true },
+  { action: 'reattest', needs: 'trust:write', ready: () => true },
   { action: 'unclaim', needs: 'devices:claim', ready: () => true, grave: true },
   { action: 'retire', needs: 'devices:write', ready: () => true, grave: true },
 ];
@@ -110,7 +111,7 @@ function Fields({ kind, change, onChange }: { kind: Kind; change: DeviceChanges;
 }
 
 const whatItDoes: Record<Action, Key> = {
-  move: 'bulk.doMove', tag: 'bulk.doTag', untag: 'bulk.doUntag', quarantine: 'bulk.doQuarantine', release: 'bulk.doRelease', unclaim: 'bulk.doUnclaim', retire: 'bulk.doRetire',
+  move: 'bulk.doMove', tag: 'bulk.doTag', untag: 'bulk.doUntag', quarantine: 'bulk.doQuarantine', release: 'bulk.doRelease', reattest: 'bulk.doReattest', unclaim: 'bulk.doUnclaim', retire: 'bulk.doRetire',
 };
 
 export function BulkDialog({ action, target, count, onClose, onJob }: {
