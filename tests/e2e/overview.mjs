@@ -214,6 +214,21 @@ export async function overviewSteps({ browser, base, page, cable, frames, screen
     await page.getByLabel('Single-key shortcuts').check();
   });
 
+  await step('what devices say is found by a word, comes live, and waits while somebody reads', async () => {
+    await page.goto('/c/demo/logs');
+    const first = page.locator('.loglist li').first();
+    await first.waitFor({ timeout: 30_000 });
+    const word = (await page.locator('.loglist .says-what').first().textContent()).match(/\b[A-Za-z]{4,}\b/)[0];
+    await page.getByRole('searchbox', { name: /^Words/ }).fill(`"${word}"`);
+    await page.waitForURL(/q=/);
+    await until(async () => (await page.locator('.loglist li').allTextContents()).every(l => l.toLowerCase().includes(word.toLowerCase())), `a line without ${word} is shown`);
+    await page.goto('/c/demo/logs');
+    await first.waitFor({ timeout: 30_000 });
+    await page.getByRole('button', { name: 'Hold' }).click();
+    await page.getByRole('button', { name: /^Show \d+ newer$/ }).click({ timeout: 60_000 });
+    await judged('logs');
+  }, 180);
+
   await step('the trail can be filtered, opened, verified and taken along', async () => {
     await page.goto('/c/demo/audit?chain=installation');
     await page.locator('.entries tbody tr').first().waitFor();

@@ -23,6 +23,7 @@ export interface Frame {
 export interface Topic {
   name: string;
   ids?: () => string[]; // only for "devices": the visible ones
+  filter?: () => object; // only for "logs"
   frame(f: Frame): void;
 }
 
@@ -57,7 +58,7 @@ function ask(topic: Held): void {
   topic.seq = null;
   topic.asked = performance.now();
   const ids = topic.ids?.();
-  send({ type: 'subscribe', topic: topic.name, ...(ids ? { ids } : {}) });
+  send({ type: 'subscribe', topic: topic.name, ...(ids ? { ids } : {}), ...topic.filter?.() });
 }
 
 export function subscribe(topic: Topic): () => void {
