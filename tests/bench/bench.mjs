@@ -399,6 +399,15 @@ async function idle() {
   });
 }
 
+// ------------------------------------------------------------------ log lines
+
+async function querySearch() {
+  const [newest, frequent, rare, none] = jsonLines(await run(`${build}/tests/bench/search_bench`, [`${work}/logs`], 3600));
+  const worse = Math.max(frequent.middle, rare.middle);
+  row('query.search', worse, 'ms', newest.middle, '<= 50 ms, 10,000,000 lines, frequent and rare word', worse <= 50,
+    `frequent ${frequent.middle}, rare ${rare.middle}, in no line ${none.middle}, worst of 21: ${Math.max(frequent.worst, rare.worst)}; limit: a page without a word`);
+}
+
 // ------------------------------------------------------------------ pages
 
 async function pageDevices() {
@@ -442,6 +451,7 @@ const measures = {
   'connection.edge': () => edge('connection'),
   'rest.kept_1000': () => edge('kept'),
   'rest.storm': () => edge('storm'),
+  'query.search': querySearch,
   'page.devices': pageDevices,
   'page.overview': pageOverview,
   'page.weight': pageWeight,
