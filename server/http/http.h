@@ -57,7 +57,7 @@ struct services {
     struct patterns *patterns; // remembered; NULL: made at each request
     struct doors *doors;
     struct job_runner *jobs;
-    struct threats *threats; // may be NULL
+    struct threats *threats;   // may be NULL
     const char *server_ca_pem; // borrowed for the life of the server
     // The parts of /readyz as JSON text; false when one of them cannot work. May be NULL.
     bool (*ready)(void *ctx, char *out, size_t size);

@@ -475,9 +475,12 @@ static enum rc take_marks(struct ingest *g, int64_t **marks, size_t *count, stru
 
     if (rc == RC_OK)
         rc = link_run(g->state_link, &Q_INGEST_MARKED, (const char *[]){ ARG_INT(MARKS) }, &r, f);
-    if (rc == RC_OK && rows_count(r) > 0 && !(*marks = calloc((size_t)rows_count(r), 8)))
+    if (rc != RC_OK)
+        return rc;
+    *marks = calloc((size_t)rows_count(r) + 1, sizeof **marks);
+    if (!*marks)
         return fail(f, RC_UNAVAILABLE, "out of memory");
-    for (int i = 0; rc == RC_OK && i < rows_count(r); i++) {
+    for (int i = 0; i < rows_count(r); i++) {
         struct shard *h = shard_of(g, rows_int(r, i, "device"));
         struct change change;
         bool changed = false;

@@ -29,7 +29,7 @@ static void thin(struct pane *p)
 static bool keep_value(struct pane *p, double v)
 {
     if (!p->values) {
-        p->values = malloc(PANE_VALUES * sizeof *p->values);
+        p->values = calloc(PANE_VALUES, sizeof *p->values);
         p->stride = 1;
     }
     if (!p->values)
