@@ -27,6 +27,8 @@ enum behaviour_id {
     BEHAVIOUR_ROLLED_BACK,
     BEHAVIOUR_DEBUGGED,
     BEHAVIOUR_CLOCK_OFF,
+    BEHAVIOUR_TWINNED,   // a copy of it as it is now is about
+    BEHAVIOUR_FORGED,    // its certificate is of a CA that nobody knows
     BEHAVIOUR_REPLAYING, // what it sends as evidence was made for another challenge
     BEHAVIOUR_COUNT,
 };
@@ -40,7 +42,8 @@ struct behaviour {
     bool talks;
     bool attested; // shows only in new evidence
     bool older;    // runs the withdrawn system
-    bool debug, replays;
+    bool debug, replays, forges;
+    bool copied; // a unit of its own lives like this, beside the device
 };
 
 extern const struct behaviour behaviours[BEHAVIOUR_COUNT];

@@ -46,7 +46,7 @@ static bool add_device(struct play *p, const struct story_step *step, uint32_t d
 {
     struct turn begin = { step->at_ms, device, step->what, step }, end;
 
-    if (step->what == BEHAVIOUR_CLONED) {
+    if (behaviours[step->what].copied) {
         uint32_t *grown = reallocarray(p->cloned, p->clones + 1, sizeof *grown);
 
         if (!grown)

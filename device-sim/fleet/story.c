@@ -28,6 +28,8 @@ static const struct {
     { "rollback", "5s share=5% rolled-back" },
     { "debug", "5s count=2 debug" },
     { "clock-off", "5s share=5% clock-off" },
+    { "twin", "5s count=2 twin" },
+    { "forged", "5s count=6 forged" },
     { "replay", "5s count=2 replaying" },
     { "bad-batch", "0s batch=largest tampered" },
     { "bad-day", "0s share=3% flaky\n"

@@ -7,6 +7,7 @@
 
 #include "core/clock.h"
 #include "fleet/fleet.h"
+#include "fleet/forged.h"
 #include "fleet/story.h"
 
 #define LOG_ONE_IN   40
@@ -133,6 +134,8 @@ static bool give_credential(void *owner, struct credential *out)
 {
     const struct unit *u = owner;
 
+    if (behaviours[u->behaviour].forges)
+        return forged_credential(&record_of(u)->factory, link_now_ms(&u->link), out);
     return state_credential(u->fleet->state, record_of(u), out);
 }
 
@@ -389,7 +392,7 @@ static void recover(struct unit *u, enum behaviour_id was)
         flash(u);
     else if (was == BEHAVIOUR_OFFLINE && u->started)
         drop(u, dice(u, 3000)); // not all in the same instant
-    else if (was == BEHAVIOUR_CLONED)
+    else if (behaviours[was].copied)
         drop(u, FOR_GOOD_MS); // the copy itself is switched off
     else if (was == BEHAVIOUR_SILENT && u->fleet->o->interval_ms)
         u->sample_ms = u->fleet->env->now_ms + dice(u, u->fleet->o->interval_ms);
@@ -418,6 +421,10 @@ void unit_become(struct unit *u, enum behaviour_id what, const struct story_step
         u->drift = step ? step->amount : 0;
         u->drift_ms = link_now_ms(&u->link);
         break;
+    case BEHAVIOUR_TWINNED:
+        u->link.boot = u->copy->boot = state_record(u->fleet->state, u->index)->boot;
+        unit_start(u);
+        break;
     case BEHAVIOUR_CLONED:
         unit_start(u);
         break;
@@ -428,6 +435,7 @@ void unit_become(struct unit *u, enum behaviour_id what, const struct story_step
     case BEHAVIOUR_ROLLED_BACK:
     case BEHAVIOUR_DEBUGGED:
     case BEHAVIOUR_CLOCK_OFF:
+    case BEHAVIOUR_FORGED:
     case BEHAVIOUR_REPLAYING:
     case BEHAVIOUR_COUNT:
         break;

@@ -14,6 +14,8 @@
 #include "access_sql.h"
 #include "core/auto.h"
 #include "core/body.h"
+#include "core/bus.h"
+#include "core/clock.h"
 #include "core/hex.h"
 #include "core/json_out.h"
 #include "store/store.h"
@@ -105,9 +107,19 @@ static enum rc open_session(struct req *q, struct reply *r, struct identity *who
     return reply_session(q, r, who, f);
 }
 
+static void tell_guess(const struct req *q)
+{
+    bus_publish(q->services->bus, &(struct bus_event){ .kind = BUS_SIGNAL,
+                                                       .at = clock_now_ms(),
+                                                       .name = "guess-password",
+                                                       .source = q->remote });
+}
+
 static enum rc wait_first(struct req *q, struct reply *r, const char *name, struct fault *f)
 {
     r->retry_after = guard_enter(access_guard(q->services->access), name, q->remote);
+    if (r->retry_after)
+        tell_guess(q);
     return r->retry_after
                ? fail(f, RC_LIMIT, "too many wrong passwords, try again in %d s", r->retry_after)
                : RC_OK;
@@ -122,6 +134,8 @@ static void tell_guard(struct req *q, const char *name, enum rc rc)
         guard_right(g, name, q->remote);
     else if (rc != RC_DENIED)
         guard_undo(g, name, q->remote);
+    else
+        tell_guess(q);
 }
 
 static enum rc sign_in(struct req *q, struct reply *r, struct fault *f)

@@ -16,6 +16,7 @@
 #include "core/bus.h"
 #include "core/clock.h"
 #include "core/hex.h"
+#include "core/json_out.h"
 #include "core/log.h"
 #include "gateway/loop.h"
 #include "gateway_sql.h"
@@ -36,6 +37,7 @@ struct gateway {
     struct loop_shared shared;
     struct catalogs *catalogs;
     struct doors *doors;
+    struct bus *bus;
     struct loop *loops[LOOPS_MAX];
     int count;
     int port;
@@ -101,17 +103,91 @@ static bool clock_is_good(void *ctx)
     return !trouble;
 }
 
-static void tell_refused(void *ctx, const char *why)
+// ---------------------------------------------------------------- what others may want to know
+
+static void publish(struct gateway *g, const struct identity *who, const char *name,
+                    const struct sockaddr_storage *from, json_t *fields_owned)
+{
+    json_auto_t *o = fields_owned;
+    auto_free char *fields = o ? json_dumps(o, JSON_COMPACT) : NULL;
+    char source[PEER_TEXT_MAX];
+
+    peer_text(from, source);
+    bus_publish(g->bus, &(struct bus_event){ .kind = BUS_SIGNAL,
+                                             .catalog = who->catalog,
+                                             .device = who->device,
+                                             .id = *who->id ? who->id : NULL,
+                                             .at = clock_now_ms(),
+                                             .name = name,
+                                             .source = source,
+                                             .fields = fields });
+}
+
+// An older session of the same device elsewhere had not ended.
+static void arrived(void *ctx, const struct identity *who, const struct sockaddr_storage *from,
+                    const struct place *before)
+{
+    uint8_t key[PEER_KEY_LEN];
+    char text[PEER_TEXT_MAX];
+    json_t *o;
+
+    peer_key(from, key);
+    if (before && memcmp(key, before->address, sizeof key) != 0) {
+        o = json_object();
+        peer_key_text(before->address, text);
+        add_text(o, "before", text);
+        publish(ctx, who, "displaced", from, o);
+    }
+}
+
+// How a certificate was misused; NULL where it was not, or where it may be any clock's fault.
+static const char *misuse(const struct refused *r)
+{
+    bool issued = r->who->kind == IDENTITY_OPERATIONAL || r->who->kind == IDENTITY_QUARANTINE;
+
+    switch (r->error) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        return "certificate-expired";
+    case X509_V_ERR_CERT_REVOKED:
+        return "certificate-revoked";
+    case X509_V_ERR_INVALID_PURPOSE:
+        return "certificate-foreign";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+    case X509_V_ERR_APPLICATION_VERIFICATION:
+    case X509_V_ERR_OUT_OF_MEM:
+        return NULL;
+    default:
+        return issued ? r->who->catalog ? "certificate-foreign" : "certificate-unknown" : NULL;
+    }
+}
+
+static void tell_misuse(struct gateway *g, const struct refused *r)
+{
+    const char *name = misuse(r);
+    struct sockaddr_storage from;
+    json_t *o;
+
+    if (!name || !peer_of(r->fd, &from))
+        return;
+    o = json_object();
+    add_text(o, "claims", r->who->id);
+    add_text(o, "why", r->why);
+    publish(g, r->who, name, &from, o);
+}
+
+static void tell_refused(void *ctx, const struct refused *r)
 {
     struct gateway *g = ctx;
     int64_t second = clock_mono_ms() / 1000;
+
+    tell_misuse(g, r);
 
     g->shared.refused++;
     if (atomic_exchange(&g->refusals_at, second) != second)
         g->refusals = 0;
     // A stranger who knocks all day must not fill the disk with it.
     if (g->refusals++ < REFUSALS_TOLD)
-        log_info(&area, "refused a connection: %s", why);
+        log_info(&area, "refused a connection: %s", r->why);
 }
 
 // ---------------------------------------------------------------- notes to the loops
@@ -383,6 +459,8 @@ static enum rc prepare(struct gateway *g, const struct gateway_options *o, struc
     g->shared.per_address = o->per_address > 0 ? (uint32_t)o->per_address : PER_ADDRESS;
     g->shared.ping_s = o->idle_s > 0 ? (uint16_t)o->idle_s : PING_S;
     g->shared.post = post;
+    g->shared.arrived = arrived;
+    g->bus = o->bus;
     g->shared.ctx = g;
     g->shared.presence = presence_new();
     if (rc == RC_OK && !g->shared.presence)

@@ -216,8 +216,7 @@ enum rc identity_check(const struct trust *t, X509 *leaf, int64_t now, struct id
     enum rc rc = is_self_issued(leaf) ? check_factory(t, leaf, &who, alert, f)
                                       : check_issued(t, leaf, now, &who, alert, f);
 
-    if (rc == RC_OK)
-        *out = who;
+    *out = who;
     return rc;
 }
 
@@ -287,9 +286,9 @@ static enum rc check_stranger(X509 *leaf, STACK_OF(X509) * chain, int *alert, st
 enum rc identity_verify(const struct trust *t, X509 *leaf, STACK_OF(X509) * chain, int64_t now,
                         struct identity *out, int *alert, struct fault *f)
 {
-    struct identity who;
     // The cheap questions first: a stranger costs no signature check.
-    enum rc rc = identity_check(t, leaf, now, &who, alert, f);
+    enum rc rc = identity_check(t, leaf, now, out, alert, f);
+    const struct identity who = *out;
 
     if (rc != RC_OK)
         return rc;
@@ -302,8 +301,6 @@ enum rc identity_verify(const struct trust *t, X509 *leaf, STACK_OF(X509) * chai
     else if (X509_verify(leaf, X509_get0_pubkey(leaf)) != 1)
         rc = refuse(alert, X509_V_ERR_CERT_SIGNATURE_FAILURE, RC_DENIED, f,
                     "the factory certificate is not signed by its own key");
-    if (rc == RC_OK)
-        *out = who;
     return rc;
 }
 

@@ -60,7 +60,8 @@ struct trust {
 
 #define IDENTITY_SPKI_LEN 91 // of a P-256 key in its usual form
 
-// now in Unix s. *alert is the X509_V_ERR_… that tells the client why, best as TLS can.
+// now in Unix s. *alert is the X509_V_ERR_… that tells the client why, best as TLS can. Of who is
+// refused, out says who it claims to be, as far as that was looked at.
 enum rc identity_verify(const struct trust *t, X509 *leaf, STACK_OF(X509) * chain, int64_t now,
                         struct identity *out, int *alert, struct fault *f);
 

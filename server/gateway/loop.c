@@ -247,7 +247,7 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *w, int events)
 static void conn_free(struct conn *c)
 {
     struct loop *l = c->loop;
-    struct place here = { l->index, c->number };
+    struct place here = { .loop = l->index, .session = c->number };
 
     if (c->claimed)
         presence_release(l->shared->presence, c->session.who.device_id, &here);
@@ -429,11 +429,17 @@ static void port_claim(struct session *s)
 {
     struct conn *c = conn_of(s);
     struct loop *l = c->loop;
-    struct place here = { l->index, c->number }, before;
+    struct place here = { .loop = l->index, .session = c->number }, before;
+    struct sockaddr_storage from;
     struct note *n;
+    bool was;
 
+    peer_of(lws_get_socket_fd(c->wsi), &from);
+    peer_key(&from, here.address);
     c->claimed = true;
-    if (!presence_claim(l->shared->presence, s->who.device_id, &here, &before)) {
+    was = presence_claim(l->shared->presence, s->who.device_id, &here, &before);
+    l->shared->arrived(l->shared->ctx, &s->who, &from, was ? &before : NULL);
+    if (!was) {
         session_attach(s);
         return;
     }
@@ -479,11 +485,7 @@ static int admit(struct loop *l, struct conn *c, struct lws *wsi, const char *su
         lws_hdr_copy(wsi, path, sizeof path, WSI_TOKEN_GET_URI) < 0 ||
         strcmp(path, PROTOCOL_PATH) != 0)
         return 1;
-    if (tls_identity(lws_get_ssl(wsi), &l->shared->tls, &c->session.who, &f) == RC_OK)
-        return 0;
-    if (l->shared->tls.tell)
-        l->shared->tls.tell(l->shared->tls.ctx, f.text);
-    return 1;
+    return tls_identity(lws_get_ssl(wsi), &l->shared->tls, &c->session.who, &f) != RC_OK;
 }
 
 // One address must not take up all the room there is for strangers.

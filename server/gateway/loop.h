@@ -56,6 +56,9 @@ struct loop_shared {
     struct ingest *ingest;
     uint32_t per_address;
     uint16_t ping_s; // of silence, before a ping; some more, and the connection is cut
+    // A device has a session now, from there; before: its older one, which ends, or NULL.
+    void (*arrived)(void *ctx, const struct identity *who, const struct sockaddr_storage *from,
+                    const struct place *before);
     // A note for another loop; owned.
     void (*post)(void *ctx, uint32_t loop, struct note *owned);
     void *ctx;

@@ -13,11 +13,14 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "net/peer.h"
+
 struct presence;
 
 struct place { // of a session
     uint32_t loop;
     uint64_t session;
+    uint8_t address[PEER_KEY_LEN]; // it comes from
 };
 
 struct presence *presence_new(void);

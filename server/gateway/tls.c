@@ -32,12 +32,22 @@ static enum rc admit_stranger(struct tls *t, X509_STORE_CTX *ctx, int *error, st
     return fail(f, RC_LIMIT, "too many strangers knock");
 }
 
+static void tell(struct tls *t, SSL *ssl, int error, const struct identity *who, const char *why)
+{
+    const struct refused r = {
+        .why = why, .error = error, .fd = ssl ? SSL_get_fd(ssl) : -1, .who = who
+    };
+
+    if (t->tell)
+        t->tell(t->ctx, &r);
+}
+
 // Instead of OpenSSL's own verification, so that nothing is accepted that is not accepted here.
 static int verify(X509_STORE_CTX *ctx, void *arg)
 {
     struct tls *t = arg;
     int error = X509_V_ERR_APPLICATION_VERIFICATION;
-    struct identity who;
+    struct identity who = { 0 };
     struct fault f = { 0 };
     X509 *leaf = X509_STORE_CTX_get0_cert(ctx);
     enum rc rc = leaf ? identity_verify(&t->trust, leaf, X509_STORE_CTX_get0_untrusted(ctx),
@@ -52,8 +62,8 @@ static int verify(X509_STORE_CTX *ctx, void *arg)
         return 1;
     }
     t->refused++;
-    if (t->tell)
-        t->tell(t->ctx, f.text);
+    tell(t, X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx()), error, &who,
+         f.text);
     return 0;
 }
 
@@ -169,11 +179,14 @@ enum rc tls_selftest(SSL_CTX *ctx, struct tls *t, struct fault *f)
 enum rc tls_identity(SSL *ssl, struct tls *t, struct identity *out, struct fault *f)
 {
     X509 *leaf = ssl ? SSL_get0_peer_certificate(ssl) : NULL;
-    int error;
+    int error = X509_V_ERR_APPLICATION_VERIFICATION;
+    enum rc rc = leaf && SSL_get_verify_result(ssl) == X509_V_OK
+                     ? identity_check(&t->trust, leaf, clock_now_ms() / 1000, out, &error, f)
+                     : fail(f, RC_DENIED, "no verified client certificate");
 
-    if (!leaf || SSL_get_verify_result(ssl) != X509_V_OK)
-        return fail(f, RC_DENIED, "no verified client certificate");
-    return identity_check(&t->trust, leaf, clock_now_ms() / 1000, out, &error, f);
+    if (rc != RC_OK)
+        tell(t, ssl, error, out, f ? f->text : "");
+    return rc;
 }
 
 // The leaf is all that a resumption asks for.

@@ -15,12 +15,20 @@
 #include "gateway/identity.h"
 #include "gateway/resume.h"
 
+// A handshake, or a connection after it, that was refused.
+struct refused {
+    const char *why;
+    int error; // X509_V_ERR_…
+    int fd;
+    const struct identity *who; // it claims to be; nothing is proven
+};
+
 struct tls {
     struct trust trust;
     struct resume *resume;
     _Atomic uint64_t accepted, refused;
-    void (*tell)(void *ctx, const char *why); // a handshake was refused; may be NULL
-    bool (*knock)(void *ctx, int fd);         // may a stranger come in there now? NULL: yes
+    void (*tell)(void *ctx, const struct refused *r); // may be NULL
+    bool (*knock)(void *ctx, int fd);                 // may a stranger come in there now? NULL: yes
     void *ctx;
 };
 

@@ -9,6 +9,8 @@
 #include <strings.h>
 
 #include "access/web_session.h"
+#include "core/bus.h"
+#include "core/clock.h"
 #include "http/call.h"
 
 enum rc call_refuse(struct call *c, struct fault *f, int status, const char *fmt, ...)
@@ -51,12 +53,23 @@ static enum rc stranger_may_ask(struct call *c, int cost, struct fault *f)
     return call_refuse(c, f, 429, "too many requests from this address without valid credentials");
 }
 
+// A cookie that is over is nothing: a browser does not know. A token is in somebody's program.
+static void tell_guess(const struct call *c)
+{
+    if (c->in->authorization)
+        bus_publish(c->q.services->bus, &(struct bus_event){ .kind = BUS_SIGNAL,
+                                                             .at = clock_now_ms(),
+                                                             .name = "guess-token",
+                                                             .source = c->in->remote });
+}
+
 static enum rc unauthenticated(struct call *c, struct fault *f, const char *why)
 {
     char text[sizeof f->text];
     enum rc rc;
 
     snprintf(text, sizeof text, "%s", why); // may be f's own
+    tell_guess(c);
     rc = stranger_may_ask(c, 1, f);
     if (rc != RC_OK)
         return rc;

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 static bool is_mapped(const struct in6_addr *a)
@@ -51,6 +52,16 @@ void peer_text(const struct sockaddr_storage *from, char out[PEER_TEXT_MAX])
         else
             inet_ntop(AF_INET6, &v6.sin6_addr, out, PEER_TEXT_MAX);
     }
+}
+
+void peer_key_text(const uint8_t key[PEER_KEY_LEN], char out[PEER_TEXT_MAX])
+{
+    uint8_t network[16] = { 0 };
+    char text[INET6_ADDRSTRLEN] = "";
+
+    memcpy(network, key + 1, key[0] == 4 ? 4 : 8);
+    inet_ntop(key[0] == 4 ? AF_INET : AF_INET6, network, text, sizeof text);
+    snprintf(out, PEER_TEXT_MAX, "%.40s%s", text, key[0] == 6 ? "/64" : "");
 }
 
 bool peer_of(int fd, struct sockaddr_storage *out)

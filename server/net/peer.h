@@ -19,5 +19,7 @@
 void peer_key(const struct sockaddr_storage *from, uint8_t key[PEER_KEY_LEN]);
 // "192.0.2.1", "2001:db8::1"; "" for another family.
 void peer_text(const struct sockaddr_storage *from, char out[PEER_TEXT_MAX]);
+// "192.0.2.1", "2001:db8::/64".
+void peer_key_text(const uint8_t key[PEER_KEY_LEN], char out[PEER_TEXT_MAX]);
 // Of a connected socket; false and an empty address if it has none.
 bool peer_of(int fd, struct sockaddr_storage *out);

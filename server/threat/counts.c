@@ -86,8 +86,7 @@ int64_t counts_add(struct counts *c, const struct count_key *k, int64_t at, int6
 
     if (p->key != key || at - p->first > window_ms)
         *p = (struct place){ .key = key, .first = at };
-    // Two findings of one moment are one occasion.
-    p->n += p->last != at;
+    p->n += !k->once || p->last != at;
     p->last = at;
     return p->n;
 }

@@ -10,6 +10,7 @@
 
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,7 @@ struct count_key {
     int32_t kind, catalog;
     int64_t device;
     const char *text; // may be NULL
+    bool once;        // what is seen at the same time is one occasion
 };
 
 // How often within window_ms, with this time. at: Unix ms.

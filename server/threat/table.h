@@ -17,12 +17,15 @@
 #include "alert/alert.h"
 
 enum threat_code {
+    THREAT_T01,
     THREAT_T02,
     THREAT_T05,
     THREAT_T06,
     THREAT_T07,
     THREAT_T08,
+    THREAT_T09,
     THREAT_T12,
+    THREAT_T17,
     THREAT_T18,
     THREAT_CODES,
 };
@@ -61,9 +64,9 @@ struct threat_row {
     enum threat_code code;
     enum threat_by by;
     enum threat_end end;
-    bool keyed;        // each text of the signal is a cause of its own
+    const char *cause; // which of the code's it is; "%s": each text of the signal is one; NULL: one
     int slack;         // so many times LIMIT_TIMES; 0: once
-    const char *title; // may have one %s for the text
+    const char *title; // may have one %s for the text, as cause has
 };
 
 extern const struct threat_kind threat_kinds[THREAT_CODES];

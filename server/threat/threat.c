@@ -191,23 +191,28 @@ static void add_hit(struct threats *t, const struct threat_row *row, const struc
     *h = (struct hit){
         .row = row,
         .catalog = n->catalog,
-        .device = n->device,
+        .device = row->by == BY_DEVICE ? n->device : 0, // else it is only claimed
         .at = n->at,
         .lasts_s = row->end == END_QUIET ? quiet * 60 : 0,
         .evidence = evidence_of(n, times),
     };
     memcpy(h->text, n->text, sizeof h->text);
-    snprintf(h->key, sizeof h->key, "threat:%s%s%s", threat_kinds[row->code].code,
-             row->keyed ? ":" : "", row->keyed ? n->text : "");
+    if (row->cause)
+        snprintf(h->key, sizeof h->key, "threat:%s:%s", threat_kinds[row->code].code,
+                 strcmp(row->cause, "%s") != 0 ? row->cause : n->text);
+    else
+        snprintf(h->key, sizeof h->key, "threat:%s", threat_kinds[row->code].code);
 }
 
 static struct count_key key_of(const struct threat_row *row, const struct note *n)
 {
     return (struct count_key){
-        .kind = (int32_t)row->code * 2 + (row->slack > 0),
+        .kind = row->end == END_ATTESTED ? (int32_t)row->code
+                                         : THREAT_CODES + (int32_t)(row - threat_rows),
         .catalog = n->catalog,
-        .device = n->device,
+        .device = row->by == BY_DEVICE ? n->device : 0,
         .text = row->by == BY_SOURCE ? n->source : NULL,
+        .once = row->end == END_ATTESTED, // several findings of one evidence
     };
 }
 

@@ -107,10 +107,22 @@ static enum rc without_code(const struct knock_env *e, const struct knock *k,
 
 // ---------------------------------------------------------------- with a code
 
+static void tell_guess(const struct knock_env *e, const struct knock *k)
+{
+    char remote[PEER_TEXT_MAX];
+
+    peer_text(&k->from, remote);
+    bus_publish(e->bus, &(struct bus_event){ .kind = BUS_SIGNAL,
+                                             .at = clock_now_ms(),
+                                             .name = "guess-code",
+                                             .source = remote });
+}
+
 static enum rc refuse_code(const struct knock_env *e, const struct knock *k,
                            struct knock_result *out, const char *text)
 {
     doors_wrong(e->doors, &k->from);
+    tell_guess(e, k);
     return turn_away(out, KNOCK_BAD_CODE, BAD_CODE_S, "%s", text);
 }
 
@@ -227,9 +239,11 @@ enum rc knock_answer(const struct knock_env *e, const struct knock *k, struct kn
     if (!*k->code)
         return without_code(e, k, out, f);
     wait_s = doors_wait_s(e->doors, &k->from);
-    if (wait_s > 0)
+    if (wait_s > 0) {
+        tell_guess(e, k);
         return turn_away(out, KNOCK_TOO_FAST, wait_s,
                          "too many wrong claim codes came from this address: wait %d s", wait_s);
+    }
     if (!code_read(k->code, hash))
         return refuse_code(e, k, out,
                            "a claim code has 16 letters and digits: XXXX-XXXX-XXXX-XXXX");

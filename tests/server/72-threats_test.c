@@ -117,25 +117,31 @@ static void settle(void)
 
 // All are played at once, from the beginning of the tests until each has been looked at.
 static struct tale {
-    const char *name, *text;
+    const char *name, *text, *more;
     pid_t pid;
 } tales[] = {
-    { "healthy", "", 0 },
-    { "flaky", "0s share=50% flaky every=1s away=300ms", 0 },
-    { "tampered", "2s count=4 product=\"Line sensor\" tampered", 0 },
-    { "mended", "2s count=3 product=\"Cold chain\" tampered for 6s", 0 },
-    { "rollback", "2s count=2 product=\"Meter\" rolled-back", 0 },
-    { "debug", "2s count=3 debug", 0 },
-    { "clock", "2s count=3 clock-off", 0 },
-    { "replay", "2s count=2 replaying", 0 },
-    { "clone", "2s count=2 clone", 0 },
-    { "crash", "0s count=3 crash-loop every=1s away=200ms", 0 },
+    { "healthy", "", "", 0 },
+    { "flaky", "0s share=50% flaky every=1s away=300ms", "", 0 },
+    { "twin", "2s count=2 twin", "--sources 50", 0 },
+    { "forged", "2s count=6 forged", "", 0 },
+    { "tampered", "2s count=4 product=\"Line sensor\" tampered", "", 0 },
+    { "mended", "2s count=3 product=\"Cold chain\" tampered for 6s", "", 0 },
+    { "rollback", "2s count=2 product=\"Meter\" rolled-back", "", 0 },
+    { "debug", "2s count=3 debug", "", 0 },
+    { "clock", "2s count=3 clock-off", "", 0 },
+    { "replay", "2s count=2 replaying", "", 0 },
+    { "clone", "2s count=2 clone", "", 0 },
+    { "crash", "0s count=3 crash-loop every=1s away=200ms", "", 0 },
 };
 
 static void begin_tales(void)
 {
-    for (size_t i = 0; i < sizeof tales / sizeof *tales; i++)
-        tales[i].pid = tale_begin(tales[i].name, gate->demo, tales[i].text, "--interval 500ms");
+    for (size_t i = 0; i < sizeof tales / sizeof *tales; i++) {
+        char more[60];
+
+        snprintf(more, sizeof more, "--interval 500ms %s", tales[i].more);
+        tales[i].pid = tale_begin(tales[i].name, gate->demo, tales[i].text, more);
+    }
 }
 
 static void end_tale(const char *name)
@@ -169,7 +175,8 @@ static void wait_for_devices(const char *story, const char *where)
 }
 
 // Thresholds are as low as they can be: nothing a healthy device does counts at all.
-#define LOW "{\"codes\":{\"T08\":{\"times\":1},\"T18\":{\"times\":3}}}"
+#define LOW                                                                                        \
+    "{\"codes\":{\"T01\":{\"times\":2},\"T17\":{\"times\":3},\"T08\":{\"times\":1},\"T18\":{\"times\":3}}}"
 
 // Looked at last: it had the time of all the others to do harm.
 static void a_healthy_fleet_threatens_nobody(void **state)
@@ -249,6 +256,86 @@ static void a_copy_is_seen_by_its_boot_count(void **state)
         "a.title LIKE 'Boot counts %%' AND (h.evidence LIKE '%%bootcount%%' OR h.evidence LIKE '%%\"before\"%%')",
         2);
     was_in("clone", 1);
+}
+
+// An exact copy also says message numbers again that the other has passed.
+static void an_identity_at_two_addresses_is_seen(void **state)
+{
+    (void)state;
+    become("twin", "T01",
+           "h.evidence::jsonb ->> 'source' <> h.evidence::jsonb ->> 'before' AND a.title ="
+           " 'One identity is used at two addresses at once'",
+           2);
+    end_tale("twin");
+    settle();
+    assert_true(alerts("twin") <= 2);
+    assert_int_equal(threatened("twin", "T01", "true"), 2);
+}
+
+// What comes from an address of which no device can be told.
+static void from_there(int32_t catalog, const char *key, const char *where)
+{
+    for (int i = 0; i < WAIT_S * 10; i++) {
+        if (model_sql(
+                pg_conninfo(),
+                "SELECT count(*) FROM alert a JOIN alert_device h ON h.catalog = a.catalog AND"
+                " h.alert = a.id WHERE a.catalog = %d AND a.key = 'threat:%s'"
+                " AND h.device = 0 AND (%s)",
+                catalog, key, where) == 1)
+            return;
+        usleep(100000);
+    }
+    fail_msg("no alert %s that is %s", key, where);
+}
+
+static void certificates_of_somebody_elses_ca_are_seen_by_their_address(void **state)
+{
+    (void)state;
+    from_there(gate->demo, "T09:foreign",
+               "h.evidence::jsonb ->> 'source' = '127.0.0.1'"
+               " AND (h.evidence::jsonb ->> 'times')::int >= 5"
+               " AND length(h.evidence::jsonb ->> 'claims') = 32");
+    was_in("forged", 0); // whoever is claimed to come is not blamed for it
+}
+
+static void a_revoked_certificate_is_seen_when_it_comes_again_and_again(void **state)
+{
+    (void)state;
+    struct gate_device *d = gate_device(gate, gate->demo, true);
+    struct wire_options o;
+
+    model_sql(pg_conninfo(), "UPDATE device SET tags = '{\"fleet\":\"revoked\"}' WHERE id = '%s'",
+              d->id);
+    assert_true(gate_enroll(gate, d, "affirming"));
+    o = gate_as_certified(gate, d);
+    gate_unclaim(gate, d);
+    for (int i = 0; i < 5; i++)
+        assert_null(wire_connect(&o));
+    become("revoked", "T09", "a.key = 'threat:T09:revoked'", 1);
+    assert_int_equal(alerts("revoked"), 1);
+    gate_device_free(d);
+}
+
+static void guessing_claim_codes_is_seen(void **state)
+{
+    (void)state;
+    struct gate_device *d = gate_stranger(gate);
+    int64_t window = gate_window(gate, gate->demo, 10, NULL);
+    struct wire_options o = gate_as_factory(gate, d);
+
+    for (int i = 0; i < 3; i++) {
+        struct wire *w = wire_connect(&o);
+        json_t *hello = gate_hello(d);
+
+        assert_non_null(w);
+        json_object_set_new(hello, "claim", json_string("AAAA-AAAA-AAAA-AAAA"));
+        assert_true(wire_say_json(w, hello));
+        json_decref(wire_hear(w, "nack"));
+        wire_free(w);
+    }
+    from_there(gate->demo, "T17:code", "h.evidence::jsonb ->> 'source' = '127.0.0.1'");
+    gate_window_close(gate, gate->demo, window);
+    gate_device_free(d);
 }
 
 static void a_crash_loop_is_one_alert_over_all_devices(void **state)
@@ -390,6 +477,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_clock_that_is_off_is_seen),
         cmocka_unit_test(evidence_for_another_challenge_is_a_replay),
         cmocka_unit_test(a_copy_is_seen_by_its_boot_count),
+        cmocka_unit_test(an_identity_at_two_addresses_is_seen),
+        cmocka_unit_test(certificates_of_somebody_elses_ca_are_seen_by_their_address),
+        cmocka_unit_test(a_revoked_certificate_is_seen_when_it_comes_again_and_again),
+        cmocka_unit_test(guessing_claim_codes_is_seen),
         cmocka_unit_test(a_crash_loop_is_one_alert_over_all_devices),
         cmocka_unit_test(numbers_that_were_passed_count_when_they_come_again_and_again),
         cmocka_unit_test(a_flaky_link_is_no_threat),

@@ -30,11 +30,13 @@
 #include "support/model.h"
 #include "telemetry/fleet.h"
 #include "test.h"
+#include "threat/threat.h"
 
 #define ANSWER_MAX (4 << 20)
 #define HEAD_MAX   4096
 
 static _Thread_local struct rest_answer last;
+static bool with_threats;
 
 static void hear(void *ctx, const struct bus_event *e)
 {
@@ -124,8 +126,16 @@ void rest_start(struct rest *r, const char *conninfo)
     must(exports_start(conninfo, r->services.streams, &r->services.exports, &f), &f);
     must(catalogs_load(r->store, &r->services.catalogs, &f), &f);
     must(roster_load(r->store, &r->services.roster, &f), &f);
+    const struct threats_options watch = { .store = r->store, .bus = r->bus };
+    if (with_threats)
+        must(threats_start(&watch, &r->services.threats, &f), &f);
     const struct http_options o = { .store = r->store, .services = &r->services };
     must(http_start(&o, &r->http, &f), &f);
+}
+
+void rest_with_threats(void)
+{
+    with_threats = true;
 }
 
 void rest_stop(struct rest *r)
@@ -133,6 +143,7 @@ void rest_stop(struct rest *r)
     rest_answer_free();
     exports_stop(r->services.exports);
     http_stop(r->http);
+    threats_stop(r->services.threats);
     streams_free(r->services.streams);
     roster_free(r->services.roster);
     catalogs_free(r->services.catalogs);

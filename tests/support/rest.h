@@ -61,6 +61,7 @@ struct rest_browser {
 
 #define REST_PASSWORD "correct horse battery"
 
+void rest_with_threats(void); // the next server that is started watches for them
 // On a database of its own, with the catalogs demo and acme.
 void rest_start(struct rest *r, const char *conninfo);
 void rest_stop(struct rest *r);
