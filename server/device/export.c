@@ -80,6 +80,11 @@ struct exports {
     int fds[EXPORTS_MAX]; // -1: free
 };
 
+struct export_out {
+    int fd;
+    int64_t until; // monotonic ms
+};
+
 struct job {
     struct exports *all;
     struct export_ask *ask;
@@ -92,6 +97,8 @@ DEFINE_AUTO(struct rows *, rows_freep, rows_free)
 
 void export_ask_free(struct export_ask *a)
 {
+    if (a && a->what_free)
+        a->what_free(a->what);
     if (a)
         free(a->filter);
     free(a);
@@ -298,19 +305,39 @@ static bool write_chunk(int fd, const char *text, size_t len)
            (write_all(fd, head, (size_t)n) && write_all(fd, text, len) && write_all(fd, "\r\n", 2));
 }
 
-static bool write_page(const struct job *j, const struct rows *rows, bool first)
+// Nobody sends anything on it; the end shows at once, even while there is nothing to write.
+static bool has_left(int fd)
+{
+    char any;
+
+    return recv(fd, &any, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+enum rc export_put(struct export_out *to, const char *text, size_t len, struct fault *f)
+{
+    if (!write_chunk(to->fd, text, len) || (len == 0 && has_left(to->fd)))
+        return fail(f, RC_CONFLICT, "its reader left or reads nothing");
+    if (clock_mono_ms() > to->until)
+        return fail(f, RC_LIMIT, "it took longer than %d minutes", LONGEST_MS / 60000);
+    return RC_OK;
+}
+
+static enum rc write_page(const struct job *j, struct export_out *out, const struct rows *rows,
+                          bool first, struct fault *f)
 {
     auto_free char *text = NULL;
     size_t len = 0;
     FILE *to = open_memstream(&text, &len);
 
     if (!to)
-        return false;
+        return fail(f, RC_INTERNAL, "out of memory");
     if (first)
         export_head(j->ask, to);
     for (int i = 0; i < rows_count(rows); i++)
         export_row(j->ask, rows, i, to);
-    return fclose(to) == 0 && write_chunk(j->fd, text, len);
+    if (fclose(to) != 0)
+        return fail(f, RC_INTERNAL, "out of memory");
+    return export_put(out, text, len, f);
 }
 
 static enum rc open_cursor(const struct job *j, struct link **out, struct fault *f)
@@ -324,42 +351,47 @@ static enum rc open_cursor(const struct job *j, struct link **out, struct fault 
     return rc;
 }
 
-static enum rc write_rows(const struct job *j, struct link *l, int64_t *total, struct fault *f)
+static enum rc write_rows(const struct job *j, struct export_out *out, struct link *l,
+                          int64_t *total, struct fault *f)
 {
-    int64_t until = clock_mono_ms() + LONGEST_MS;
     bool first = true;
 
     for (;;) {
         auto_with(rows_freep) struct rows *rows = NULL;
         enum rc rc = link_run(l, &Q_EXPORT_NEXT, NULL, &rows, f);
 
-        if (rc != RC_OK)
+        if (rc == RC_OK)
+            rc = write_page(j, out, rows, first, f);
+        if (rc != RC_OK || rows_count(rows) == 0)
             return rc;
-        if (!write_page(j, rows, first))
-            return fail(f, RC_CONFLICT, "its reader left or reads nothing");
-        if (rows_count(rows) == 0)
-            return RC_OK;
         *total += rows_count(rows);
         first = false;
-        if (clock_mono_ms() > until)
-            return fail(f, RC_LIMIT, "it took longer than %d minutes", LONGEST_MS / 60000);
     }
+}
+
+static enum rc write_devices(const struct job *j, struct export_out *out, int64_t *total,
+                             struct fault *f)
+{
+    auto_with(link_closep) struct link *l = NULL;
+    enum rc rc = open_cursor(j, &l, f);
+
+    return rc == RC_OK ? write_rows(j, out, l, total, f) : rc;
 }
 
 static void export(const struct job *j)
 {
     const struct log_ctx ctx = { .area = "export", .req = j->ask->request };
-    auto_with(link_closep) struct link *l = NULL;
+    struct export_out out = { j->fd, clock_mono_ms() + LONGEST_MS };
+    struct export_ask *a = j->ask;
     struct fault f = { 0 };
     int64_t total = 0;
-    enum rc rc = open_cursor(j, &l, &f);
+    enum rc rc =
+        a->write ? a->write(a->what, &out, &total, &f) : write_devices(j, &out, &total, &f);
 
-    if (rc == RC_OK)
-        rc = write_rows(j, l, &total, &f);
     if (rc == RC_OK && write_all(j->fd, "0\r\n\r\n", 5))
-        log_info(&ctx, "%" PRId64 " devices exported", total);
+        log_info(&ctx, "%" PRId64 " rows exported", total);
     else
-        log_warn(&ctx, "cut after %" PRId64 " devices: %s", total, f.text);
+        log_warn(&ctx, "cut after %" PRId64 " rows: %s", total, f.text);
 }
 
 static void *run(void *arg)

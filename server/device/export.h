@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// device/export: all devices of a filter as CSV (RFC 4180) or NDJSON, in a stream.
+// device/export: all devices of a filter, or what a writer of another module has to tell, as CSV
+// (RFC 4180) or NDJSON, in a stream.
 //
 //   cursor on a connection of its own --1,000 rows--> text --blocking write--> edge --> reader
 //
@@ -27,11 +28,22 @@ enum export_format {
     EXPORT_NDJSON,
 };
 
+// Where an export goes. export_put() fails when its reader left or it took too long; nothing but
+// returning what it said is left to do then. len may be 0: only to ask.
+struct export_out;
+enum rc export_put(struct export_out *to, const char *text, size_t len, struct fault *f);
+
+// Runs in the export's thread and counts into *total what it wrote.
+typedef enum rc export_write(void *what, struct export_out *to, int64_t *total, struct fault *f);
+
 struct export_ask {
     enum export_format format;
     int columns[EXPORT_COLUMNS_MAX]; // their numbers, in order
     size_t column_count;
-    char *filter; // owned; the argument of device_found()
+    char *filter;        // owned; the argument of device_found()
+    export_write *write; // NULL: the devices of filter
+    void *what;          // its argument
+    void (*what_free)(void *what);
     char request[33];
 };
 

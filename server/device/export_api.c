@@ -26,7 +26,7 @@ const struct route export_routes[] = {
 DEFINE_AUTO(struct export_ask *, export_ask_freep, export_ask_free)
 DEFINE_AUTO(struct store *, store_rollbackp, store_rollback)
 
-static enum rc read_format(const struct req *q, struct export_ask *a, struct fault *f)
+enum rc export_read_format(const struct req *q, struct export_ask *a, struct fault *f)
 {
     char format[16] = "csv";
 
@@ -59,29 +59,28 @@ static enum rc read_ask(const struct req *q, struct export_ask *a, char *said, s
                         struct fault *f)
 {
     char names[600] = "";
-    enum rc rc = read_format(q, a, f);
+    enum rc rc = export_read_format(q, a, f);
 
     req_query(q, "columns", names, sizeof names);
-    snprintf(a->request, sizeof a->request, "%s", q->id);
     if (rc == RC_OK)
         rc = export_columns(names, a, f);
     return rc == RC_OK ? read_filter(q, a, said, size, f) : rc;
 }
 
 // A copy of the whole fleet leaves the house: that is written down although nothing changes.
-static enum rc write_audit(const struct req *q, int64_t count, const char *said, struct fault *f)
+enum rc export_audit(const struct req *q, const struct export_told *told, struct fault *f)
 {
     auto_with(store_rollbackp) struct store *tx = NULL;
     const struct audit_entry e = { .chain = q->catalog,
                                    .account = q->who->account,
                                    .actor = q->who->name,
-                                   .action = ACTION,
-                                   .object = "devices",
-                                   .count = count,
+                                   .action = told->action,
+                                   .object = told->object,
+                                   .count = told->count,
                                    .outcome = "ok",
                                    .remote = q->remote,
                                    .request = q->id,
-                                   .detail = said };
+                                   .detail = told->said };
     enum rc rc = store_begin(q->store, &tx, f);
 
     if (rc == RC_OK)
@@ -89,31 +88,43 @@ static enum rc write_audit(const struct req *q, int64_t count, const char *said,
     return rc == RC_OK ? store_commit(take(&tx), f) : rc;
 }
 
+enum rc export_room(const struct req *q, struct reply *r, struct fault *f)
+{
+    if (q->services->exports && !exports_are_full(q->services->exports))
+        return RC_OK;
+    r->retry_after = 10;
+    return fail(f, RC_LIMIT, "%d exports are running; wait until one has ended", EXPORTS_MAX);
+}
+
+enum rc export_reply(const struct req *q, struct reply *r, struct export_ask **a, const char *what,
+                     struct fault *f)
+{
+    bool csv = (*a)->format == EXPORT_CSV;
+    enum rc rc;
+
+    snprintf((*a)->request, sizeof(*a)->request, "%s", q->id);
+    snprintf(r->disposition, sizeof r->disposition, "attachment; filename=\"%.50s-%s.%s\"",
+             q->catalog_name, what, csv ? "csv" : "ndjson");
+    rc = reply_stream(r, q->services->streams, STREAM_EXPORT,
+                      csv ? "text/csv; charset=utf-8; header=present" : "application/x-ndjson", *a,
+                      f);
+    if (rc == RC_OK)
+        *a = NULL; // the stream's now
+    return rc;
+}
+
 static enum rc export_devices(struct req *q, struct reply *r, struct fault *f)
 {
     auto_with(export_ask_freep) struct export_ask *a = calloc(1, sizeof *a);
     char said[300];
-    int64_t count = 0;
+    struct export_told told = { ACTION, "devices", said, 0 };
     enum rc rc = a ? read_ask(q, a, said, sizeof said, f) : fail(f, RC_INTERNAL, "out of memory");
 
-    if (rc != RC_OK)
-        return rc;
-    if (!q->services->exports || exports_are_full(q->services->exports)) {
-        r->retry_after = 10;
-        return fail(f, RC_LIMIT, "%d exports are running; wait until one has ended", EXPORTS_MAX);
-    }
-    rc = export_count(q->store, a, &count, f);
     if (rc == RC_OK)
-        rc = write_audit(q, count, said, f);
-    if (rc != RC_OK)
-        return rc;
-    snprintf(r->disposition, sizeof r->disposition, "attachment; filename=\"%.50s-devices.%s\"",
-             q->catalog_name, a->format == EXPORT_CSV ? "csv" : "ndjson");
-    rc = reply_stream(r, q->services->streams, STREAM_EXPORT,
-                      a->format == EXPORT_CSV ? "text/csv; charset=utf-8; header=present"
-                                              : "application/x-ndjson",
-                      a, f);
+        rc = export_room(q, r, f);
     if (rc == RC_OK)
-        take(&a); // the stream's now
-    return rc;
+        rc = export_count(q->store, a, &told.count, f);
+    if (rc == RC_OK)
+        rc = export_audit(q, &told, f);
+    return rc == RC_OK ? export_reply(q, r, &a, "devices", f) : rc;
 }

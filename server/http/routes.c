@@ -30,6 +30,7 @@
 #include "telemetry/band_api.h"
 #include "telemetry/fleet_api.h"
 #include "telemetry/metric_api.h"
+#include "telemetry/readings_api.h"
 #include "telemetry/series_api.h"
 #include "telemetry/telemetry_api.h"
 #include "threat/threat_api.h"
@@ -65,6 +66,7 @@ const struct route *const route_tables[] = {
     fleet_routes,
     series_routes,
     band_routes,
+    readings_routes,
     journal_routes,
     search_routes,
     pattern_routes,

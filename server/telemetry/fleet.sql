@@ -29,3 +29,7 @@ SELECT d.device, d.id, d.name, i.site, i.version, p.name AS product
   JOIN device_index i ON i.catalog = d.catalog AND i.device = d.device
   LEFT JOIN product p ON p.catalog = d.catalog AND p.id = i.product
  WHERE d.catalog = $1 AND d.device = ANY ($2::bigint[]) AND d.lifecycle <> 2;
+
+-- name: fleet_ids (filter, limit)
+-- plan: fresh
+SELECT i.device, i.id FROM device_found($1) i ORDER BY i.device LIMIT $2;

@@ -35,7 +35,7 @@ static struct rest rest;
 static struct live *live;
 static struct edge *edge;
 static struct streams *streams;
-static struct rest_browser owner, auditor, leaver;
+static struct rest_browser owner, auditor, leaver, viewer;
 static int32_t demo;
 
 struct caller {
@@ -535,6 +535,100 @@ static void four_stuck_readers_are_all_there_may_be(void **state)
     hang_up(c);
 }
 
+#define READINGS CATALOG "/telemetry/export"
+#define EACH     3000 // readings of each of two devices
+
+static void add_readings(void)
+{
+    long long hour = 1790000000000 / 3600000 * 3600000;
+
+    model_sql(pg_conninfo(),
+              "CREATE TABLE telemetry_then PARTITION OF telemetry FOR VALUES FROM ('%s') TO ('%s')",
+              "2026-09-21 12:00Z", "2026-09-21 15:00Z");
+    model_sql(
+        pg_conninfo(),
+        "INSERT INTO shape VALUES (%d, 1, '{temp,load}');"
+        "INSERT INTO telemetry SELECT d.catalog, d.device, to_timestamp(%lld / 1000.0) + n * "
+        "interval '1 second', 1, ARRAY[n / 8.0, CASE n WHEN 5 THEN 'NaN'::float8 ELSE 1 END] "
+        "FROM generate_series(1, %d) n, (SELECT * FROM device WHERE catalog = %d AND tags ->> "
+        "'site' = 'Site 3' ORDER BY device LIMIT 2) d",
+        demo, hour, EACH, demo);
+}
+
+static void readings_come_as_they_were_sent(void **state)
+{
+    (void)state;
+    struct caller *c;
+
+    add_readings();
+    c = call(&viewer, "GET",
+             READINGS "?metric=temp,load&site=Site%203&from=2026-09-21T12:00:00Z&to=now", "", 0);
+    read_all(c);
+    assert_int_equal(c->status, 200);
+    assert_true(c->whole);
+    assert_non_null(strstr(c->head, "filename=\"demo-telemetry.csv\""));
+    assert_int_equal(strncmp(c->text, "time,device,metric,value\r\n", 26), 0);
+    assert_int_equal(lines_of(c->text), 1 + 2 * 2 * EACH - 2);
+    assert_non_null(strstr(c->text, ",temp,0.125\r\n"));
+    assert_null(strstr(c->text, "nan"));
+    hang_up(c);
+    assert_int_equal(rest_sql(pg_conninfo(), "SELECT sum(count) FROM audit WHERE action LIKE "
+                                             "'%%telemetry/export' AND outcome = 'ok'"),
+                     DEVICES / 10);
+}
+
+static void readings_of_one_device_are_lines_of_json(void **state)
+{
+    (void)state;
+    char path[200];
+    long long device = rest_sql(pg_conninfo(), "SELECT min(device) FROM telemetry");
+    size_t n = 0;
+
+    model_sql(pg_conninfo(), "UPDATE device SET id = repeat('ab', 16) WHERE device = %lld", device);
+    snprintf(path, sizeof path,
+             READINGS "?format=ndjson&metric=temp&from=2026-09-21T12:00:00Z&device=%s",
+             "abababababababababababababababab");
+    struct caller *c = call(&viewer, "GET", path, "", 0);
+    read_all(c);
+    assert_true(c->whole);
+    for (char *at = c->text, *line; (line = strsep(&at, "\n")) && *line; n++) {
+        json_auto_t *o = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+
+        assert_string_equal(json_string_value(json_object_get(o, "metric")), "temp");
+        assert_int_equal(json_number_value(json_object_get(o, "value")) * 8, n + 1);
+    }
+    assert_int_equal(n, EACH);
+    hang_up(c);
+}
+
+static void wrong_exports_of_readings_are_refused_precisely(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *query;
+        int status;
+    } cases[] = {
+        { "?site=Site%203", 400 },
+        { "?metric=", 400 },
+        { "?metric=nobody.sent.it", 404 },
+        { "?metric=temp,,load", 404 },
+        { "?metric=a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a", 404 },
+        { "?metric=temp&format=xls", 400 },
+        { "?metric=temp&planet=mars", 400 },
+        { "?metric=temp&from=-1h&to=-2h", 400 },
+        { "?metric=temp&device=nobody", 404 },
+        { "?metric=temp&device=9dd4e461268c8034f5c8564e155c67a6", 404 }, // of acme
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char path[200];
+
+        snprintf(path, sizeof path, READINGS "%s", cases[i].query);
+        assert_int_equal(status_of(&viewer, path), cases[i].status);
+    }
+    assert_int_equal(status_of(&auditor, READINGS "?metric=temp"), 403);
+}
+
 // ---------------------------------------------------------------- set-up
 
 static bool adopt(void *ctx, int fd, const char *head, size_t len, const char *remote)
@@ -593,6 +687,8 @@ static int setup(void **state)
     owner = rest_sign_in(&rest, "olga");
     auditor = rest_sign_in(&rest, "arno");
     leaver = rest_sign_in(&rest, "olga");
+    rest_account(&rest, "vera", "viewer", "demo");
+    viewer = rest_sign_in(&rest, "vera");
     demo = (int32_t)rest_sql(pg_conninfo(), "SELECT id FROM catalog WHERE name = 'demo'");
     const struct live_options l = { .store = rest.store,
                                     .tickets = rest.services.tickets,
@@ -630,6 +726,9 @@ int main(void)
         cmocka_unit_test(all_devices_come_as_csv_with_its_quotes),
         cmocka_unit_test(the_filter_holds_and_lines_are_json),
         cmocka_unit_test(wrong_exports_are_refused_precisely),
+        cmocka_unit_test(readings_come_as_they_were_sent),
+        cmocka_unit_test(readings_of_one_device_are_lines_of_json),
+        cmocka_unit_test(wrong_exports_of_readings_are_refused_precisely),
         cmocka_unit_test(four_stuck_readers_are_all_there_may_be),
     };
     return cmocka_run_group_tests_name("46-live-stream", tests, setup, teardown);
