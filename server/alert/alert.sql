@@ -37,7 +37,7 @@ WITH a AS (
 ), o AS (
     INSERT INTO alert_outbox (catalog, alert, change) SELECT catalog, id, 'opened' FROM a
 )
-SELECT id FROM a;
+SELECT id, pg_notify('alert', catalog || ' opened ' || id) FROM a;
 
 -- name: alert_reopen (catalog, alert)
 -- Nobody has heard yet that it had resolved, unless a person said so.
@@ -168,12 +168,14 @@ WITH a AS (
 ), h AS (
     INSERT INTO alert_history (catalog, alert, act)
     SELECT catalog, id, 'resolved' FROM a WHERE flaps < 50
+), o AS (
+    INSERT INTO alert_outbox (catalog, alert, change, at)
+    SELECT catalog, id, 'resolved',
+           now() + least(alert_calm_s * interval '1 second' * power(2, least(flaps, 10)),
+                         greatest(alert_calm_s * interval '1 second', interval '1 hour'))
+      FROM a WHERE loud
 )
-INSERT INTO alert_outbox (catalog, alert, change, at)
-SELECT catalog, id, 'resolved',
-       now() + least(alert_calm_s * interval '1 second' * power(2, least(flaps, 10)),
-                     greatest(alert_calm_s * interval '1 second', interval '1 hour'))
-  FROM a WHERE loud;
+SELECT pg_notify('alert', catalog || ' resolved ' || id) FROM a;
 
 -- name: alert_wake ()
 -- Those whose silence is over.
@@ -206,3 +208,9 @@ WITH gone AS (
     DELETE FROM alert_history h USING gone g WHERE h.catalog = g.catalog AND h.alert = g.id
 )
 DELETE FROM alert_outbox WHERE at < now() - interval '7 days';
+
+-- name: alert_title (catalog, alert)
+SELECT title FROM alert WHERE catalog = $1 AND id = $2;
+
+-- name: alert_catalogs ()
+SELECT DISTINCT catalog AS id FROM alert;

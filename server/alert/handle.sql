@@ -39,7 +39,7 @@ WITH a AS (
 ), told AS (
     INSERT INTO alert_outbox (catalog, alert, change) SELECT catalog, id, 'resolved' FROM a
 )
-SELECT id FROM a;
+SELECT id, pg_notify('alert', catalog || ' resolved ' || id) FROM a;
 
 -- name: handle_note (catalog, alert, account, actor, act, detail)
 WITH h AS (

@@ -442,6 +442,11 @@ static enum rc make_jobs(struct app *a, struct fault *f)
     return job_runner_new(a->conninfo, a->store, &services, &a->jobs, f);
 }
 
+static enum rc watch_alerts(struct app *a, struct fault *f)
+{
+    return alert_watch_start(a->conninfo, a->bus, &a->alerts, f);
+}
+
 static enum rc start_jobs(struct app *a, struct fault *f)
 {
     return job_runner_start(a->jobs, f);
@@ -451,7 +456,7 @@ static enum rc start_jobs(struct app *a, struct fault *f)
 static enum rc (*const steps[])(struct app *a, struct fault *f) = {
     open_folder, start_database, start_keeper,  open_catalogs,   load_tls,   load_roster,
     load_doors,  start_fleet,    start_threats, start_ingest,    make_jobs,  start_exports,
-    start_http,  start_live,     start_gateway, start_scheduler, start_jobs,
+    start_http,  start_live,     start_gateway, start_scheduler, start_jobs, watch_alerts,
 };
 
 enum rc app_start(const struct config *c, struct app **out, struct app_welcome *welcome,
@@ -497,6 +502,7 @@ void app_stop(struct app *a)
         gateway_drain(a->gateway);
     if (a->edge && !edge_drain(a->edge, DRAIN_MS))
         log_warn(&ctx, "some requests were still running after %d ms", DRAIN_MS);
+    alert_watch_stop(a->alerts);
     scheduler_stop(a->scheduler);
     job_runner_stop(a->jobs);
     edge_stop(a->edge);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "alert/watch.h"
 #include "app/server_tls.h"
 #include "catalog/catalog.h"
 #include "core/hex.h"
@@ -55,6 +56,7 @@ struct app {
     struct fleet *fleet;
     struct ingest *ingest;
     struct job_runner *jobs;
+    struct alert_watch *alerts;
     struct http *http;
     struct live *live;
     struct gateway *gateway;

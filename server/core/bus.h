@@ -28,6 +28,7 @@ enum bus_kind {
     BUS_CATALOG, // a catalog was made: name; source and text = PEM of its CA and its quarantine CA
     BUS_SIGNAL,  // something that may matter to security was noticed: name = what, text = what of,
                  // source = address it comes from, fields; catalog and device where they are known
+    BUS_ALERT,   // an alert changed; text: what people read of it, or NULL
     BUS_KIND_COUNT,
 };
 

@@ -11,8 +11,9 @@
 #include "live/seats.h"
 
 static const char *const names[BOARD_TOPICS] = {
-    [BOARD_FLEET] = "fleet",  [BOARD_CENSUS] = "census", [BOARD_NEWS] = "events",
-    [BOARD_PLAIN] = "events", [BOARD_INTAKE] = "intake", [BOARD_JOBS] = "jobs",
+    [BOARD_FLEET] = "fleet",   [BOARD_CENSUS] = "census", [BOARD_NEWS] = "events",
+    [BOARD_PLAIN] = "events",  [BOARD_INTAKE] = "intake", [BOARD_JOBS] = "jobs",
+    [BOARD_ALERTS] = "alerts",
 };
 
 const char *board_topic_name(enum board_topic t)
@@ -50,7 +51,8 @@ static void drop_all(struct board *b)
         track_clear(&b->tracks[i]);
     picture_drop(&b->picture);
     news_drop(&b->news);
-    joblist_drop(&b->jobs);
+    whole_drop(&b->jobs);
+    whole_drop(&b->alerts);
     b->began = false;
 }
 
@@ -161,8 +163,12 @@ static void take(struct board *b, const struct bus_event *e, int64_t now)
         news_journal(&b->news, e);
         break;
     case BUS_JOB:
-        joblist_due(&b->jobs);
+        whole_due(&b->jobs);
         news_job(&b->news, e);
+        break;
+    case BUS_ALERT:
+        whole_due(&b->alerts);
+        news_alert(&b->news, e);
         break;
     case BUS_ARRIVAL:
         news_arrival(&b->news, e);
@@ -235,7 +241,8 @@ static bool tick(struct board *b, int64_t now)
     made |= census_tick(&b->census, b->picture.seats, &t[BOARD_CENSUS], now);
     made |= news_tick(&b->news, &t[BOARD_NEWS], &t[BOARD_PLAIN], now);
     made |= intake_tick(&b->intake, &t[BOARD_INTAKE], now);
-    made |= joblist_tick(&b->jobs, &t[BOARD_JOBS]);
+    made |= whole_tick(&b->jobs, &t[BOARD_JOBS]);
+    made |= whole_tick(&b->alerts, &t[BOARD_ALERTS]);
     return made;
 }
 
@@ -271,7 +278,7 @@ bool boards_tick(struct boards *all, int64_t now)
 
 // ---------------------------------------------------------------- reading
 
-// Census, intake and jobs say all in each frame; the others can say it at any time.
+// Census, intake, jobs and alerts say all in each frame; the others can say it at any time.
 static bool has_whole(const struct board *b, enum board_topic topic)
 {
     if (topic == BOARD_FLEET || topic == BOARD_NEWS || topic == BOARD_PLAIN)

@@ -4,9 +4,9 @@
 //
 //   any thread's bus event --boards_take--> topics --boards_tick--> frames --board_next--> readers
 //
-// Topics fleet, census, events, intake and jobs say the same to everybody, so each frame is made
-// once, at most 20 a second, and kept in the topic's track. A board works from its first reader
-// until a minute after its last; board_load reads what it begins with.
+// Topics fleet, census, events, intake, jobs and alerts say the same to everybody, so each frame is
+// made once, at most 20 a second, and kept in the topic's track. A board works from its first
+// reader until a minute after its last; board_load reads what it begins with.
 
 #pragma once
 
@@ -27,6 +27,7 @@ enum board_topic {
     BOARD_PLAIN, // "events" for the others
     BOARD_INTAKE,
     BOARD_JOBS,
+    BOARD_ALERTS,
     BOARD_TOPICS,
 };
 

@@ -29,7 +29,9 @@ static void work_on(struct board_loader *l, struct board *b)
     if (rc == RC_OK)
         rc = news_load(&b->news, &from, &f);
     if (rc == RC_OK)
-        rc = joblist_load(&b->jobs, &from, &f);
+        rc = whole_load(&b->jobs, whole_jobs, &from, &f);
+    if (rc == RC_OK)
+        rc = whole_load(&b->alerts, whole_alerts, &from, &f);
     if (rc != RC_OK)
         log_warn(&ctx, "a picture of the fleet is late: %s, trying again", f.text);
 }

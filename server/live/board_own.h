@@ -13,9 +13,9 @@
 #include "live/board.h"
 #include "live/census.h"
 #include "live/intake.h"
-#include "live/joblist.h"
 #include "live/news.h"
 #include "live/picture.h"
+#include "live/whole.h"
 
 struct board {
     struct board *next;
@@ -28,7 +28,7 @@ struct board {
     struct census census;
     struct news news;
     struct intake intake;
-    struct joblist jobs;
+    struct whole jobs, alerts;
 
     int users;
     int64_t left_at;

@@ -29,7 +29,8 @@ static enum rc read_topic(const struct req *q, const char *name, struct sse_ask 
     if (t < 0)
         return fail(
             f, RC_INVALID,
-            "there is no topic '%.40s'; topics takes fleet, census, events, intake and jobs", name);
+            "there is no topic '%.40s'; topics takes fleet, census, events, intake, jobs and alerts",
+            name);
     a->topics[t] = true;
     return RC_OK;
 }

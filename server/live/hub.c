@@ -386,7 +386,7 @@ static enum rc check_topic(const struct hub_client *c, const char *topic, size_t
     if (!one && strcmp(topic, "devices") != 0 && !(c->hub->boards && hub_is_shared(topic)))
         return fail(f, RC_INVALID,
                     "there is no topic '%.60s'; there are fleet, census, devices, device:<id>, "
-                    "logs, events, intake and jobs",
+                    "logs, events, intake, jobs and alerts",
                     topic);
     if (one && !device_id_valid(topic + 7))
         return fail(f, RC_INVALID, "a device id is %d hex digits", DEVICE_ID_LEN);
@@ -581,6 +581,7 @@ void hub_note(struct hub *h, const struct bus_event *e)
     case BUS_JOB:
     case BUS_ARRIVAL:
     case BUS_CATALOG:
+    case BUS_ALERT:
     case BUS_SIGNAL:
     case BUS_KIND_COUNT:
         return;

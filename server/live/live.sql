@@ -29,7 +29,7 @@ SELECT device, name FROM device WHERE catalog = $1 AND device = ANY ($2::bigint[
 
 -- name: live_recent (catalog)
 -- What happened in the last day, newest first: how devices are, what people did to single ones,
--- jobs that ended, who knocked (text: from where). Of the chain's entries the newest 500 are looked at.
+-- jobs that ended, alerts, who knocked (text: from where). Of the chain's entries the newest 500 are looked at.
 WITH deed AS (
     SELECT object AS id, at,
            CASE WHEN action = 'POST /api/v1/catalogs/{catalog}/devices' THEN 'Registered'
@@ -52,6 +52,13 @@ WITH deed AS (
     (SELECT 'job', NULL, NULL, -1, title || ': ' || state, updated_at
        FROM job WHERE catalog = $1 AND state NOT IN ('waiting', 'running')
       ORDER BY id DESC LIMIT 50)
+    UNION ALL
+    (SELECT 'alert', NULL, NULL, -1, title || ': ' || CASE act WHEN 'resolved' THEN act ELSE 'opened' END,
+            h.at
+       FROM alert_history h JOIN alert a ON a.catalog = h.catalog AND a.id = h.alert
+      WHERE h.catalog = $1 AND h.act IN ('opened', 'reopened', 'resolved')
+        AND h.at > now() - interval '1 day'
+      ORDER BY h.at DESC LIMIT 50)
     UNION ALL
     SELECT 'arrival', left(fingerprint, 32), NULL, -1, remote, first_at
       FROM arrival WHERE catalog = $1

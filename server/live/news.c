@@ -91,6 +91,12 @@ void news_job(struct news *n, const struct bus_event *e)
     snprintf(i->text, sizeof i->text, "%s: %s", e->text, e->name);
 }
 
+void news_alert(struct news *n, const struct bus_event *e)
+{
+    if (e->text)
+        hear(n, e, "alert");
+}
+
 void news_arrival(struct news *n, const struct bus_event *e)
 {
     hear(n, e, "arrival");

@@ -59,6 +59,7 @@ void news_state(struct news *n, const struct bus_event *e);
 void news_device(struct news *n, const struct bus_event *e, int before);
 void news_journal(struct news *n, const struct bus_event *e);
 void news_job(struct news *n, const struct bus_event *e);
+void news_alert(struct news *n, const struct bus_event *e);
 void news_arrival(struct news *n, const struct bus_event *e);
 
 // Up to NEWS_MAX that were heard, oldest first, which it then forgets.

@@ -2,6 +2,7 @@
 
 #include "store/link.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,6 +200,37 @@ void link_copy_abort(struct link *l, const char *why)
 {
     PQputCopyEnd(l->pg, why);
     settle(l, conn_finish(l->pg, l->wait_ms, "COPY", NULL, NULL));
+}
+
+// ---------------------------------------------------------------- what others notify
+
+enum rc link_listen(struct link *l, const char *channel, struct fault *f)
+{
+    char sql[80];
+
+    snprintf(sql, sizeof sql, "LISTEN %s", channel);
+    return link_exec(l, sql, f);
+}
+
+static bool take_notice(struct link *l, char *payload, size_t size)
+{
+    PGnotify *n = PQnotifies(l->pg);
+
+    snprintf(payload, size, "%s", n ? n->extra : "");
+    PQfreemem(n);
+    return n != NULL;
+}
+
+enum rc link_hear(struct link *l, int wait_ms, char *payload, size_t size, struct fault *f)
+{
+    struct pollfd p = { .fd = PQsocket(l->pg), .events = POLLIN };
+
+    if (take_notice(l, payload, size) || poll(&p, 1, wait_ms) <= 0)
+        return RC_OK;
+    if (!PQconsumeInput(l->pg) || !link_is_up(l))
+        return conn_judge(l->pg, NULL, "LISTEN", f);
+    take_notice(l, payload, size);
+    return RC_OK;
 }
 
 // ---------------------------------------------------------------- locks

@@ -56,6 +56,11 @@ void link_copy_abort(struct link *l, const char *why);
 // fails with RC_UNAVAILABLE. One that begins in the same moment may be missed.
 void link_cancel(struct link *l);
 
+// What others NOTIFY on a channel from now on (a plain word). link_hear() waits for one of it, at
+// most wait_ms; payload is "" where none came, cut where it does not fit.
+enum rc link_listen(struct link *l, const char *channel, struct fault *f);
+enum rc link_hear(struct link *l, int wait_ms, char *payload, size_t size, struct fault *f);
+
 // A session advisory lock; held until link_unlock(), link_close() or the connection's end.
 // RC_CONFLICT if another session still holds it after wait_ms.
 enum rc link_lock(struct link *l, int32_t space, int32_t key, int wait_ms, struct fault *f);

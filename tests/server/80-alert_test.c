@@ -5,12 +5,16 @@
 // threaded
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "alert/alert.h"
+#include "alert/watch.h"
 #include "core/auto.h"
+#include "core/bus.h"
 #include "core/clock.h"
 #include "store/store.h"
 #include "support/model.h"
@@ -306,6 +310,72 @@ static void a_growing_reach_is_told_after_a_while(void **state)
     assert_int_equal(SQL("SELECT count(*) FROM alert_outbox WHERE change = 'worsened'"), 1);
 }
 
+// ---------------------------------------------------------------- who else hears
+
+static atomic_int heard_any, heard_opened;
+
+static void hear(void *ctx, const struct bus_event *e)
+{
+    (void)ctx;
+    if (e->kind != BUS_ALERT || e->catalog != demo)
+        return;
+    atomic_fetch_add(&heard_any, 1);
+    if (e->text && !strcmp(e->text, "Too hot: opened"))
+        atomic_fetch_add(&heard_opened, 1);
+}
+
+static bool becomes(atomic_int *n, int wanted)
+{
+    int64_t until = clock_mono_ms() + 30000;
+
+    while (atomic_load(n) < wanted && clock_mono_ms() < until)
+        usleep(5000);
+    return atomic_load(n) >= wanted;
+}
+
+static void what_is_committed_is_told_on_the_bus(void **state)
+{
+    (void)state;
+    const struct alert_cause first = cause("rule:1"), second = cause("rule:2");
+    struct bus *bus = bus_new();
+    struct alert_watch *w = NULL;
+    struct fault f = { 0 };
+
+    hit(&first, 1, 0); // before anybody listens
+    bus_subscribe(bus, hear, NULL);
+    assert_int_equal(alert_watch_start(pg_conninfo(), bus, &w, &f), RC_OK);
+    assert_true(becomes(&heard_any, 1)); // it listens
+    int before = atomic_load(&heard_any);
+    hit(&first, 1, 1);
+    assert_true(becomes(&heard_any, before + 1));
+    assert_int_equal(atomic_load(&heard_opened), 0);
+    hit(&second, 1, 0);
+    assert_true(becomes(&heard_opened, 1));
+    alert_watch_stop(w);
+    bus_free(bus);
+}
+
+static void a_watch_whose_connection_is_lost_listens_again(void **state)
+{
+    (void)state;
+    const struct alert_cause c = cause("rule:9");
+    struct bus *bus = bus_new();
+    struct alert_watch *w = NULL;
+    struct fault f = { 0 };
+
+    hit(&c, 1, 0);
+    atomic_store(&heard_any, 0);
+    bus_subscribe(bus, hear, NULL);
+    assert_int_equal(alert_watch_start(pg_conninfo(), bus, &w, &f), RC_OK);
+    assert_true(becomes(&heard_any, 1));
+    int before = atomic_load(&heard_any);
+    SQL("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+        " WHERE application_name = 'orrery alert watch'");
+    assert_true(becomes(&heard_any, before + 1));
+    alert_watch_stop(w);
+    bus_free(bus);
+}
+
 // ---------------------------------------------------------------- bad input
 
 static void what_is_too_long_is_refused_or_cut(void **state)
@@ -361,6 +431,8 @@ int main(void)
         IT(what_comes_back_after_a_calm_is_a_new_alert),
         IT(a_rising_severity_is_told_once),
         IT(a_growing_reach_is_told_after_a_while),
+        IT(what_is_committed_is_told_on_the_bus),
+        IT(a_watch_whose_connection_is_lost_listens_again),
         IT(what_is_too_long_is_refused_or_cut),
         IT(too_many_open_alerts_are_a_limit),
     };

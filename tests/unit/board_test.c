@@ -439,23 +439,24 @@ static void an_id_of_a_stream_is_read_strictly(void **state)
     (void)state;
     static const char *const bad[] = { "",
                                        "0000002a",
-                                       "0000002a-1-2-3-4-5",
-                                       "0000002a-1-2-3-4-5-6-7",
-                                       "0000002b-1-2-3-4-5-6",
-                                       "0000002a-1-2-3-4-5-",
-                                       "0000002a-1-2-3-4-5--6",
-                                       "0000002a-1-2-3-4-5-+6",
-                                       "0000002a-1-2-3-4-5-6 ",
-                                       "0000002a-1-2-3-4-5-99999999999999999999" };
+                                       "0000002a-1-2-3-4-5-6",
+                                       "0000002a-1-2-3-4-5-6-7-8",
+                                       "0000002b-1-2-3-4-5-6-7",
+                                       "0000002a-1-2-3-4-5-6-",
+                                       "0000002a-1-2-3-4-5-6--7",
+                                       "0000002a-1-2-3-4-5-6-+7",
+                                       "0000002a-1-2-3-4-5-6-7 ",
+                                       "0000002a-1-2-3-4-5-6-99999999999999999999" };
     uint64_t at[BOARD_TOPICS] = { 0 };
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_false(sse_id_read(bad[i], 42, at));
         assert_int_equal(at[0], 0);
     }
-    assert_true(sse_id_read("0000002a-1-2-3-4-5-6", 42, at));
+    assert_true(sse_id_read("0000002a-1-2-3-4-5-6-7", 42, at));
     assert_int_equal(at[0], 1);
     assert_int_equal(at[5], 6);
+    assert_int_equal(at[6], 7);
 }
 
 #define BOARD_TEST(t) cmocka_unit_test_setup_teardown(t, begin, finish)
