@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
@@ -350,4 +351,26 @@ enum rc keeper_seal_audit(struct keeper *k, int32_t chain, int64_t seq, const ui
     wire_put_exact(&k->out, hash, 32);
     rc = ask(k, f);
     return rc == RC_OK ? take_text(k, out, f) : rc;
+}
+
+enum rc keeper_secret(struct keeper *k, const char *label, uint8_t out[KEEPER_SECRET_LEN],
+                      struct fault *f)
+{
+    LOCKED(k);
+    uint8_t key[KEEPER_SECRET_LEN];
+    enum rc rc = begin(k, OP_SECRET, f);
+
+    if (rc != RC_OK)
+        return rc;
+    wire_put_text(&k->out, label);
+    rc = ask(k, f);
+    if (rc != RC_OK)
+        return rc;
+    wire_get_exact(&k->in, key, sizeof key);
+    if (!wire_ok(&k->in))
+        return fail(f, RC_INTERNAL, "the keeper's answer is malformed");
+    memcpy(out, key, sizeof key);
+    OPENSSL_cleanse(key, sizeof key);
+    OPENSSL_cleanse(k->in.bytes, k->in.len);
+    return RC_OK;
 }

@@ -89,6 +89,12 @@ enum rc keeper_time(struct keeper *k, char **out, struct fault *f);
 enum rc keeper_seal_audit(struct keeper *k, int32_t chain, int64_t seq, const uint8_t hash[32],
                           char **out, struct fault *f);
 
+// A key of the server's own for one purpose (a label of lowercase letters), the same at each call
+// and after a restore: with it, secrets are sealed before they go into the database.
+#define KEEPER_SECRET_LEN 32
+enum rc keeper_secret(struct keeper *k, const char *label, uint8_t out[KEEPER_SECRET_LEN],
+                      struct fault *f);
+
 // What "orreryd keeper DIR PASSPHRASE_FILE" runs: serves the socket on file descriptor 3 until
 // the parent is gone. Returns the exit code.
 int keeper_main(const char *dir, const char *passphrase_file);

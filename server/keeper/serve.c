@@ -3,6 +3,7 @@
 // The keeper's own process: one request, one check, one answer, in order.
 
 #include <inttypes.h>
+#include <openssl/crypto.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "keeper/confine.h"
 #include "keeper/issuer.h"
 #include "keeper/keeper.h"
+#include "keeper/secret.h"
 #include "keeper/wire.h"
 
 #define CSR_MAX   8192
@@ -31,6 +33,8 @@ static const struct log_ctx ctx = { .area = "keeper" };
 
 struct server {
     struct issuer *issuer;
+    struct vault *vault;
+    struct secret_root secrets;
     bool own_namespace;
 };
 
@@ -159,9 +163,26 @@ static enum rc seal(struct server *s, struct wire *in, struct wire *out, struct 
     return put_owned(out, text, rc);
 }
 
+static enum rc secret(struct server *s, struct wire *in, struct wire *out, struct fault *f)
+{
+    char label[40];
+    uint8_t key[KEEPER_SECRET_LEN];
+    enum rc rc;
+
+    wire_get_text(in, label, sizeof label);
+    if (!wire_ok(in))
+        return malformed(f);
+    rc = secret_derive(s->vault, &s->secrets, label, key, f);
+    if (rc == RC_OK)
+        wire_put_exact(out, key, sizeof key);
+    OPENSSL_cleanse(key, sizeof key);
+    return rc;
+}
+
 static operation *const operations[OP_COUNT] = {
-    [OP_STATUS] = status,           [OP_CATALOG] = catalog, [OP_ISSUE] = issue, [OP_CA] = ca,
-    [OP_SERVER_CERT] = server_cert, [OP_TIME] = sign_time,  [OP_SEAL] = seal,
+    [OP_STATUS] = status, [OP_CATALOG] = catalog,         [OP_ISSUE] = issue,
+    [OP_CA] = ca,         [OP_SERVER_CERT] = server_cert, [OP_TIME] = sign_time,
+    [OP_SEAL] = seal,     [OP_SECRET] = secret,
 };
 
 static void answer(struct server *s, struct wire *in, struct wire *out)
@@ -225,6 +246,7 @@ int keeper_main(const char *dir, const char *passphrase_file)
     if (rc == RC_OK)
         rc = issuer_open(vault, ledger, &issuer, &f);
     s.issuer = issuer;
+    s.vault = vault;
     if (!announce(KEEPER_FD, rc, &f))
         return 1;
     if (!s.own_namespace)

@@ -185,11 +185,11 @@ enum rc vault_put(struct vault *v, const char *name, EVP_PKEY *key, X509 *cert, 
     enum rc rc;
 
     if (!sig || !key_text || !cert_text || !PEM_write_bio_PKCS8(key_text, sig) ||
-        !PEM_write_bio_X509(cert_text, cert))
+        (cert && !PEM_write_bio_X509(cert_text, cert)))
         return fail(f, RC_INTERNAL, "could not encrypt the key '%.60s'", name);
     // The key first: a certificate without its key could not be told from an offline root.
     rc = write_file(v, name, "key", key_text, f);
-    return rc == RC_OK ? write_file(v, name, "crt", cert_text, f) : rc;
+    return rc == RC_OK && cert ? write_file(v, name, "crt", cert_text, f) : rc;
 }
 
 static enum rc read_file(struct vault *v, const char *name, const char *suffix, BIO **out,

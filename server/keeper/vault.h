@@ -27,6 +27,7 @@ bool vault_has(const struct vault *v, const char *name, const char *suffix);
 
 // A new P-256 key, not written yet.
 enum rc vault_make_key(EVP_PKEY **out, struct fault *f);
+// cert may be NULL: a key that nobody vouches for.
 enum rc vault_put(struct vault *v, const char *name, EVP_PKEY *key, X509 *cert, struct fault *f);
 // RC_NOT_FOUND when the key file is not there, RC_DENIED when the passphrase does not open it.
 enum rc vault_get_key(struct vault *v, const char *name, EVP_PKEY **out, struct fault *f);

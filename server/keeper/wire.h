@@ -30,6 +30,7 @@ enum keeper_op {
     OP_SERVER_CERT,
     OP_TIME,
     OP_SEAL,
+    OP_SECRET,
     OP_COUNT,
 };
 

@@ -576,6 +576,28 @@ static void a_confined_process_has_no_network_and_starts_nothing(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static void a_secret_is_the_same_after_a_restart_and_another_for_each_purpose(void **state)
+{
+    static const char *const bad[] = { "", "Notify", "../x", "abcdefghijklmnopqrstu", "a b" };
+    struct keeper *k = start();
+    uint8_t first[KEEPER_SECRET_LEN], again[KEEPER_SECRET_LEN], other[KEEPER_SECRET_LEN];
+    char path[120];
+
+    (void)state;
+    assert_int_equal(keeper_secret(k, "notify", first, NULL), RC_OK);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(keeper_secret(k, bad[i], other, NULL), RC_INVALID);
+    keeper_stop(k);
+    k = start();
+    assert_int_equal(keeper_secret(k, "notify", again, NULL), RC_OK);
+    assert_int_equal(keeper_secret(k, "else", other, NULL), RC_OK);
+    assert_memory_equal(first, again, sizeof first);
+    assert_memory_not_equal(first, other, sizeof first);
+    snprintf(path, sizeof path, "%s/secrets.key", keys);
+    assert_int_equal(access(path, F_OK), 0);
+    keeper_stop(k);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 
 int main(int argc, char **argv)
@@ -594,6 +616,7 @@ int main(int argc, char **argv)
         CASE(a_server_certificate_carries_checked_names),
         CASE(an_offline_root_still_verifies_but_makes_no_catalog),
         CASE(keys_are_unreadable_without_the_passphrase),
+        CASE(a_secret_is_the_same_after_a_restart_and_another_for_each_purpose),
         CASE(a_killed_keeper_is_started_again),
         CASE(a_hijacked_server_gets_refusals_not_crashes),
         CASE(a_datagram_longer_than_the_buffer_is_refused),
