@@ -266,6 +266,7 @@ static enum rc start_http(struct app *a, struct fault *f)
                                  .doors = a->doors,
                                  .jobs = a->jobs,
                                  .threats = a->threats,
+                                 .notifier = a->notifier,
                                  .server_ca_pem = a->tls.server_ca,
                                  .ready = ready_text,
                                  .ready_ctx = a,
@@ -452,11 +453,20 @@ static enum rc start_jobs(struct app *a, struct fault *f)
     return job_runner_start(a->jobs, f);
 }
 
+static enum rc start_notifier(struct app *a, struct fault *f)
+{
+    return notifier_start(
+        &(struct notifier_options){
+            .conninfo = a->conninfo, .store = a->store, .keeper = a->keeper, .config = a->config },
+        &a->notifier, f);
+}
+
 // In the order of need.
 static enum rc (*const steps[])(struct app *a, struct fault *f) = {
-    open_folder, start_database, start_keeper,  open_catalogs,   load_tls,   load_roster,
-    load_doors,  start_fleet,    start_threats, start_ingest,    make_jobs,  start_exports,
-    start_http,  start_live,     start_gateway, start_scheduler, start_jobs, watch_alerts,
+    open_folder,   start_database,  start_keeper,  open_catalogs, load_tls,
+    load_roster,   load_doors,      start_fleet,   start_threats, start_ingest,
+    make_jobs,     start_notifier,  start_exports, start_http,    start_live,
+    start_gateway, start_scheduler, start_jobs,    watch_alerts,
 };
 
 enum rc app_start(const struct config *c, struct app **out, struct app_welcome *welcome,
@@ -510,6 +520,7 @@ void app_stop(struct app *a)
         gateway_stop(a->gateway);
     exports_stop(a->exports);
     http_stop(a->http);
+    notifier_stop(a->notifier);
     job_runner_free(a->jobs);
     ingest_stop(a->ingest);
     fleet_stop(a->fleet);

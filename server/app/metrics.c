@@ -141,6 +141,18 @@ static void threats(FILE *to, const struct app *a)
     counter(to, "orrery_threat_cleared_total", "Devices found well again.", s.cleared);
 }
 
+static void notifications(FILE *to, const struct app *a)
+{
+    struct notifier_stats s;
+
+    notifier_stats(a->notifier, &s);
+    counter(to, "orrery_notifications_sent_total", "Notifications that arrived.", s.sent);
+    counter(to, "orrery_notifications_failed_total", "Attempts that did not.", s.failed);
+    counter(to, "orrery_notifications_dead_total", "Notifications given up.", s.dead);
+    gauge(to, "orrery_notifications_in_flight", "Notifications on their way.", s.busy);
+    notifier_metrics(a->notifier, to);
+}
+
 static void edge(FILE *to, const struct app *a)
 {
     struct edge_counts c;
@@ -219,7 +231,7 @@ static void routes(FILE *to, const struct app *a)
 char *metrics_text(void *app, size_t *len)
 {
     static void (*const pages[])(FILE * to, const struct app *a) = {
-        process, database, ingest, gateway, doors, threats, edge, live, routes,
+        process, database, ingest, gateway, doors, threats, edge, live, notifications, routes,
     };
     char *text = NULL;
     FILE *to = open_memstream(&text, len);

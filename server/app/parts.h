@@ -26,6 +26,7 @@
 #include "keeper/keeper.h"
 #include "live/live.h"
 #include "live/tickets.h"
+#include "notify/notifier.h"
 #include "pattern/pattern.h"
 #include "scheduler/scheduler.h"
 #include "store/cluster.h"
@@ -57,6 +58,7 @@ struct app {
     struct ingest *ingest;
     struct job_runner *jobs;
     struct alert_watch *alerts;
+    struct notifier *notifier;
     struct http *http;
     struct live *live;
     struct gateway *gateway;

@@ -51,6 +51,10 @@ struct config {
     int64_t session_idle_s;
     int64_t session_absolute_s;
 
+    const char *notify_allow; // networks notifications may go to beside the public ones
+    const char *notify_ca;    // PEM; "" = the system's CAs
+    const char *notify_link;  // base address of the dashboard; "" = made of edge.names
+
     const char *web_dir; // built dashboard
     const char *log_level;
 };

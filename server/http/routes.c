@@ -24,6 +24,7 @@
 #include "journal/search_api.h"
 #include "live/events_api.h"
 #include "live/tickets_api.h"
+#include "notify/notify_api.h"
 #include "overview/overview_api.h"
 #include "pattern/pattern_api.h"
 #include "product/product_api.h"
@@ -74,6 +75,7 @@ const struct route *const route_tables[] = {
     view_routes,
     alert_routes,
     threat_routes,
+    notify_routes,
     NULL,
 };
 // clang-format on

@@ -13,6 +13,7 @@
 #include "http/server.h"
 #include "job/job.h"
 #include "journal/search.h"
+#include "notify/delivery.h"
 #include "scheduler/scheduler.h"
 #include "window/arrival.h"
 
@@ -36,6 +37,13 @@ static enum rc drop_expired(void *ctx, struct fault *f)
     if (rc == RC_OK)
         rc = attest_upkeep(o->store, f);
     return rc == RC_OK ? job_expire(o->store, f) : rc;
+}
+
+static enum rc forget_deliveries(void *ctx, struct fault *f)
+{
+    const struct scheduler_options *o = ctx;
+
+    return delivery_expire(o->store, f);
 }
 
 static enum rc forget_arrivals(void *ctx, struct fault *f)
@@ -72,6 +80,7 @@ const struct job scheduler_jobs[] = {
     { "fold the counters of log lines", 30 * SECOND_MS, fold_journal },
     { "seal the audit chains", 5 * MINUTE_MS, seal_audit },
     { "drop what has expired", 15 * MINUTE_MS, drop_expired },
+    { "forget old notifications", 60 * MINUTE_MS, forget_deliveries },
     { "forget arrivals", 15 * MINUTE_MS, forget_arrivals },
 };
 const size_t scheduler_job_count = sizeof scheduler_jobs / sizeof *scheduler_jobs;

@@ -596,6 +596,114 @@ export type AlertSilence = {
   minutes: number;
 };
 
+export type NotificationMail = {
+  server: string;
+  port: number;
+  security: 'starttls' | 'tls' | 'none';
+  user?: string | null;
+  from: string;
+  to: string[];
+};
+
+export type NotificationHealth = {
+  state: 'untried' | 'ok' | 'failing' | 'dead' | 'off';
+  failures: number;
+  deliveredAt: TimeOrNull;
+  failedAt: TimeOrNull;
+  error: string | null;
+  waiting: number;
+  dead: number;
+};
+
+export type NotificationRoute = {
+  id: string;
+  name: string;
+  kind: 'webhook' | 'email' | 'alertmanager';
+  url: string | null;
+  mail: NotificationMail | null;
+  hasSecret: boolean;
+  minSeverity: AlertSeverity;
+  sources: string[];
+  codes: string[];
+  products: string[];
+  groups: string[];
+  sites: string[];
+  escalateAfterMinutes: number | null;
+  enabled: boolean;
+  version: number;
+  createdAt: Time;
+  health: NotificationHealth;
+};
+
+export type NotificationRouteMade = NotificationRoute & {
+  secret?: string;
+};
+
+export type NotificationRoutePage = {
+  items: NotificationRoute[];
+  next: Next;
+};
+
+export type NotificationRouteNew = {
+  name: string;
+  kind: 'webhook' | 'email' | 'alertmanager';
+  url?: string | null;
+  mail?: NotificationMail | null;
+  secret?: string | null;
+  minSeverity?: AlertSeverity;
+  sources?: string[];
+  codes?: string[];
+  products?: string[];
+  groups?: string[];
+  sites?: string[];
+  escalateAfterMinutes?: number | null;
+  enabled?: boolean;
+};
+
+export type NotificationRouteChange = {
+  name?: string;
+  kind?: 'webhook' | 'email' | 'alertmanager';
+  url?: string | null;
+  mail?: NotificationMail | null;
+  secret?: string | null;
+  minSeverity?: AlertSeverity;
+  sources?: string[];
+  codes?: string[];
+  products?: string[];
+  groups?: string[];
+  sites?: string[];
+  escalateAfterMinutes?: number | null;
+  enabled?: boolean;
+};
+
+export type NotificationDelivery = {
+  id: string;
+  route: {
+    id: string;
+    name: string | null;
+  };
+  alert: {
+    id: string;
+    title: string | null;
+  } | null;
+  event: string;
+  change: 'opened' | 'worsened' | 'escalated' | 'resolved' | 'test';
+  state: 'held' | 'queued' | 'failed' | 'sent' | 'dead';
+  attempts: number;
+  status: number | null;
+  tookMs: number | null;
+  result: string | null;
+  at: Time;
+  nextAt: TimeOrNull;
+  createdAt: Time;
+  endedAt: TimeOrNull;
+};
+
+export type NotificationDeliveryPage = {
+  items: NotificationDelivery[];
+  next: Next;
+};
+
 export type ViewPage = {
   items: View[];
   next: Next;
@@ -1108,6 +1216,16 @@ export interface Routes {
   'GET /catalogs/{catalog}/alerts/{id}/reach': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: AlertReach };
   'POST /catalogs/{catalog}/alerts/{id}/remedies/{n}/preview': { path: { catalog: string; id: string; n: string }; query: {}; body: undefined; answer: ChangePreview };
   'POST /catalogs/{catalog}/alerts/{id}/remedies/{n}/run': { path: { catalog: string; id: string; n: string }; query: {}; body: RemedyRun; answer: Job };
+  'GET /catalogs/{catalog}/notification-routes': { path: { catalog: string }; query: {}; body: undefined; answer: NotificationRoutePage };
+  'POST /catalogs/{catalog}/notification-routes': { path: { catalog: string }; query: {}; body: NotificationRouteNew; answer: NotificationRouteMade };
+  'GET /catalogs/{catalog}/notification-routes/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: NotificationRoute };
+  'PATCH /catalogs/{catalog}/notification-routes/{id}': { path: { catalog: string; id: string }; query: {}; body: NotificationRouteChange; answer: NotificationRoute };
+  'DELETE /catalogs/{catalog}/notification-routes/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: undefined };
+  'POST /catalogs/{catalog}/notification-routes/{id}/secret': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: NotificationRouteMade };
+  'POST /catalogs/{catalog}/notification-routes/{id}/test': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: NotificationDelivery };
+  'GET /catalogs/{catalog}/notification-deliveries': { path: { catalog: string }; query: { route?: string; state?: 'held' | 'queued' | 'failed' | 'sent' | 'dead'; limit?: number; cursor?: string }; body: undefined; answer: NotificationDeliveryPage };
+  'GET /catalogs/{catalog}/notification-deliveries/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: NotificationDelivery };
+  'POST /catalogs/{catalog}/notification-deliveries/{id}/replay': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: NotificationDelivery };
   'GET /catalogs/{catalog}/saved-views': { path: { catalog: string }; query: {}; body: undefined; answer: ViewPage };
   'POST /catalogs/{catalog}/saved-views': { path: { catalog: string }; query: {}; body: ViewNew; answer: View };
   'PATCH /catalogs/{catalog}/saved-views/{id}': { path: { catalog: string; id: string }; query: {}; body: ViewChange; answer: View };
