@@ -74,6 +74,25 @@ static const struct {
     { "T18", {
         { "Look at the crash events and the last log lines before them", NULL },
         { "Roll the application back", NULL } } },
+    { "disk", {
+        { "Make room where the instance lives, or give it a larger disk", NULL },
+        { "Shorten the retention of readings or of the journal", NULL } } },
+    { "database", {
+        { "Look at the database's log and at its machine: why it stopped", NULL },
+        { "Devices keep what they could not send; watch orrery_ingest_lag_seconds go down", NULL } } },
+    { "keeper", {
+        { "Look at the server's log: what the keeper said before it ended", NULL },
+        { "Check its passphrase file and the folder pki/keeper, then restart the server", NULL } } },
+    { "ingest", {
+        { "Look at the load and the disk of the database", NULL },
+        { "Look at orrery_ingest_pending_messages and at which devices send more than before", NULL } } },
+    { "certificate", {
+        { "The server's own: reload or restart it, and it makes a new one", NULL },
+        { "edge.cert: put the new certificate in its place and reload", NULL },
+        { "A CA: plan its replacement before it ends: devices and browsers must learn the new one", NULL } } },
+    { "partitions", {
+        { "Look at the server's log for what retention says", NULL },
+        { "Check that the role orrery_server may create tables", NULL } } },
 };
 // clang-format on
 

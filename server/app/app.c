@@ -26,6 +26,7 @@
 #include "store/migrate.h"
 
 #define DRAIN_MS 10000
+#define WATCH_MS 10000
 
 static const struct log_ctx ctx = { .area = "app" };
 
@@ -448,6 +449,14 @@ static enum rc watch_alerts(struct app *a, struct fault *f)
     return alert_watch_start(a->conninfo, a->bus, &a->alerts, f);
 }
 
+static enum rc start_watch(struct app *a, struct fault *f)
+{
+    return watch_start(
+        &(struct watch_options){
+            .store = a->store, .look = self_look, .ctx = a, .every_ms = WATCH_MS },
+        &a->watch, f);
+}
+
 static enum rc start_jobs(struct app *a, struct fault *f)
 {
     return job_runner_start(a->jobs, f);
@@ -466,7 +475,7 @@ static enum rc (*const steps[])(struct app *a, struct fault *f) = {
     open_folder,   start_database,  start_keeper,  open_catalogs, load_tls,
     load_roster,   load_doors,      start_fleet,   start_threats, start_ingest,
     make_jobs,     start_notifier,  start_exports, start_http,    start_live,
-    start_gateway, start_scheduler, start_jobs,    watch_alerts,
+    start_gateway, start_scheduler, start_jobs,    watch_alerts,  start_watch,
 };
 
 enum rc app_start(const struct config *c, struct app **out, struct app_welcome *welcome,
@@ -513,6 +522,7 @@ void app_stop(struct app *a)
     if (a->edge && !edge_drain(a->edge, DRAIN_MS))
         log_warn(&ctx, "some requests were still running after %d ms", DRAIN_MS);
     alert_watch_stop(a->alerts);
+    watch_stop(a->watch);
     scheduler_stop(a->scheduler);
     job_runner_stop(a->jobs);
     edge_stop(a->edge);

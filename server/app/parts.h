@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// parts: what app.c put together, for the two pages that look at all of it.
+// parts: what app.c put together, for those that look at all of it.
 
 #pragma once
 
@@ -33,7 +33,14 @@
 #include "store/store.h"
 #include "telemetry/fleet.h"
 #include "threat/threat.h"
+#include "threat/watch.h"
 #include "window/doors.h"
+
+struct self_certs {    // the one of the server's own certificates that ends first
+    int64_t looked_at; // monotonic ms; 0: never
+    int64_t until;     // Unix ms
+    char name[60];
+};
 
 struct app {
     const struct config *config;
@@ -52,6 +59,8 @@ struct app {
     struct tickets *tickets;
     struct patterns *patterns;
     struct threats *threats;
+    struct watch *watch;
+    struct self_certs certs; // the watch's own
     struct streams *streams;
     struct exports *exports;
     struct fleet *fleet;
@@ -68,5 +77,7 @@ struct app {
 
 // /readyz: each part as {"ok":bool,"text":…}; false when one of them cannot work. Never blocks.
 bool ready_text(void *app, char *out, size_t size);
+// What the watch asks, in its thread.
+void self_look(void *app, struct watch_facts *f);
 // /metrics: Prometheus text format 0.0.4; malloc'd.
 char *metrics_text(void *app, size_t *len);

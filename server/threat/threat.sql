@@ -41,3 +41,10 @@ SELECT catalog, key, device FROM gone ORDER BY catalog, key, device;
 
 -- name: threat_home ()
 SELECT min(id) AS catalog FROM catalog;
+
+-- name: watch_partitions ()
+-- How many of the next three hours have a partition for readings and one for the journal.
+SELECT count(*) AS n
+  FROM generate_series(1, 3) AS h(n),
+       to_char((now() AT TIME ZONE 'utc') + h.n * interval '1 hour', 'YYYYMMDDHH24') AS hour
+ WHERE to_regclass('telemetry_' || hour) IS NOT NULL AND to_regclass('journal_' || hour) IS NOT NULL;
