@@ -429,6 +429,23 @@ static enum rc start_ingest(struct app *a, struct fault *f)
     return ingest_start(a->config, a->conninfo, a->bus, &a->ingest, f);
 }
 
+static void forget_hour(void *app, int64_t hour)
+{
+    const struct app *a = app;
+
+    ingest_forget(a->ingest, hour);
+}
+
+static enum rc start_compactor(struct app *a, struct fault *f)
+{
+    return compactor_start(
+        &(struct compactor_options){ .conninfo = a->conninfo,
+                                     .pack_after_s = a->config->history_pack_after_s,
+                                     .ctx = a,
+                                     .dropped = forget_hour },
+        &a->compactor, f);
+}
+
 static enum rc start_scheduler(struct app *a, struct fault *f)
 {
     return scheduler_start(
@@ -472,10 +489,10 @@ static enum rc start_notifier(struct app *a, struct fault *f)
 
 // In the order of need.
 static enum rc (*const steps[])(struct app *a, struct fault *f) = {
-    open_folder,   start_database,  start_keeper,  open_catalogs, load_tls,
-    load_roster,   load_doors,      start_fleet,   start_threats, start_ingest,
-    make_jobs,     start_notifier,  start_exports, start_http,    start_live,
-    start_gateway, start_scheduler, start_jobs,    watch_alerts,  start_watch,
+    open_folder,   start_database, start_keeper,    open_catalogs, load_tls,        load_roster,
+    load_doors,    start_fleet,    start_threats,   start_ingest,  make_jobs,       start_notifier,
+    start_exports, start_http,     start_live,      start_gateway, start_scheduler, start_jobs,
+    watch_alerts,  start_watch,    start_compactor,
 };
 
 enum rc app_start(const struct config *c, struct app **out, struct app_welcome *welcome,
@@ -524,6 +541,7 @@ void app_stop(struct app *a)
     alert_watch_stop(a->alerts);
     watch_stop(a->watch);
     scheduler_stop(a->scheduler);
+    compactor_stop(a->compactor);
     job_runner_stop(a->jobs);
     edge_stop(a->edge);
     if (a->gateway)

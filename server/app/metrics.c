@@ -98,6 +98,18 @@ static void ingest(FILE *to, const struct app *a)
     gauge(to, "orrery_disk_free_bytes", "Free space where the instance lives.", free_bytes);
 }
 
+static void history(FILE *to, const struct app *a)
+{
+    struct compactor_stats s;
+
+    compactor_stats(a->compactor, &s);
+    counter(to, "orrery_history_packed_rows_total", "Messages of telemetry packed.", s.rows);
+    counter(to, "orrery_history_packed_points_total", "Values of them.", s.points);
+    counter(to, "orrery_history_packed_bytes_total",
+            "What they take now, without their rows' heads.", s.bytes);
+    counter(to, "orrery_history_failures_total", "Rounds of packing that failed.", s.failures);
+}
+
 static void gateway(FILE *to, const struct app *a)
 {
     struct gateway_stats s;
@@ -231,7 +243,8 @@ static void routes(FILE *to, const struct app *a)
 char *metrics_text(void *app, size_t *len)
 {
     static void (*const pages[])(FILE * to, const struct app *a) = {
-        process, database, ingest, gateway, doors, threats, edge, live, notifications, routes,
+        process, database, ingest, history,       gateway, doors,
+        threats, edge,     live,   notifications, routes,
     };
     char *text = NULL;
     FILE *to = open_memstream(&text, len);

@@ -19,6 +19,7 @@
 #include "device/roster.h"
 #include "edge/edge.h"
 #include "gateway/gateway.h"
+#include "history/compactor.h"
 #include "http/server.h"
 #include "http/stream.h"
 #include "ingest/ingest.h"
@@ -65,6 +66,7 @@ struct app {
     struct exports *exports;
     struct fleet *fleet;
     struct ingest *ingest;
+    struct compactor *compactor;
     struct job_runner *jobs;
     struct alert_watch *alerts;
     struct notifier *notifier;

@@ -79,6 +79,8 @@ static const struct setting settings[] = {
       "messages in one commit at most" },
     { "ingest.pending_max", INT(ingest_pending_max), "200000", 100, 10000000, NULL, false,
       "messages waiting for a commit before devices are made to wait" },
+    { "history.pack_after_s", INT(history_pack_after_s), "7200", 1, 31536000, NULL, false,
+      "seconds after its end until an hour of telemetry is packed; late messages are packed by the round after them" },
     { "session.idle_s", INT(session_idle_s), "1800", 10, 86400, NULL, false,
       "seconds without a request after which a person must sign in again" },
     { "session.absolute_s", INT(session_absolute_s), "43200", 10, 2592000, NULL, false,

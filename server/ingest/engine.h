@@ -134,7 +134,7 @@ struct ingest {
     struct ingest_hooks hooks;
     struct shapes *shapes;
     struct partitions *partitions;
-    atomic_llong floor[PARTITION_TABLES]; // Unix ms; what is older is dropped for all catalogs
+    atomic_llong floor[PARTITION_ALL]; // Unix ms; what is older is dropped for all catalogs
     atomic_bool stopping;
     int64_t stop_by; // monotonic ms; when writers give up
 

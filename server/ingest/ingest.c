@@ -796,6 +796,11 @@ void ingest_hook(struct ingest *g, const struct ingest_hooks *h)
     g->hooks = *h;
 }
 
+void ingest_forget(struct ingest *g, int64_t hour)
+{
+    partitions_forget(g->partitions, PARTITION_TELEMETRY, hour);
+}
+
 // A statement of it that only begins now is met by the next try.
 static void join_retention(struct ingest *g)
 {

@@ -98,6 +98,9 @@ bool ingest_is_full(const struct ingest *g);
 // False while commits fail or the database is away; text says why.
 bool ingest_is_ready(const struct ingest *g, char *text, size_t size);
 
+// The telemetry of that hour (since 1970) was packed and its partition dropped. Any thread.
+void ingest_forget(struct ingest *g, int64_t hour);
+
 struct ingest_stats {
     uint64_t messages, batches; // committed
     uint64_t replays, nacks;

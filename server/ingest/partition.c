@@ -21,11 +21,29 @@ struct partitions {
 
 DEFINE_AUTO(struct rows *, rows_freep, rows_free)
 
-static const char *const parents[] = { "telemetry", "journal" };
+static const struct {
+    const char *parent;
+    int64_t hours;
+} tables[PARTITION_ALL] = {
+    { "telemetry", 1 },
+    { "journal", 1 },
+    { "telemetry_chunk", 24 },
+    { "telemetry_rollup", 7 * 24 },
+};
 
 const char *partition_parent(enum partition_table t)
 {
-    return parents[t];
+    return tables[t].parent;
+}
+
+int64_t partition_span(enum partition_table t)
+{
+    return tables[t].hours;
+}
+
+int64_t partition_start(enum partition_table t, int64_t hour)
+{
+    return hour - hour % tables[t].hours;
 }
 
 static struct tm utc(int64_t hour)
@@ -43,17 +61,17 @@ void partition_name(enum partition_table t, int64_t hour, char out[PARTITION_LEN
     struct tm tm = utc(hour);
 
     (void)strftime(text, sizeof text, "%Y%m%d%H", &tm);
-    snprintf(out, PARTITION_LEN + 1, "%s_%s", parents[t], text);
+    snprintf(out, PARTITION_LEN + 1, "%s_%s", tables[t].parent, text);
 }
 
 int64_t partition_hour(enum partition_table t, const char *name)
 {
-    size_t prefix = strlen(parents[t]);
+    size_t prefix = strlen(tables[t].parent);
     char again[PARTITION_LEN + 1];
     struct tm tm = { 0 };
     int64_t hour;
 
-    if (strncmp(name, parents[t], prefix) != 0 || name[prefix] != '_' ||
+    if (strncmp(name, tables[t].parent, prefix) != 0 || name[prefix] != '_' ||
         sscanf(name + prefix + 1, "%4d%2d%2d%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
                &tm.tm_hour) != 4)
         return -1;
@@ -77,11 +95,11 @@ void partition_sql(enum partition_table t, int64_t hour, char *out, size_t size)
 
     partition_name(t, hour, name);
     start_text(hour, from, sizeof from);
-    start_text(hour + 1, to, sizeof to);
+    start_text(hour + tables[t].hours, to, sizeof to);
     snprintf(out, size,
              "CREATE TABLE %s (LIKE %s INCLUDING ALL) WITH (autovacuum_enabled = off);"
              "ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')",
-             name, parents[t], parents[t], name, from, to);
+             name, tables[t].parent, tables[t].parent, name, from, to);
 }
 
 struct partitions *partitions_new(void)
@@ -123,7 +141,7 @@ enum rc partitions_load(struct partitions *p, struct link *l, struct fault *f)
         enum partition_table t = (enum partition_table)rows_int(r, i, "place");
         int64_t hour = partition_hour(t, rows_text(r, i, "name"));
 
-        if (hour > 0 && rows_bool(r, i, "attached"))
+        if (t < PARTITION_TABLES && hour > 0 && rows_bool(r, i, "attached"))
             remember(p, t, hour);
     }
     pthread_mutex_unlock(&p->lock);
@@ -133,7 +151,7 @@ enum rc partitions_load(struct partitions *p, struct link *l, struct fault *f)
 static enum rc ensure_hour(struct partitions *p, struct link *l, enum partition_table t,
                            int64_t hour, struct fault *f)
 {
-    char sql[400];
+    char sql[PARTITION_SQL_LEN];
     enum rc rc;
 
     if (p->known[t][(uint64_t)hour % HOURS_RING] == hour)
@@ -167,10 +185,8 @@ enum rc partitions_ensure(struct partitions *p, struct link *l, enum partition_t
 
 void partitions_forget(struct partitions *p, enum partition_table t, int64_t hour)
 {
-    int64_t *place = &p->known[t][(uint64_t)hour % HOURS_RING];
-
     pthread_mutex_lock(&p->lock);
-    if (*place == hour)
-        *place = 0;
+    if (t < PARTITION_TABLES && p->known[t][(uint64_t)hour % HOURS_RING] == hour)
+        p->known[t][(uint64_t)hour % HOURS_RING] = 0;
     pthread_mutex_unlock(&p->lock);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// partition: telemetry and journal are kept in one table an hour.
+// partition: telemetry and journal are kept in one table an hour, what is packed in one a day,
+// its sums in one a week.
 //
 //   missing hour --CREATE LIKE + ATTACH--> telemetry_2026112221 --retention--> DETACH, DROP
 //
@@ -20,10 +21,19 @@
 #define HOURS_RING    1024 // more than the 30 days and some that a message may be late
 #define PARTITION_LEN 31
 
+#define PARTITION_SQL_LEN 400
+
+// An advisory lock: whoever holds it may count on no empty partition being dropped.
+#define PARTITION_DROP_SPACE 0x6f727264 // "orrd"
+#define PARTITION_DROP_KEY   1
+
 enum partition_table {
     PARTITION_TELEMETRY,
     PARTITION_JOURNAL,
-    PARTITION_TABLES,
+    PARTITION_TABLES,                   // those that ingest writes to
+    PARTITION_CHUNK = PARTITION_TABLES, // history does, to these
+    PARTITION_ROLLUP,
+    PARTITION_ALL,
 };
 
 struct link;
@@ -43,12 +53,15 @@ static inline bool hours_has(const struct hours *h, int64_t hour)
     return h->bits[(uint64_t)hour % HOURS_RING / 64] >> (uint64_t)hour % 64 & 1;
 }
 
-// Writes "telemetry_2026112221" and a NUL.
+// How many hours a partition holds, and the first one of that which an hour belongs to.
+int64_t partition_span(enum partition_table t);
+int64_t partition_start(enum partition_table t, int64_t hour);
+// Of the partition that starts with that hour: writes "telemetry_2026112221" and a NUL.
 void partition_name(enum partition_table t, int64_t hour, char out[PARTITION_LEN + 1]);
 const char *partition_parent(enum partition_table t);
-// The hour in a name, or -1 if it is no name of t's partitions.
+// The first hour by a name, or -1 if it is no name of t's partitions.
 int64_t partition_hour(enum partition_table t, const char *name);
-// The SQL that makes an hour.
+// The SQL that makes it.
 void partition_sql(enum partition_table t, int64_t hour, char *out, size_t size);
 
 struct partitions; // which exist

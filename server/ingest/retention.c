@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One thread: makes partitions ahead of time, drops those that no catalog wants any more, deletes
-// what a catalog with shorter retention does not want in those that stay, and measures.
+// One thread: makes partitions ahead of time, drops those, of packed hours too, that no catalog
+// wants any more, deletes what a catalog with shorter retention does not want in those that stay,
+// and measures.
 //
 // DETACH CONCURRENTLY waits for readers without stopping writers, but outside a transaction: cut
 // short, it leaves a partition half detached (pending) or detached and not dropped (loose). Both
@@ -42,7 +43,10 @@ enum rc retention_ahead(struct ingest *g, struct link *l, struct fault *f)
 
 static const char *hours_column(enum partition_table t)
 {
-    return t == PARTITION_TELEMETRY ? "telemetry_hours" : "journal_hours";
+    static const char *const columns[PARTITION_ALL] = { "telemetry_hours", "journal_hours",
+                                                        "telemetry_hours", "rollup_hours" };
+
+    return columns[t];
 }
 
 static int64_t longest(const struct rows *catalogs, enum partition_table t)
@@ -60,7 +64,7 @@ static int64_t longest(const struct rows *catalogs, enum partition_table t)
 // From now on nothing older is taken; what is in a batch already still comes.
 static void set_floors(struct ingest *g, const struct rows *catalogs, int64_t now_hour)
 {
-    for (int t = 0; t < PARTITION_TABLES; t++) {
+    for (int t = 0; t < PARTITION_ALL; t++) {
         int64_t hours = longest(catalogs, (enum partition_table)t);
 
         atomic_store(&g->floor[t], hours ? (now_hour - hours) * HOUR_MS : 0);
@@ -80,7 +84,7 @@ static bool is_needed(struct ingest *g, enum partition_table t, int64_t hour)
 {
     bool needed = false;
 
-    for (int i = 0; !needed && i < g->shard_count; i++) {
+    for (int i = 0; t < PARTITION_TABLES && !needed && i < g->shard_count; i++) {
         struct shard *h = &g->shards[i];
 
         pthread_mutex_lock(&h->lock);
@@ -119,7 +123,7 @@ static enum fate fate_of(struct ingest *g, const struct rows *parts, int i, enum
         return FATE_FINALIZE;
     if (!rows_bool(parts, i, "attached"))
         return FATE_DROP;
-    if ((hour + 1) * HOUR_MS > atomic_load(&g->floor[t]) || is_needed(g, t, hour))
+    if ((hour + partition_span(t)) * HOUR_MS > atomic_load(&g->floor[t]) || is_needed(g, t, hour))
         return FATE_STAYS;
     return FATE_DETACH;
 }
@@ -171,8 +175,34 @@ struct round {
     struct link *link;
     const struct rows *catalogs, *parts;
     int64_t now_hour;
-    int64_t bytes, hour_bytes, forecast;
+    int64_t bytes, hour_bytes;
+    int64_t held[PARTITION_ALL], rate[PARTITION_ALL]; // bytes; an hour's, of the last whole one
 };
+
+static void measure(struct round *r, enum partition_table t, int64_t hour, int64_t bytes)
+{
+    r->bytes += bytes;
+    r->held[t] += bytes;
+    if (t < PARTITION_TABLES && hour == r->now_hour - 1)
+        r->hour_bytes += bytes;
+    if (t < PARTITION_TABLES ? hour == r->now_hour - 1 : hour + partition_span(t) <= r->now_hour)
+        r->rate[t] = bytes / partition_span(t);
+}
+
+// Where retention will hold it. Rows that are packed in time stay as many as they are; until the
+// first whole day is packed, they are counted as if they were not.
+static int64_t forecast(const struct round *r)
+{
+    int64_t sum = 0;
+
+    for (int t = 0; t < PARTITION_ALL; t++) {
+        if (t == PARTITION_TELEMETRY && r->rate[PARTITION_CHUNK])
+            sum += r->held[t];
+        else
+            sum += r->rate[t] * longest(r->catalogs, (enum partition_table)t);
+    }
+    return sum > r->bytes ? sum : r->bytes;
+}
 
 static enum rc care_for(struct round *r, int i, struct fault *f)
 {
@@ -189,15 +219,12 @@ static enum rc care_for(struct round *r, int i, struct fault *f)
         partitions_forget(r->g->partitions, t, hour);
         return carry_out(r->link, t, name, fate, f);
     }
-    r->bytes += bytes;
-    if (hour == r->now_hour - 1) {
-        r->hour_bytes += bytes;
-        r->forecast += bytes * longest(r->catalogs, t);
-    }
+    measure(r, t, hour, bytes);
     if (hour < r->now_hour && rows_bool(r->parts, i, "unvacuumed"))
         rc = let_vacuum(r->link, name, f);
     // Wholly older than age hours means: its end is.
-    return rc == RC_OK ? trim_all(r->g, r->link, r->catalogs, t, name, r->now_hour - hour - 1, f)
+    return rc == RC_OK ? trim_all(r->g, r->link, r->catalogs, t, name,
+                                  r->now_hour - hour - partition_span(t), f)
                        : rc;
 }
 
@@ -220,7 +247,7 @@ enum rc retention_run(struct ingest *g, struct link *l, struct fault *f)
         return rc;
     atomic_store(&g->disk_bytes, r.bytes);
     atomic_store(&g->disk_bytes_per_hour, r.hour_bytes);
-    atomic_store(&g->disk_forecast_bytes, r.forecast > r.bytes ? r.forecast : r.bytes);
+    atomic_store(&g->disk_forecast_bytes, forecast(&r));
     return RC_OK;
 }
 

@@ -19,6 +19,7 @@
 
 #define COMMIT_TIMEOUT_MS 60000
 #define FENCE_AGAIN_MS    2000
+#define DROPS_WAIT_MS     5000
 #define PAUSE_MIN_MS      50
 #define PAUSE_MAX_MS      1000
 #define STAGE_BYTES       65536
@@ -453,6 +454,20 @@ static enum rc try_once(struct shard *h, struct batch *b, struct attempt *a, str
     return rc;
 }
 
+// While nobody drops a partition and each that the batch needs is there, what is refused is a row.
+static enum rc find_refused(struct shard *h, struct batch *b, struct fault *f)
+{
+    enum rc rc = link_lock(h->link, PARTITION_DROP_SPACE, PARTITION_DROP_KEY, DROPS_WAIT_MS, f);
+
+    if (rc == RC_OK)
+        rc = partitions_load(h->g->partitions, h->link, f);
+    if (rc == RC_OK)
+        rc = make_room(h, b, f);
+    if (rc == RC_OK)
+        rc = isolate_all(h, b, f);
+    return rc == RC_OK ? link_unlock(h->link, PARTITION_DROP_SPACE, PARTITION_DROP_KEY, f) : rc;
+}
+
 // First it may be a partition that is gone, then rows.
 static enum rc after_refusal(struct shard *h, struct batch *b, struct attempt *a, struct fault *f)
 {
@@ -460,7 +475,7 @@ static enum rc after_refusal(struct shard *h, struct batch *b, struct attempt *a
     if (a->refusals == 1)
         return partitions_load(h->g->partitions, h->link, f);
     if (a->refusals == 2)
-        return isolate_all(h, b, f);
+        return find_refused(h, b, f);
     return RC_UNAVAILABLE;
 }
 

@@ -47,6 +47,25 @@ static void an_hour_is_made_beside_and_then_attached(void **state)
                              " TO ('2026-11-23 00:00:00+00')");
 }
 
+static void packed_hours_are_kept_by_the_day_and_sums_by_the_week(void **state)
+{
+    (void)state;
+    int64_t hour = 1795381200 / 3600; // 2026-11-22 21:00
+    int64_t day = partition_start(PARTITION_CHUNK, hour);
+    int64_t week = partition_start(PARTITION_ROLLUP, hour);
+    char name[PARTITION_LEN + 1], sql[PARTITION_SQL_LEN];
+
+    partition_name(PARTITION_CHUNK, day, name);
+    assert_string_equal(name, "telemetry_chunk_2026112200");
+    assert_int_equal(partition_hour(PARTITION_CHUNK, name), day);
+    assert_int_equal(partition_hour(PARTITION_TELEMETRY, name), -1);
+    partition_sql(PARTITION_CHUNK, day, sql, sizeof sql);
+    assert_non_null(strstr(sql, "FROM ('2026-11-22 00:00:00+00') TO ('2026-11-23 00:00:00+00')"));
+    assert_true(week <= hour && hour < week + partition_span(PARTITION_ROLLUP));
+    partition_sql(PARTITION_ROLLUP, week, sql, sizeof sql);
+    assert_non_null(strstr(sql, "FROM ('2026-11-19 00:00:00+00') TO ('2026-11-26 00:00:00+00')"));
+}
+
 static void a_set_holds_a_month_of_hours(void **state)
 {
     (void)state;
@@ -65,6 +84,7 @@ int main(void)
         cmocka_unit_test(an_hour_has_a_name_and_back),
         cmocka_unit_test(what_is_no_partition_is_not_taken_for_one),
         cmocka_unit_test(an_hour_is_made_beside_and_then_attached),
+        cmocka_unit_test(packed_hours_are_kept_by_the_day_and_sums_by_the_week),
         cmocka_unit_test(a_set_holds_a_month_of_hours),
     };
 
