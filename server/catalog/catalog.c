@@ -91,6 +91,7 @@ static void from_row(const struct rows *r, int row, struct catalog *out)
         .id = (int32_t)rows_int(r, row, "id"),
         .telemetry_hours = rows_int(r, row, "telemetry_hours"),
         .journal_hours = rows_int(r, row, "journal_hours"),
+        .rollup_hours = rows_int(r, row, "rollup_hours"),
         .version = rows_int(r, row, "version"),
         .created_at = rows_int(r, row, "created_at"),
     };
@@ -122,12 +123,12 @@ enum rc catalog_load(struct store *s, int32_t id, struct catalog *out, struct fa
     return count ? RC_OK : fail(f, RC_NOT_FOUND, "there is no such catalog");
 }
 
-enum rc catalog_retain(struct store *s, int32_t id, int64_t version, int64_t telemetry_hours,
-                       int64_t journal_hours, struct fault *f)
+enum rc catalog_retain(struct store *s, const struct catalog *wanted, struct fault *f)
 {
     auto_with(rows_freep) struct rows *rows = NULL;
-    const char *args[] = { ARG_INT(id), ARG_INT(version), ARG_INT(telemetry_hours),
-                           ARG_INT(journal_hours) };
+    const char *args[] = { ARG_INT(wanted->id), ARG_INT(wanted->version),
+                           ARG_INT(wanted->telemetry_hours), ARG_INT(wanted->journal_hours),
+                           ARG_INT(wanted->rollup_hours) };
     enum rc rc = store_run(s, &Q_CATALOG_RETAIN, args, &rows, f);
 
     if (rc != RC_OK || rows_count(rows) > 0)

@@ -23,6 +23,7 @@ struct catalog {
     char name[CATALOG_NAME_MAX + 1];
     int64_t telemetry_hours;
     int64_t journal_hours;
+    int64_t rollup_hours;
     int64_t version;
     int64_t created_at; // Unix ms
 };
@@ -38,9 +39,9 @@ enum rc catalog_make(struct store *s, const char *name, int32_t *out, struct fau
 // Makes it unless it is there; *out is its number.
 enum rc catalog_ensure(struct store *s, const char *name, int32_t *out, struct fault *f);
 enum rc catalog_load(struct store *s, int32_t id, struct catalog *out, struct fault *f);
-// RC_CONFLICT when version is not the current one.
-enum rc catalog_retain(struct store *s, int32_t id, int64_t version, int64_t telemetry_hours,
-                       int64_t journal_hours, struct fault *f);
+// For how long things are kept, as wanted has it. RC_CONFLICT when its version is not the current
+// one.
+enum rc catalog_retain(struct store *s, const struct catalog *wanted, struct fault *f);
 
 // Every catalog by name and number, in memory, so that no request pays for that
 // question. Thread-safe. A name it does not know makes it read the table again, at most

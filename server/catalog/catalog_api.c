@@ -48,6 +48,7 @@ static json_t *to_json(const struct catalog *c, const struct rows *tallies)
     add_text(o, "name", c->name);
     add_int(o, "telemetryHours", c->telemetry_hours);
     add_int(o, "journalHours", c->journal_hours);
+    add_int(o, "rollupHours", c->rollup_hours);
     tally_add(o, n);
     add_time(o, "createdAt", c->created_at);
     return o;
@@ -170,14 +171,10 @@ static enum rc make(struct req *q, struct reply *r, struct fault *f)
     return answer(q, r, 201, id, f);
 }
 
-struct retention {
-    int64_t telemetry_hours;
-    int64_t journal_hours;
-};
-
 static const struct field retention_fields[] = {
-    { INT_AS(struct retention, telemetry_hours, "telemetryHours"), OPTIONAL, 1, CATALOG_HOURS_MAX },
-    { INT_AS(struct retention, journal_hours, "journalHours"), OPTIONAL, 1, CATALOG_HOURS_MAX },
+    { INT_AS(struct catalog, telemetry_hours, "telemetryHours"), OPTIONAL, 1, CATALOG_HOURS_MAX },
+    { INT_AS(struct catalog, journal_hours, "journalHours"), OPTIONAL, 1, CATALOG_HOURS_MAX },
+    { INT_AS(struct catalog, rollup_hours, "rollupHours"), OPTIONAL, 1, CATALOG_HOURS_MAX },
 };
 
 static enum rc change(struct req *q, struct reply *r, struct fault *f)
@@ -189,17 +186,17 @@ static enum rc change(struct req *q, struct reply *r, struct fault *f)
         rc = req_match(q, r, c.version, "catalog", f);
     if (rc != RC_OK)
         return rc;
-    struct retention t = { c.telemetry_hours, c.journal_hours };
-    rc = BODY_READ(q->body, retention_fields, &t, f);
+    rc = BODY_READ(q->body, retention_fields, &c, f);
     if (rc != RC_OK)
         return rc;
-    rc = catalog_retain(q->store, c.id, c.version, t.telemetry_hours, t.journal_hours, f);
+    rc = catalog_retain(q->store, &c, f);
     r->stale = rc == RC_CONFLICT;
     if (rc != RC_OK)
         return rc;
     snprintf(r->object, sizeof r->object, "%s", c.name);
-    snprintf(r->detail, sizeof r->detail, "telemetryHours %lld, journalHours %lld",
-             (long long)t.telemetry_hours, (long long)t.journal_hours);
+    snprintf(r->detail, sizeof r->detail,
+             "telemetryHours %lld, journalHours %lld, rollupHours %lld",
+             (long long)c.telemetry_hours, (long long)c.journal_hours, (long long)c.rollup_hours);
     return show(q, r, f);
 }
 

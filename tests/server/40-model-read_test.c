@@ -465,7 +465,7 @@ static void retention_changes_only_from_the_current_version(void **state)
     struct model_call c = { .routes = catalog_routes,
                             .method = "PATCH",
                             .pattern = "/api/v1/catalogs/{catalog}",
-                            .body = "{\"telemetryHours\":48}",
+                            .body = "{\"telemetryHours\":48,\"rollupHours\":9000}",
                             .if_match = "1",
                             .catalog = acme };
     struct model_answer *a = ask(&c);
@@ -473,10 +473,13 @@ static void retention_changes_only_from_the_current_version(void **state)
     assert_string_equal(a->etag, "2");
     assert_int_equal(json_integer_value(json_object_get(a->body, "telemetryHours")), 48);
     assert_int_equal(json_integer_value(json_object_get(a->body, "journalHours")), 720);
+    assert_int_equal(json_integer_value(json_object_get(a->body, "rollupHours")), 9000);
     assert_int_equal(ask(&c)->rc, RC_CONFLICT);
     assert_true(answer.stale);
     c.if_match = "2";
     c.body = "{\"telemetryHours\":0}";
+    assert_int_equal(ask(&c)->rc, RC_INVALID);
+    c.body = "{\"rollupHours\":87601}";
     assert_int_equal(ask(&c)->rc, RC_INVALID);
 }
 

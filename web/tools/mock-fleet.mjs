@@ -102,7 +102,7 @@ const users = [['owner', 'owner', null], ['nadia', 'operator', 'demo'], ['ci', '
   .map(([name, role, catalog], i) => ({ id: String(i + 1), name, role, catalog, disabled: i === 2, mustChangePassword: i === 4, createdAt: iso(Date.now() - 9e9 + i * 9e8) }));
 
 export const routes = [
-  ['GET /catalogs', () => ({ items: [{ name: 'demo', telemetryHours: 168, journalHours: 720, createdAt: iso(Date.now() - 9e9), devices: DEVICES, counts: counts() }, { name: 'north', telemetryHours: 168, journalHours: 720, createdAt: iso(Date.now() - 6e9), devices: 412, counts: {} }], next: null })],
+  ['GET /catalogs', () => ({ items: [{ name: 'demo', telemetryHours: 168, journalHours: 720, rollupHours: 9600, createdAt: iso(Date.now() - 9e9), devices: DEVICES, counts: counts() }, { name: 'north', telemetryHours: 168, journalHours: 720, rollupHours: 9600, createdAt: iso(Date.now() - 6e9), devices: 412, counts: {} }], next: null })],
   ['GET /catalogs/demo/device-counts', counts],
   ['GET /catalogs/demo/fleet-layout', layout],
   ['GET /catalogs/demo/patterns', () => ({ at: Date.now(), items: patterns() })],

@@ -164,6 +164,7 @@ export type Catalog = {
   name: string;
   telemetryHours: number;
   journalHours: number;
+  rollupHours: number;
   devices: number;
   counts: DeviceCounts;
   createdAt: Time;
@@ -177,6 +178,7 @@ export type CatalogPage = {
 export type CatalogChange = {
   telemetryHours?: number;
   journalHours?: number;
+  rollupHours?: number;
 };
 
 export type DeviceState = 'healthy' | 'updating' | 'atRisk' | 'quarantined' | 'offline' | 'unknown';
