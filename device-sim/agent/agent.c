@@ -42,6 +42,7 @@ struct agent {
     struct log_ctx ctx;
     struct fault fatal;
     int64_t disk_warned_ms;
+    int log_level; // that it told of last
     int epoll, signals;
     char ca_file[PATH_SIZE]; // when it was fetched
     bool stopping;
@@ -83,6 +84,8 @@ static void put_json(struct agent *a, json_t *owned)
 
 static void put_log(struct agent *a, const char *level, const char *text)
 {
+    if (!link_may_log(&a->link, level))
+        return;
     json_t *o = new_message(a, MSG_LOG);
 
     add_text(o, "level", level);
@@ -273,6 +276,18 @@ static void came_up(struct agent *a)
     put_reported(a);
 }
 
+// What it says from now on is part of what it says.
+static void came_level(struct agent *a)
+{
+    static const char *const names[] = { "error", "warn", "info", "debug" };
+    char line[80];
+
+    a->log_level = a->link.log_level;
+    snprintf(line, sizeof line, "the log level is %s", names[a->log_level]);
+    log_info(&a->ctx, "%s", line);
+    put_event(a, "log.level", "info", line, NULL);
+}
+
 static void changed(void *owner, enum link_event e, const char *text)
 {
     struct agent *a = owner;
@@ -282,9 +297,13 @@ static void changed(void *owner, enum link_event e, const char *text)
     case LINK_UP:
         enrolled(a);
         came_up(a);
+        if (a->link.log_level != a->log_level)
+            came_level(a);
         break;
     case LINK_SETTINGS:
         put_reported(a);
+        if (a->link.log_level != a->log_level)
+            came_level(a);
         break;
     case LINK_ATTESTED:
         log_info(&a->ctx, "attested: %.40s", text);
@@ -370,6 +389,7 @@ static enum rc open_link(struct agent *a, struct fault *f)
         return rc;
     a->env->now_ms = clock_mono_ms();
     link_init(&a->link, a->env, &ops, a, a->id, a->boot);
+    a->log_level = a->link.log_level;
     return RC_OK;
 }
 
@@ -423,6 +443,14 @@ static int timeout_ms(const struct agent *a)
     return in < 0 ? 0 : in > 60000 ? 60000 : (int)in;
 }
 
+static void tell_sample(struct agent *a)
+{
+    char text[80];
+
+    snprintf(text, sizeof text, "read the vitals, %zu messages wait", spool_waiting(a->spool));
+    put_log(a, "debug", text);
+}
+
 static void sample(struct agent *a)
 {
     if (a->env->now_ms < a->sample_ms)
@@ -431,6 +459,7 @@ static void sample(struct agent *a)
     if (a->sample_ms <= a->env->now_ms) // we slept; do not make up for it
         a->sample_ms = a->env->now_ms + a->o->interval_ms;
     put_telemetry(a);
+    tell_sample(a);
     tell_dropped(a);
     link_pump(&a->link);
 }

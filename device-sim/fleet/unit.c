@@ -304,6 +304,15 @@ void unit_done(struct unit *u)
     free(u->copy);
 }
 
+// Lines below the level that the server asked for stay with the device.
+static bool says_line(const struct unit *u)
+{
+    const struct writer_who who = { .persona = &u->persona, .index = u->index };
+    int64_t seq = u->box.next_seq ? u->box.next_seq : 1;
+
+    return link_may_log(&u->link, writer_log_level(u->fleet->writer, &who, seq));
+}
+
 static void sample(struct unit *u)
 {
     int64_t now_us = clock_mono_us();
@@ -312,7 +321,7 @@ static void sample(struct unit *u)
     if (!unit_may_talk(u) || u->fleet->phase >= PHASE_DRAIN)
         return;
     unit_add(u, ITEM_TELEMETRY, 1, now_us);
-    if (!dice(u, LOG_ONE_IN))
+    if (!dice(u, LOG_ONE_IN) && says_line(u))
         unit_add(u, ITEM_LOG, 1, now_us);
     if (!dice(u, EVENT_ONE_IN))
         unit_add(u, ITEM_EVENT, 1, now_us);

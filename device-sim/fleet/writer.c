@@ -161,11 +161,21 @@ static size_t print_signals(const struct writer *w, const struct writer_who *who
     return (size_t)(to - start);
 }
 
+static const struct persona_line *line_of(const struct writer *w, const struct writer_who *who,
+                                          bool event, int64_t seq)
+{
+    return persona_line(who->persona, event, persona_dice(w->o.seed + who->index, (uint64_t)seq));
+}
+
+const char *writer_log_level(const struct writer *w, const struct writer_who *who, int64_t seq)
+{
+    return line_of(w, who, false, seq)->level;
+}
+
 static size_t print_line(const struct writer *w, const struct writer_who *who, bool event,
                          int64_t seq, int64_t t_ms, char *start, size_t room)
 {
-    const struct persona_line *l =
-        persona_line(who->persona, event, persona_dice(w->o.seed + who->index, (uint64_t)seq));
+    const struct persona_line *l = line_of(w, who, event, seq);
     char *to = start;
 
     if (room < 512)

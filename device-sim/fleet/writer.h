@@ -46,6 +46,8 @@ struct writer_who {
     int64_t drift_ms; // … since then, Unix ms; 0: none
 };
 
+// The level of the log line that a message of that number says.
+const char *writer_log_level(const struct writer *w, const struct writer_who *who, int64_t seq);
 // Returns the length, 0 if room is too small.
 size_t writer_print(const struct writer *w, const struct writer_who *who, enum item_kind kind,
                     int64_t seq, int64_t t_ms, char *to, size_t room);

@@ -55,7 +55,9 @@ int64_t link_now_ms(const struct link *l)
 void link_init(struct link *l, struct link_env *e, const struct link_ops *ops, void *owner,
                const char *id, int64_t boot)
 {
-    *l = (struct link){ .env = e, .ops = ops, .owner = owner, .boot = boot, .fd = -1 };
+    *l = (struct link){
+        .env = e, .ops = ops, .owner = owner, .boot = boot, .log_level = LINK_LOG_USUAL, .fd = -1
+    };
     l->wake_ms = INT64_MAX;
     snprintf(l->id, sizeof l->id, "%s", id);
 }

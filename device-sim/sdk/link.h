@@ -124,6 +124,7 @@ struct link {
     int64_t boot;
     int64_t renew_at, not_after; // Unix ms, of the newest certificate
     int64_t settings;            // version
+    int log_level;               // 0 error … 3 debug: lines below it stay here
     int fd;
     uint32_t frame_bytes, in_flight_max, ping_ms;
     uint32_t interest; // epoll events
@@ -149,6 +150,13 @@ void link_tick(struct link *l);
 void link_pump(struct link *l);                   // the owner has something to send
 void link_drop(struct link *l, int64_t again_ms); // closes politely; comes back after again_ms
 void link_done(struct link *l);                   // closes politely, for good
+
+#define LINK_LOG_USUAL 2             // info
+int link_level_of(const char *name); // "warn" is 1; -1 if there is none of that name
+static inline bool link_may_log(const struct link *l, const char *level)
+{
+    return link_level_of(level) <= l->log_level;
+}
 
 static inline bool link_is_ready(const struct link *l)
 {

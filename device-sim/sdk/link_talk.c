@@ -235,6 +235,24 @@ static void on_verdict(struct link *l, json_t *o)
 
 // ---------------------------------------------------------------- steady state
 
+int link_level_of(const char *name)
+{
+    static const char *const names[] = { "error", "warn", "info", "debug" };
+
+    for (int i = 0; i < 4; i++)
+        if (!strcmp(names[i], name))
+            return i;
+    return -1;
+}
+
+// A server that says nothing, or a level not known here, means the usual one.
+static void take_log_level(struct link *l, const char *name)
+{
+    int level = link_level_of(name);
+
+    l->log_level = level < 0 ? LINK_LOG_USUAL : level;
+}
+
 static void on_settings(struct link *l, json_t *o)
 {
     json_t *ack = json_object_get(o, "ack");
@@ -246,6 +264,7 @@ static void on_settings(struct link *l, json_t *o)
     }
     take_limits(l, json_object_get(o, "limits"));
     l->settings = int_of(o, "version", 0);
+    take_log_level(l, text_of(o, "logLevel"));
     l->quarantined = json_is_true(json_object_get(o, "quarantined"));
     if (first && !l->renew_at)
         l->renew_at = int_of(o, "renewAt", 0);

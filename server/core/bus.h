@@ -29,6 +29,7 @@ enum bus_kind {
     BUS_SIGNAL,  // something that may matter to security was noticed: name = what, text = what of,
                  // source = address it comes from, fields; catalog and device where they are known
     BUS_ALERT,   // an alert changed; text: what people read of it, or NULL
+    BUS_LEVELS,  // a log level was set for a device or a group
     BUS_KIND_COUNT,
 };
 

@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "gateway/job.h"
 #include "ingest/ingest.h"
+#include "journal/loudness.h"
 
 #define CLERKS      2
 #define QUEUE_MAX   4096
@@ -143,10 +144,14 @@ static enum rc attach(struct clerks *c, struct job *j)
         .session = j->session,
         .boot = j->boot,
     };
+    struct loudness loudness;
     enum rc rc = attest_facts(c->o.attest.store, who.catalog, who.device, &j->facts, &j->fault);
 
+    if (rc == RC_OK)
+        rc = loudness_of(c->o.attest.store, who.catalog, who.device, &loudness, &j->fault);
     if (rc != RC_OK)
         return rc;
+    j->level = loudness.level;
     memcpy(who.id, j->who.id, sizeof who.id);
     who.facts = j->facts;
     return ingest_attach(c->o.ingest, &who, &j->ingest, &j->last_boot, &j->last_seq, &j->fault);

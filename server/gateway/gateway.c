@@ -18,6 +18,7 @@
 #include "core/hex.h"
 #include "core/json_out.h"
 #include "core/log.h"
+#include "gateway/levels.h"
 #include "gateway/loop.h"
 #include "gateway_sql.h"
 #include "net/peer.h"
@@ -38,6 +39,7 @@ struct gateway {
     struct catalogs *catalogs;
     struct doors *doors;
     struct bus *bus;
+    struct levels *levels;
     struct loop *loops[LOOPS_MAX];
     int count;
     int port;
@@ -246,6 +248,24 @@ static void drained(void *ctx)
     post_all(ctx, NOTE_DRAINED);
 }
 
+static void tell_levels(void *ctx, const struct level_of *list, size_t count)
+{
+    struct gateway *g = ctx;
+
+    for (int i = 0; i < g->count; i++) {
+        struct note *n = note_new(NOTE_LEVELS, 0);
+
+        n->levels = calloc(count + 1, sizeof *n->levels);
+        if (!n->levels) {
+            note_free(n);
+            return; // told again in half a minute
+        }
+        memcpy(n->levels, list, count * sizeof *list);
+        n->level_count = count;
+        post(g, (uint32_t)i, n);
+    }
+}
+
 // A store of OpenSSL's takes a certificate while others verify with it.
 static void trust_new(struct gateway *g, const struct bus_event *e)
 {
@@ -257,6 +277,14 @@ static void trust_new(struct gateway *g, const struct bus_event *e)
     }
 }
 
+static void stir_levels(struct gateway *g)
+{
+    pthread_rwlock_rdlock(&g->lock);
+    if (!g->stopped)
+        levels_stir(g->levels);
+    pthread_rwlock_unlock(&g->lock);
+}
+
 static void on_bus(void *ctx, const struct bus_event *e)
 {
     struct gateway *g = ctx;
@@ -264,6 +292,8 @@ static void on_bus(void *ctx, const struct bus_event *e)
 
     if (e->kind == BUS_CATALOG)
         trust_new(g, e);
+    if (e->kind == BUS_LEVELS)
+        stir_levels(g);
     if (e->kind != BUS_REVOKE || !e->id || !hex_decode(e->id, device, sizeof device))
         return;
     for (int i = 0; i < g->count; i++) {
@@ -479,6 +509,8 @@ static enum rc start(struct gateway *g, const struct gateway_options *o, struct 
         rc = load_clock_floor(g, o->store, f);
     if (rc == RC_OK)
         rc = start_clerks(g, o, f);
+    if (rc == RC_OK)
+        rc = levels_start(o->store, tell_levels, g, &g->levels, f);
     if (rc != RC_OK)
         return rc;
     // Not while the self-tests prove that strangers are refused.
@@ -557,6 +589,7 @@ void gateway_stop(struct gateway *g)
     pthread_rwlock_wrlock(&g->lock);
     g->stopped = true;
     pthread_rwlock_unlock(&g->lock);
+    levels_stop(take(&g->levels));
     clerks_stop(take(&g->shared.clerks));
     // What is still connected is let go here, while ingest and the presence table exist.
     for (int i = 0; i < g->count; i++)

@@ -56,6 +56,7 @@ struct job {
     char *time; // JOB_CHALLENGE; owned, JWS
     struct ingest_device *ingest;
     int64_t last_boot, last_seq;
+    int level; // enum journal_level
     struct device_facts facts;
     struct attest_result result;
 };

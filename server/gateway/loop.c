@@ -111,6 +111,7 @@ void note_free(struct note *n)
     if (!n)
         return;
     job_free(n->job);
+    free(n->levels);
     free(n->chain);
     if (n->key)
         OPENSSL_cleanse(n->key, strlen(n->key));
@@ -815,6 +816,17 @@ static void on_revoke(struct loop *l, const struct note *n)
     }
 }
 
+static void on_levels(struct loop *l, const struct note *n)
+{
+    for (uint32_t i = 0; i < l->slot_count; i++) {
+        struct conn *c = l->slots[i];
+
+        if (c && c->established)
+            session_level(&c->session, levels_find(n->levels, n->level_count,
+                                                   c->session.who.catalog, c->session.who.device));
+    }
+}
+
 static void on_replace(struct loop *l, const struct note *n)
 {
     struct note *clear = note_new(NOTE_CLEAR, 0);
@@ -884,6 +896,9 @@ static void on_note(struct loop *l, struct note *n)
         return;
     case NOTE_REVOKE:
         on_revoke(l, n);
+        return;
+    case NOTE_LEVELS:
+        on_levels(l, n);
         return;
     case NOTE_REPLACE:
         on_replace(l, n);

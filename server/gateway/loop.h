@@ -17,6 +17,7 @@
 
 #include "core/rc.h"
 #include "gateway/job.h"
+#include "gateway/levels.h"
 #include "gateway/presence.h"
 #include "gateway/tls.h"
 #include "ingest/ingest.h"
@@ -28,6 +29,7 @@ enum note_kind {
     NOTE_ACKS,    // of ingest; acks
     NOTE_DRAINED, // ingest takes again
     NOTE_REVOKE,  // device
+    NOTE_LEVELS,  // levels, level_count
     NOTE_REPLACE, // session ends, then place may attach
     NOTE_CLEAR,   // session may attach
     NOTE_CERTIFY, // chain, key
@@ -41,9 +43,11 @@ struct note {
     uint64_t session;
     struct place place;
     uint8_t device[16];
-    char why[20];      // of NOTE_REVOKE
-    struct job *job;   // owned
-    char *chain, *key; // owned
+    char why[20];            // of NOTE_REVOKE
+    struct job *job;         // owned
+    char *chain, *key;       // owned
+    struct level_of *levels; // owned
+    size_t level_count;
     size_t count;
     struct ingest_ack acks[];
 };

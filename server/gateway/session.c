@@ -28,7 +28,6 @@
 #define INTEGER_MAX (INT64_C(1) << 53)
 #define CSR_MAX     4096
 #define DEPTH_MAX   8
-#define SETTINGS    1 // version of the settings this server sends
 
 enum trial_step {
     TRIAL_ASKED, // the challenge is being made
@@ -813,17 +812,17 @@ static void answer_challenge(struct session *s, struct job *j)
     send_json(s, o);
 }
 
-static void send_settings(struct session *s, const struct job *j)
+static void send_settings(struct session *s, int64_t last_boot, int64_t last_seq)
 {
     json_t *o = message(MSG_SETTINGS), *ack = json_object();
 
-    add_int(ack, "boot", j->last_boot);
-    add_int(ack, "seq", j->last_seq);
-    add_int(o, "version", SETTINGS);
+    add_int(ack, "boot", last_boot);
+    add_int(ack, "seq", last_seq);
+    add_int(o, "version", ++s->settings);
     add_int(o, "time", clock_now_ms());
     json_object_set_new(o, "ack", ack);
     json_object_set_new(o, "limits", limits(s));
-    add_text(o, "logLevel", "info");
+    add_text(o, "logLevel", journal_level_name((enum journal_level)s->level));
     add_int(o, "renewAt", renew_at(s->who.not_before, s->who.not_after));
     add_bool(o, "quarantined", s->quarantined);
     send_json(s, o);
@@ -839,7 +838,16 @@ static void answer_attach(struct session *s, struct job *j)
     if (j->last_boot == s->boot)
         s->acked_seq = j->last_seq;
     s->phase = SESSION_STEADY;
-    send_settings(s, j);
+    s->level = (uint8_t)j->level;
+    send_settings(s, j->last_boot, j->last_seq);
+}
+
+void session_level(struct session *s, int level)
+{
+    if (s->phase != SESSION_STEADY || !s->ingest || s->level == level)
+        return;
+    s->level = (uint8_t)level;
+    send_settings(s, s->boot, s->acked_seq);
 }
 
 static json_t *certificate_to_json(const struct attest_result *r)

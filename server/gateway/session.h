@@ -63,6 +63,8 @@ struct session {
     enum session_phase phase;
     bool ack_due, quarantined;
     uint8_t renewals;   // in this window
+    uint8_t level;      // enum journal_level: what it is to say
+    uint32_t settings;  // version last sent; 0: none
     uint16_t ping_s;    // announced
     int64_t renewal_at; // start of the window
     struct identity who;
@@ -76,6 +78,8 @@ void session_answer(struct session *s, struct job *j); // takes what it wants ou
 void session_attach(struct session *s);
 void session_acked(struct session *s, int64_t boot, int64_t seq);
 void session_flush_ack(struct session *s); // into port->send
+// What it is to say from now on, unless that is so already: settings of a higher version.
+void session_level(struct session *s, int level);
 void session_drained(struct session *s, int64_t now_ms);
 // Ends what has waited too long or outlived its certificate. now_s: Unix.
 void session_tick(struct session *s, int64_t now_ms, int64_t now_s);

@@ -21,6 +21,7 @@
 #include "http/system_api.h"
 #include "job/job_api.h"
 #include "journal/journal_api.h"
+#include "journal/loudness_api.h"
 #include "journal/search_api.h"
 #include "live/events_api.h"
 #include "live/tickets_api.h"
@@ -70,6 +71,7 @@ const struct route *const route_tables[] = {
     readings_routes,
     journal_routes,
     search_routes,
+    loudness_routes,
     pattern_routes,
     overview_routes,
     view_routes,

@@ -179,6 +179,7 @@ static void take(struct board *b, const struct bus_event *e, int64_t now)
     case BUS_INTAKE:
     case BUS_CATALOG:
     case BUS_SIGNAL:
+    case BUS_LEVELS:
     case BUS_KIND_COUNT:
         break;
     }

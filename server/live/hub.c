@@ -583,6 +583,7 @@ void hub_note(struct hub *h, const struct bus_event *e)
     case BUS_CATALOG:
     case BUS_ALERT:
     case BUS_SIGNAL:
+    case BUS_LEVELS:
     case BUS_KIND_COUNT:
         return;
     }

@@ -12,6 +12,7 @@
 #include "http/http.h"
 #include "http/server.h"
 #include "job/job.h"
+#include "journal/loudness.h"
 #include "journal/search.h"
 #include "notify/delivery.h"
 #include "scheduler/scheduler.h"
@@ -36,6 +37,8 @@ static enum rc drop_expired(void *ctx, struct fault *f)
 
     if (rc == RC_OK)
         rc = attest_upkeep(o->store, f);
+    if (rc == RC_OK)
+        rc = loudness_expire(o->store, f);
     return rc == RC_OK ? job_expire(o->store, f) : rc;
 }
 

@@ -59,6 +59,8 @@ static void fill_hour(int64_t hour)
     partition_name(PARTITION_JOURNAL, hour, table);
     partition_sql(PARTITION_JOURNAL, hour, sql, sizeof sql);
     run(sql);
+    snprintf(sql, sizeof sql, "ALTER TABLE %s OWNER TO orrery_server", table);
+    run(sql);
     snprintf(
         sql, sizeof sql,
         "INSERT INTO %s SELECT 1, n * 7919 %% 10000 + 1, to_timestamp(%lld) + (n - 1) * interval '3600 s' / %d,"

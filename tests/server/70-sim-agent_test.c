@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/bus.h"
 #include "core/clock.h"
 #include "support/binary.h"
 #include "support/folder.h"
@@ -154,6 +155,47 @@ static void what_the_agent_kept_while_away_and_killed_is_stored_once(void **stat
         model_sql(pg_conninfo(),
                   "SELECT count(*) FROM journal" OF_ID " AND journal.name = 'buffer.overflow'", id),
         1);
+}
+
+static void set_level(const char *id, const char *until)
+{
+    model_sql(pg_conninfo(),
+              "INSERT INTO log_level (catalog, device, level, until) SELECT catalog, device, 3, %s"
+              " FROM device WHERE id = '%s'"
+              " ON CONFLICT (catalog, device, device_group) DO UPDATE SET until = EXCLUDED.until",
+              until, id);
+    bus_publish(gate->bus, &(struct bus_event){ .kind = BUS_LEVELS, .catalog = gate->demo });
+}
+
+static void an_agent_says_more_while_it_is_asked_to(void **state)
+{
+    (void)state;
+    char id[DEVICE_ID_LEN + 1], out[4000], quiet[300], loud[300], said[300];
+
+    admit("loud", gate->demo, id);
+    assert_int_equal(binary_run(out, sizeof out, "orrery-device measure"), 0);
+    accept_values(gate->demo, out, NULL);
+    pid_t pid = start_agent("loud", gate->port, "100ms");
+    snprintf(quiet, sizeof quiet, "SELECT count(*) FROM telemetry t" OF_ID, id);
+    snprintf(loud, sizeof loud, "SELECT count(*) FROM journal" OF_ID " AND level = 3", id);
+    snprintf(said, sizeof said,
+             "SELECT count(*) FROM journal" OF_ID " AND journal.name = 'log.level'", id);
+    assert_true(becomes(5, quiet));
+    assert_int_equal(model_sql(pg_conninfo(), "%s", loud), 0);
+    set_level(id, "now() + interval '1 hour'");
+    assert_true(becomes(5, loud));
+    assert_int_equal(model_sql(pg_conninfo(), "%s", said), 1);
+    // At the next connection too.
+    assert_int_equal(binary_stop(pid, SIGTERM), 0);
+    pid = start_agent("loud", gate->port, "100ms");
+    assert_true(becomes(2, said));
+    set_level(id, "now() + interval '2 s'");
+    assert_true(becomes(3, said));
+    assert_int_equal(
+        model_sql(pg_conninfo(),
+                  "SELECT count(*) FROM journal" OF_ID " AND text = 'the log level is info'", id),
+        1);
+    assert_int_equal(binary_stop(pid, SIGTERM), 0);
 }
 
 static void an_agent_that_was_changed_is_quarantined_and_stores_nothing(void **state)
@@ -327,6 +369,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_agent_kept_while_away_and_killed_is_stored_once),
+        cmocka_unit_test(an_agent_says_more_while_it_is_asked_to),
         cmocka_unit_test(an_agent_that_was_changed_is_quarantined_and_stores_nothing),
         cmocka_unit_test(the_fleets_manifest_does_not_quarantine_an_agent_that_attests_again),
         cmocka_unit_test(an_agent_that_cannot_begin_says_why),

@@ -1080,6 +1080,17 @@ export type LogSources = {
   next: Next;
 };
 
+export type LogLevel = {
+  level: Level;
+  source: 'default' | 'device' | 'group';
+  until: TimeOrNull;
+};
+
+export type LogLevelNew = {
+  level: Level;
+  minutes: number;
+};
+
 export type LiveTicketNew = {
   catalog: string;
 };
@@ -1260,6 +1271,10 @@ export interface Routes {
   'GET /catalogs/{catalog}/logs': { path: { catalog: string }; query: { limit?: number; cursor?: string; q?: string; level?: Level; source?: string; device?: string; kind?: 'logs' | 'events'; from?: number; to?: number }; body: undefined; answer: LogPage };
   'GET /catalogs/{catalog}/logs/histogram': { path: { catalog: string }; query: { q?: string; level?: Level; source?: string; device?: string; kind?: 'logs' | 'events'; from?: number; to?: number; buckets?: number }; body: undefined; answer: LogHistogram };
   'GET /catalogs/{catalog}/logs/sources': { path: { catalog: string }; query: { level?: Level; kind?: 'logs' | 'events'; from?: number; to?: number }; body: undefined; answer: LogSources };
+  'GET /catalogs/{catalog}/devices/{id}/log-level': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: LogLevel };
+  'PUT /catalogs/{catalog}/devices/{id}/log-level': { path: { catalog: string; id: string }; query: {}; body: LogLevelNew; answer: LogLevel };
+  'GET /catalogs/{catalog}/device-groups/{id}/log-level': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: LogLevel };
+  'PUT /catalogs/{catalog}/device-groups/{id}/log-level': { path: { catalog: string; id: string }; query: {}; body: LogLevelNew; answer: LogLevel };
   'POST /live-tickets': { path: {}; query: {}; body: LiveTicketNew; answer: LiveTicket };
   'GET /catalogs/{catalog}/devices/export': { path: { catalog: string }; query: { format?: 'csv' | 'ndjson'; columns?: string; q?: string; state?: DeviceState[]; lifecycle?: DeviceLifecycle[]; product?: string[]; group?: string[]; version?: string[]; attested?: string[]; site?: string[]; batch?: string[]; network?: string[]; tag?: string[]; seen?: string; seat?: number; alert?: string }; body: undefined; answer: undefined };
   'GET /events': { path: {}; query: { catalog?: string; topics?: string }; body: undefined; answer: undefined };

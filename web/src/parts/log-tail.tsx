@@ -10,6 +10,7 @@ import type { Watch } from '../core/watch';
 import { t } from '../i18n/i18n';
 import { PauseIcon, PlayIcon } from './icons';
 import { LogLine } from './log-line';
+import { Loudness } from './loudness';
 import { Says } from './says';
 import { Seg } from './seg';
 
@@ -33,6 +34,7 @@ export function LogTail({ watch }: { watch: Watch }) {
         <Seg label={t('log.level')} value={level} onPick={v => setQuery({ level: v || null })} choices={LEVELS.map(value => ({ value, label: value ? t(`level.${value}`) : t('level.all') }))} />
         <button type="button" class="btn sm" aria-pressed={pinned} onClick={() => setPinned(!pinned)}>{pinned ? <PlayIcon /> : <PauseIcon />}{t('log.hold')}</button>
       </header>
+      <Loudness id={watch.id} />
       {watch.logError.value ? <div class="pad"><Says error={watch.logError.value} retry={() => void watch.loadLog(level)} /></div> : null}
       {watch.held.value ? (
         <button type="button" class="newer" onClick={() => {
