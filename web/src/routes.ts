@@ -24,6 +24,7 @@ export const routes: Route[] = [
   { at: /^\/$/, title: 'nav.overview', needs: 'devices:read', load: () => import('./pages/overview').then(m => m.Overview) },
   { at: /^\/devices$/, title: 'nav.devices', needs: 'devices:read', load: () => import('./pages/devices').then(m => m.Devices) },
   { at: /^\/devices\/([^/]+)(?:\/([^/]*))?$/, title: 'nav.devices', needs: 'devices:read', load: () => import('./pages/device').then(m => m.DevicePage) },
+  { at: /^\/alerts$/, title: 'nav.alerts', needs: 'devices:read', load: () => import('./pages/alerts').then(m => m.Alerts) },
   { at: /^\/logs$/, title: 'nav.logs', needs: 'telemetry:read', load: () => import('./pages/logs').then(m => m.Logs) },
   { at: /^\/claim$/, title: 'claim.title', needs: 'devices:claim', load: () => import('./pages/claim').then(m => m.Claim) },
   { at: /^\/products$/, title: 'products.title', needs: 'devices:read', load: () => import('./pages/products').then(m => m.Products) },

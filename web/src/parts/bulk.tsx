@@ -60,7 +60,7 @@ function Parts({ title, parts, total, word = p => p.label ?? '' }: { title: stri
   );
 }
 
-function Radius({ p }: { p: ChangePreview }) {
+export function Radius({ p }: { p: ChangePreview }) {
   return (
     <div class="radius">
       <p><b class="num">{t('bulk.touches', { n: p.total })}</b> <span class="dim">{p.seconds >= 1 ? t('bulk.takes', { n: Math.ceil(p.seconds) }) : t('bulk.quick')} {p.reversible ? t('bulk.reversible') : t('bulk.irreversible')}</span></p>
