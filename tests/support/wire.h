@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WIRE_WAIT_MS 5000
+#define WIRE_WAIT_MS 30000
 
 enum wire_op {
     WIRE_MORE = 0,
