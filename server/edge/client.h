@@ -40,7 +40,6 @@
 #define ANSWER_MS         60000 // waiting for the backend's answer
 #define REOPEN_MS         100
 #define COLD_MS           3 // until a file's bytes are looked for in memory again
-#define BUFFERED_MAX      (64 * 1024 * 1024)
 #define SCRATCH_SIZE      (64 * 1024)
 
 enum client_state {
@@ -165,6 +164,7 @@ struct edge {
     char *live_protocol, *backend_secret, *proxy_secret;
     uint16_t backend_port;
     int per_address, max_clients;
+    size_t buffered_max;
 
     struct timer_queue handshakes, heads, idles, bodies, writes, lingers, waits, cold;
     struct timer_queue answers, reopens, accepts;

@@ -15,6 +15,7 @@
 #include "edge/client.h"
 
 #define PER_ADDRESS 200
+#define BUFFERED    (64 * 1024 * 1024)
 #define SPARE_FDS   200 // for the database, the device side, files and us
 
 DEFINE_AUTO(struct edge *, edge_freep, edge_stop)
@@ -87,6 +88,7 @@ static enum rc copy_options(struct edge *e, const struct edge_options *o, struct
     getrlimit(RLIMIT_NOFILE, &fds);
     e->hooks = o->hooks;
     e->backend_port = o->backend_port;
+    e->buffered_max = o->buffered > 0 ? o->buffered : BUFFERED;
     e->per_address = o->per_address > 0 ? o->per_address : PER_ADDRESS;
     e->max_clients = fds.rlim_cur > 100000 ? 100000 : (int)fds.rlim_cur;
     e->max_clients =

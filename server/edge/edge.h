@@ -94,6 +94,7 @@ struct edge_options {
     const char *backend_secret;
     int per_address; // connections one address may hold; 0: 200
     int max_clients; // connections in all; 0: what the descriptor limit gives
+    size_t buffered; // bytes of bodies and answers held at most, in all; 0: 64 MiB
     struct edge_hooks hooks;
 };
 

@@ -362,7 +362,7 @@ static enum flow body_add(struct client *c, const char *data, size_t n)
 
     if (bytes_len(&q->body) + n > EDGE_BODY_MAX)
         return body_refused(c, 413, "the body is longer than 1 MiB: send it in parts");
-    if (c->edge->buffered > BUFFERED_MAX)
+    if (c->edge->buffered > c->edge->buffered_max)
         return body_refused(c, 503, "too many bodies are under way; try again soon");
     return bytes_add(&q->body, data, n) ? FLOW_MORE : FLOW_BROKEN;
 }

@@ -216,7 +216,7 @@ bool rest_full(const struct client *c)
 {
     size_t held = bytes_len(&c->out);
 
-    return held > HELD_MAX || (held > HELD_TIGHT && c->edge->buffered > BUFFERED_MAX);
+    return held > HELD_MAX || (held > HELD_TIGHT && c->edge->buffered > c->edge->buffered_max);
 }
 
 static void note_stream(struct client *c, const struct head *answer, const char *at)

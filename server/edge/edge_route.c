@@ -122,7 +122,7 @@ static void await_body(struct client *c)
         reply_problem(c, 413, "the body is longer than 1 MiB: send it in parts");
         return;
     }
-    if (e->buffered > BUFFERED_MAX) {
+    if (e->buffered > e->buffered_max) {
         c->closing = true;
         reply_problem(c, 503, "too many bodies are under way; try again soon");
         return;

@@ -14,17 +14,12 @@
 #include "support/edge_rig.h"
 #include "test.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define PATIENCE 8 // sanitized code is slow code
-#else
-#define PATIENCE 1
-#endif
-
 #define H       "Host: localhost\r\n"
 #define SILENT  300
 #define DRIPS   100
 #define BODIES  50
-#define READERS 40
+#define READERS 20
+#define WAIT_MS 60000 // for what comes on any machine
 
 static struct rig rig;
 
@@ -34,21 +29,19 @@ static bool is_slow(void *ctx, const char *method, const char *path)
     return !strncmp(path, "/api/slow/", 10);
 }
 
-static int64_t ask_ms(const char *request, int want)
+static void serves(const char *request)
 {
     struct answer a;
-    int64_t start = rig_ms();
 
-    assert_int_equal(rig_ask(&rig, request, &a), want);
+    assert_int_equal(rig_ask(&rig, request, &a), 200);
     answer_done(&a);
-    return rig_ms() - start;
 }
 
 static void wait_until_idle(void)
 {
     struct edge_counts n;
 
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < WAIT_MS / 10; i++) {
         edge_stats(rig.edge, &n);
         if (n.busy == 0 && n.queued == 0 && n.backend_open == RIG_WORKERS)
             return;
@@ -64,19 +57,20 @@ struct crowd {
     struct caller *drips[DRIPS], *bodies[BODIES];
 };
 
+// First all connect, then all begin: their times run from their first bytes.
 static void gather(struct crowd *c)
 {
+    for (int i = 0; i < DRIPS; i++)
+        c->drips[i] = rig_connect(&rig, NULL);
+    for (int i = 0; i < BODIES; i++)
+        c->bodies[i] = rig_connect(&rig, NULL);
     for (int i = 0; i < SILENT; i++)
         c->silent[i] = rig_silent_socket(&rig);
-    for (int i = 0; i < DRIPS; i++) {
-        c->drips[i] = rig_connect(&rig, NULL);
+    for (int i = 0; i < DRIPS; i++)
         assert_true(caller_text(c->drips[i], "GET /api/slowhead HTTP/1.1\r\nHo"));
-    }
-    for (int i = 0; i < BODIES; i++) {
-        c->bodies[i] = rig_connect(&rig, NULL);
+    for (int i = 0; i < BODIES; i++)
         assert_true(caller_text(c->bodies[i], "POST /api/slowbody HTTP/1.1\r\n" H
                                               "Content-Length: 60000\r\n\r\n"));
-    }
 }
 
 static void drip(struct crowd *c)
@@ -99,38 +93,38 @@ static void expect_408(struct caller **list, int count)
     }
 }
 
+// True as long as the time of none of them is over.
+static bool all_dawdle(const struct edge_counts *before, struct edge_counts *n)
+{
+    edge_stats(rig.edge, n);
+    return n->timeouts_head == before->timeouts_head && n->timeouts_body == before->timeouts_body;
+}
+
 static void silence_slow_heads_and_slow_bodies_hold_nobody_up(void **state)
 {
     (void)state;
     static struct crowd crowd;
-    struct edge_counts before, during, after;
-    int64_t start, worst = 0;
+    struct edge_counts before, n;
+    int served = 0;
 
     edge_stats(rig.edge, &before);
     gather(&crowd);
-    start = rig_ms();
-    while (rig_ms() - start < 4500) {
-        int64_t ms = ask_ms("GET /api/x HTTP/1.1\r\n" H "\r\n", 200);
-
-        worst = ms > worst ? ms : worst;
+    while (all_dawdle(&before, &n)) { // whoever is served meanwhile has not waited for them
+        serves("GET /api/x HTTP/1.1\r\n" H "\r\n");
         drip(&crowd);
         usleep(250000);
+        served += all_dawdle(&before, &n) && n.busy == 0 && n.clients >= SILENT + DRIPS + BODIES;
     }
-    edge_stats(rig.edge, &during);
-    assert_int_equal(during.busy, 0);
-    assert_true(during.clients >= SILENT + DRIPS + BODIES);
+    assert_true(served > 0);
     expect_408(crowd.drips, DRIPS);
     expect_408(crowd.bodies, BODIES);
-    assert_true(rig_ms() - start < 7000 * PATIENCE);
-    if (worst > 250 * PATIENCE)
-        fail_msg("a good client waited %d ms", (int)worst);
-    edge_stats(rig.edge, &after);
-    assert_int_equal(after.timeouts_head - before.timeouts_head, DRIPS);
-    assert_int_equal(after.timeouts_body - before.timeouts_body, BODIES);
+    edge_stats(rig.edge, &n);
+    assert_int_equal(n.timeouts_head - before.timeouts_head, DRIPS);
+    assert_int_equal(n.timeouts_body - before.timeouts_body, BODIES);
     for (int i = 0; i < SILENT; i++) {
         struct pollfd p = { .fd = crowd.silent[i], .events = POLLIN };
 
-        assert_true(poll(&p, 1, 11000) > 0); // hung up on
+        assert_true(poll(&p, 1, WAIT_MS) > 0); // hung up on
         close(crowd.silent[i]);
     }
 }
@@ -145,7 +139,7 @@ static void readers_that_do_not_read_hold_no_worker(void **state)
         assert_true(caller_text(c[i], "GET /api/big/1000000 HTTP/1.1\r\n" H "\r\n"));
     }
     wait_until_idle();
-    assert_true(ask_ms("GET /api/x HTTP/1.1\r\n" H "\r\n", 200) < 250 * PATIENCE);
+    serves("GET /api/x HTTP/1.1\r\n" H "\r\n");
     for (int i = 0; i < READERS; i++) {
         struct answer a;
 
@@ -181,16 +175,23 @@ static void requests_beyond_the_pool_wait_their_turn(void **state)
     struct caller *c[60];
     struct edge_counts n;
 
+    atomic_store(&rig.held, true);
     for (int i = 0; i < 60; i++)
         c[i] = rig_connect(&rig, NULL);
     for (int i = 0; i < 60; i++)
-        assert_true(caller_text(c[i], "GET /api/slow/20 HTTP/1.1\r\n" H "\r\n"));
-    usleep(50000);
-    edge_stats(rig.edge, &n);
+        assert_true(caller_text(c[i], "GET /api/slow/held HTTP/1.1\r\n" H "\r\n"));
+    for (int i = 0; i < WAIT_MS / 10; i++) {
+        edge_stats(rig.edge, &n);
+        if (n.queued == 60 - EDGE_SLOW)
+            break;
+        usleep(10000);
+    }
     assert_int_equal(n.busy, EDGE_SLOW);
-    assert_true(n.queued > 20 && n.queued_max >= n.queued);
+    assert_int_equal(n.queued, 60 - EDGE_SLOW);
+    assert_true(n.queued_max >= n.queued);
     // The slow routes' queue is not the fast ones'.
-    assert_true(ask_ms("GET /api/x HTTP/1.1\r\n" H "\r\n", 200) < 250 * PATIENCE);
+    serves("GET /api/x HTTP/1.1\r\n" H "\r\n");
+    atomic_store(&rig.held, false);
     for (int i = 0; i < 60; i++) {
         struct answer a;
 
@@ -232,22 +233,35 @@ static void clients_that_leave_take_nothing_with_them(void **state)
 
 // ---------------------------------------------------------------- memory
 
+static void send_all_but_one(struct caller *c)
+{
+    static char body[100000];
+
+    assert_non_null(c);
+    caller_text(c, "POST /api/x HTTP/1.1\r\n" H "Content-Length: 100001\r\n\r\n");
+    caller_send(c, body, sizeof body);
+}
+
+// The usual bound is ten times as high, and so would be what is sent here.
 static void bodies_are_bounded_in_their_sum(void **state)
 {
     (void)state;
-    static char body[1000000];
+    struct edge_options o = rig.options;
+    struct call_options here = { 0 };
     struct caller *c[80];
     struct edge_counts n;
+    struct edge *small;
+    struct fault f;
     int refused = 0;
 
-    for (int i = 0; i < 80; i++) {
-        c[i] = rig_connect(&rig, NULL);
-        caller_text(c[i], "POST /api/x HTTP/1.1\r\n" H "Content-Length: 1000001\r\n\r\n");
-        caller_send(c[i], body, sizeof body);
-    }
+    o.buffered = 6400000;
+    assert_int_equal(edge_start(&o, &small, &f), RC_OK);
+    here.port = edge_port(small);
+    for (int i = 0; i < 80; i++)
+        send_all_but_one(c[i] = rig_connect(&rig, &here));
     usleep(200000);
-    edge_stats(rig.edge, &n);
-    assert_true(n.buffered <= 68u << 20);
+    edge_stats(small, &n);
+    assert_true(n.buffered <= 6800000);
     for (int i = 0; i < 80; i++) {
         struct answer a = { 0 };
 
@@ -261,13 +275,13 @@ static void bodies_are_bounded_in_their_sum(void **state)
         answer_done(&a);
         caller_close(c[i]);
     }
-    assert_true(refused > 5 && refused < 30);
-    wait_until_idle();
-    for (int i = 0; i < 200 && n.buffered > 0; i++) {
+    assert_true(refused > 5 && refused < 60);
+    for (int i = 0; i < WAIT_MS / 10 && n.buffered > 0; i++) {
         usleep(10000);
-        edge_stats(rig.edge, &n);
+        edge_stats(small, &n);
     }
     assert_int_equal(n.buffered, 0);
+    edge_stop(small);
 }
 
 // ---------------------------------------------------------------- connections
@@ -292,7 +306,7 @@ static void an_address_holds_only_so_many_connections(void **state)
     assert_non_null(extra);
     caller_close(extra);
     caller_close(held[0]);
-    for (int i = 0; i < 100 && !(held[0] = rig_connect(&rig, &here)); i++)
+    for (int i = 0; i < WAIT_MS / 10 && !(held[0] = rig_connect(&rig, &here)); i++)
         usleep(10000);
     assert_non_null(held[0]);
     edge_stats(small, &n);
@@ -328,6 +342,7 @@ static void running_out_of_descriptors_is_waited_out(void **state)
     struct rlimit was, few;
     struct rusage before, after;
     int fill[400], n = 0, waiting;
+    int64_t start, took_us, used_us;
     struct answer a;
 
     getrlimit(RLIMIT_NOFILE, &was);
@@ -340,15 +355,17 @@ static void running_out_of_descriptors_is_waited_out(void **state)
     close(fill[--n]);
     waiting = rig_silent_socket(&rig); // takes the last one; the edge has none for it
     assert_true(waiting >= 0);
+    start = rig_ms();
     getrusage(RUSAGE_SELF, &before);
     usleep(400000);
     getrusage(RUSAGE_SELF, &after);
+    took_us = (rig_ms() - start) * 1000;
+    used_us = (after.ru_utime.tv_sec - before.ru_utime.tv_sec) * 1000000 + after.ru_utime.tv_usec -
+              before.ru_utime.tv_usec;
     while (n > 0)
         close(fill[--n]);
     setrlimit(RLIMIT_NOFILE, &was);
-    assert_true(after.ru_utime.tv_sec * 1000000 + after.ru_utime.tv_usec -
-                    before.ru_utime.tv_sec * 1000000 - before.ru_utime.tv_usec <
-                200000);
+    assert_true(used_us < took_us / 2); // it does not go round in circles
     assert_int_equal(rig_ask(&rig, "GET /healthz HTTP/1.1\r\n" H "\r\n", &a), 200);
     answer_done(&a);
     close(waiting);

@@ -158,7 +158,11 @@ static bool act(struct rig *r, int fd, const char *request, size_t len)
 {
     const char *path = strchr(request, ' ') + 1;
 
-    if (!strncmp(path, "/api/slow/", 10)) {
+    if (!strncmp(path, "/api/slow/held", 14)) {
+        while (atomic_load(&r->held) && !atomic_load(&r->stop))
+            usleep(1000);
+        echo(fd, "done", 4);
+    } else if (!strncmp(path, "/api/slow/", 10)) {
         pause_ms(r, strtol(path + 10, NULL, 10));
         echo(fd, "done", 4);
     } else if (!strncmp(path, "/api/big/", 9)) {
@@ -320,7 +324,7 @@ static void wait_for_backends(struct rig *r)
 {
     struct edge_counts n = { 0 };
 
-    for (int i = 0; i < 1000 && n.backend_open < RIG_WORKERS; i++) {
+    for (int i = 0; i < 15000 && n.backend_open < RIG_WORKERS; i++) {
         usleep(2000);
         edge_stats(r->edge, &n);
     }
@@ -372,7 +376,7 @@ static int reach(uint16_t port, const char *from, int receive_buffer)
                               .sin_port = htons(port),
                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     struct sockaddr_in at = { .sin_family = AF_INET };
-    struct timeval wait = { .tv_sec = 12 };
+    struct timeval wait = { .tv_sec = 60 };
     int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     must(fd >= 0, "socket");

@@ -30,6 +30,7 @@ struct rig {
     int listener;
     pthread_t workers[RIG_THREADS];
     atomic_bool stop;
+    atomic_bool held; // /api/slow/held answers when this is false
     atomic_int drops; // how often /api/drop still hangs up without an answer
     atomic_long bytes, requests, connections;
     char last[20000]; // the last request as the backend saw it
