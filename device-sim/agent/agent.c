@@ -456,7 +456,7 @@ static void sample(struct agent *a)
     if (a->env->now_ms < a->sample_ms)
         return;
     a->sample_ms += a->o->interval_ms;
-    if (a->sample_ms <= a->env->now_ms) // we slept; do not make up for it
+    if (a->sample_ms - a->env->now_ms < a->o->interval_ms / 2) // we slept; do not make up for it
         a->sample_ms = a->env->now_ms + a->o->interval_ms;
     put_telemetry(a);
     tell_sample(a);

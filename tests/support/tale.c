@@ -85,28 +85,14 @@ void tale_write(const char *story, const char *text)
     assert_true(fputs(text, f) >= 0 && fclose(f) == 0);
 }
 
-json_t *tale_play(const char *story, int32_t catalog, const char *text, const char *more)
-{
-    char out[4000];
-
-    tale_make(story, catalog, 7);
-    tale_write(story, text);
-    assert_int_equal(
-        binary_run(
-            out, sizeof out,
-            "orrery-fleet run --dir %s/%s --server 127.0.0.1:%d --ca %s/ca.pem --story %s/%s.story "
-            "--interval 200ms %s",
-            folder, story, gate->port, folder, folder, story, more),
-        0);
-    json_t *o = json_loads(out, 0, NULL);
-    if (!o)
-        fail_msg("%s", out);
-    return o;
-}
-
 pid_t tale_begin(const char *story, int32_t catalog, const char *text, const char *more)
 {
     tale_make(story, catalog, 7);
+    return tale_again(story, text, more);
+}
+
+pid_t tale_again(const char *story, const char *text, const char *more)
+{
     tale_write(story, text);
     return binary_start("orrery-fleet run --dir %s/%s --server 127.0.0.1:%d --ca %s/ca.pem"
                         " --story %s/%s.story %s > /dev/null 2>&1",

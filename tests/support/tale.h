@@ -2,13 +2,12 @@
 //
 // tale: a fleet of its own for each story, played by the real simulator against a gate.
 //
-//   tale_open(gate) --> tale_play("clone", catalog, "3s count=2 clone", …) --> the line of results
+//   tale_open(gate) --> tale_begin("clone", catalog, "3s count=2 clone", …) --> binary_stop()
 //
 // Each device has the tag "fleet" with the name of its story.
 
 #pragma once
 
-#include <jansson.h>
 #include <stdint.h>
 
 #include "support/gate.h"
@@ -23,7 +22,7 @@ const char *tale_folder(void);
 // Registered, claimed, with its tags.
 void tale_make(const char *story, int32_t catalog, int seed);
 void tale_write(const char *story, const char *text); // FOLDER/story.story
-// From the making of the fleet to its end; more: further options. Owned by the caller.
-json_t *tale_play(const char *story, int32_t catalog, const char *text, const char *more);
-// The same, in the background: stop it with binary_stop().
+// Makes the fleet and plays in the background, until binary_stop(); more: further options.
 pid_t tale_begin(const char *story, int32_t catalog, const char *text, const char *more);
+// Another story for a fleet that was stopped.
+pid_t tale_again(const char *story, const char *text, const char *more);
