@@ -6,7 +6,7 @@ set -uo pipefail
 
 part=${1:-}
 out=build/test
-limit=${TEST_TIMEOUT:-300}
+limit=${TEST_TIMEOUT:-900} # ends what hangs; on a busy machine some need minutes
 passed=0 failed=0 skipped=0
 failures=() # a line each, told again at the end: the first output may be far above
 rm -rf $out

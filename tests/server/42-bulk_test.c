@@ -118,7 +118,7 @@ static void wait_until_ended(const char *id)
 {
     char path[100];
     struct rest_ask a = { .path = path, .token = admin };
-    int64_t until = clock_mono_ms() + 20000;
+    int64_t until = clock_mono_ms() + 60000;
 
     snprintf(path, sizeof path, CATALOG "/jobs/%s", id);
     job_runner_wake(runner);

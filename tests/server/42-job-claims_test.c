@@ -135,7 +135,7 @@ static void show_job(const char *id)
 static void wait_until_it_ends(void)
 {
     char id[24];
-    int64_t until = clock_mono_ms() + 30000;
+    int64_t until = clock_mono_ms() + 60000;
 
     snprintf(id, sizeof id, "%s", rest_text("id"));
     job_runner_wake(runner);
@@ -348,25 +348,39 @@ static void a_job_of_another_catalog_is_not_there(void **state)
     assert_int_equal(get(mine, CATALOG "/jobs/0x1"), 404);
 }
 
-static void a_stopped_job_goes_on_where_it_was(void **state)
+// A job of 4000 devices that was stopped in its midst: its file and id. False: it was faster.
+static bool stop_in_the_midst(int first, char **file, char id[24])
 {
-    (void)state;
-    auto_free char *file = file_of(200000, 4000);
-    char stop[100], resume[100], id[24];
+    char stop[100], resume[100];
 
     stop_runner();
-    assert_int_equal(csv(file), 202);
-    snprintf(id, sizeof id, "%s", rest_text("id"));
+    *file = file_of(first, 4000);
+    assert_int_equal(csv(*file), 202);
+    snprintf(id, 24, "%s", rest_text("id"));
     snprintf(stop, sizeof stop, CATALOG "/jobs/%s/stop", id);
     snprintf(resume, sizeof resume, CATALOG "/jobs/%s/resume", id);
     assert_int_equal(send(mine, NULL, resume, NULL, 0), 409);
+    assert_int_equal(send(viewer, NULL, stop, NULL, 0), 403);
     start_runner();
     do {
         usleep(1000);
         show_job(id);
     } while (number("done") == 0);
-    assert_int_equal(send(viewer, NULL, stop, NULL, 0), 403);
-    assert_int_equal(send(mine, NULL, stop, NULL, 0), 200);
+    if (send(mine, NULL, stop, NULL, 0) == 200)
+        return true;
+    free(*file);
+    return false;
+}
+
+static void a_stopped_job_goes_on_where_it_was(void **state)
+{
+    (void)state;
+    auto_free char *file = NULL;
+    char stop[100], id[24];
+    int first = 200000;
+
+    while (!stop_in_the_midst(first, &file, id)) // on a machine that looks away for too long
+        assert_true((first += 4000) < 240000);
     assert_string_equal(rest_text("state"), "stopped");
     int64_t done = number("done");
     assert_true(done > 0 && done < 4000);
@@ -378,46 +392,68 @@ static void a_stopped_job_goes_on_where_it_was(void **state)
     wait_until_it_ends();
     assert_string_equal(rest_text("state"), "done");
     assert_int_equal(number("changed"), 4000);
+    snprintf(stop, sizeof stop, CATALOG "/jobs/%s/stop", id);
     assert_int_equal(send(mine, NULL, stop, NULL, 0), 409);
+}
+
+#define MANY 10000
+
+// A process begins to work on the job and is killed; what is done then.
+static int64_t work_and_die(const char *id, int64_t was, int kills)
+{
+    int64_t done = was, until = clock_mono_ms() + 60000;
+    pid_t pid = fork_runner();
+
+    while (done == was && clock_mono_ms() < until) {
+        usleep(3000 + 1000 * (useconds_t)kills);
+        show_job(id);
+        done = number("done");
+    }
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    show_job(id);
+    assert_true(number("done") > was);
+    return number("done");
+}
+
+// How many kills hit it in its midst: none where this machine looked away for too long.
+static int kill_in_the_midst(int first, int kills)
+{
+    auto_free char *file = file_of(first, MANY);
+    int64_t before = SQL("SELECT count(*) FROM device"), done = 0;
+    char id[24];
+    int hit = 0;
+
+    assert_int_equal(csv(file), 202);
+    snprintf(id, sizeof id, "%s", rest_text("id"));
+    while (done < MANY - 1000) {
+        done = work_and_die(id, done, kills + hit);
+        hit += done < MANY;
+    }
+    start_runner();
+    show_job(id);
+    wait_until_it_ends();
+    stop_runner();
+    assert_string_equal(rest_text("state"), "done");
+    assert_int_equal(number("changed"), MANY);
+    assert_int_equal(number("refused") + number("unchanged"), 0);
+    assert_int_equal(SQL("SELECT count(*) FROM device"), before + MANY);
+    assert_int_equal(
+        SQL("SELECT sum(count) FROM audit WHERE object = 'job %s' AND action = 'job claims'", id),
+        MANY);
+    return hit;
 }
 
 static void kills_in_the_middle_lose_and_repeat_nothing(void **state)
 {
     (void)state;
-    auto_free char *file = file_of(300000, 10000);
-    int64_t before, done = 0;
     int kills = 0;
-    char id[24];
 
     stop_runner();
-    before = SQL("SELECT count(*) FROM device");
-    assert_int_equal(csv(file), 202);
-    snprintf(id, sizeof id, "%s", rest_text("id"));
-    while (done < 9000) {
-        pid_t pid = fork_runner();
-        int64_t was = done, until = clock_mono_ms() + 20000;
-
-        while (done == was && clock_mono_ms() < until) {
-            usleep(3000 + 1000 * (useconds_t)kills);
-            show_job(id);
-            done = number("done");
-        }
-        kill(pid, SIGKILL);
-        waitpid(pid, NULL, 0);
-        kills++;
-        assert_true(done > was);
-    }
+    for (int i = 0; i < 10 && kills < 3; i++)
+        kills += kill_in_the_midst(300000 + i * MANY, kills);
     assert_true(kills >= 3);
     start_runner();
-    show_job(id);
-    wait_until_it_ends();
-    assert_string_equal(rest_text("state"), "done");
-    assert_int_equal(number("changed"), 10000);
-    assert_int_equal(number("refused") + number("unchanged"), 0);
-    assert_int_equal(SQL("SELECT count(*) FROM device"), before + 10000);
-    assert_int_equal(
-        SQL("SELECT sum(count) FROM audit WHERE object = 'job %s' AND action = 'job claims'", id),
-        10000);
     assert_int_equal(
         SQL("SELECT sum(n) FROM device_count WHERE dimension = 'lifecycle' AND key = '1'"),
         SQL("SELECT count(*) FROM device WHERE lifecycle = 1"));

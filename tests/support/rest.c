@@ -167,7 +167,7 @@ int rest_teardown(void **state)
 
 static int connect_to(int port)
 {
-    const struct timeval patience = { .tv_sec = 20 };
+    const struct timeval patience = { .tv_sec = 60 };
     struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
