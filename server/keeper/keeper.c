@@ -21,8 +21,8 @@
 #include "core/clock.h"
 #include "keeper/wire.h"
 
-#define ANSWER_MS 5000
-#define START_MS  20000 // scrypt for each key, on a busy machine
+#define ANSWER_MS 15000 // a new catalog takes scrypt too
+#define START_MS  60000 // scrypt for each key, on a busy machine
 #define RETRY_MS  1000  // between starts of a keeper that keeps dying
 #define TEXT_MAX  16384
 
