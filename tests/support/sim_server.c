@@ -22,7 +22,7 @@
 #include "protocol/protocol.h"
 #include "support/folder.h"
 
-#define WAIT_S 5
+#define WAIT_S 30
 
 static void failed(struct sim_server *s, const char *why)
 {
