@@ -125,7 +125,7 @@ static void publish(struct gateway *g, const struct identity *who, const char *n
                                              .fields = fields });
 }
 
-// An older session of the same device elsewhere had not ended.
+// And where an older session of the same device elsewhere had not ended.
 static void arrived(void *ctx, const struct identity *who, const struct sockaddr_storage *from,
                     const struct place *before)
 {
@@ -133,6 +133,7 @@ static void arrived(void *ctx, const struct identity *who, const struct sockaddr
     char text[PEER_TEXT_MAX];
     json_t *o;
 
+    publish(ctx, who, "session", from, NULL);
     peer_key(from, key);
     if (before && memcmp(key, before->address, sizeof key) != 0) {
         o = json_object();

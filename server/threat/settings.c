@@ -2,6 +2,8 @@
 
 #include "threat/settings.h"
 
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,12 +75,26 @@ static enum rc read_code(const char *name, json_t *o, struct threat_settings *ou
     return RC_OK;
 }
 
+static enum rc read_networks(json_t *list, struct threat_settings *out, struct fault *f)
+{
+    json_t *one;
+    size_t i;
+
+    json_array_foreach (list, i, one)
+        if (!network_read(json_string_value(one), &out->networks[i]))
+            return fail(f, RC_INVALID, "networks: '%.60s' is not a network like 192.0.2.0/24",
+                        json_string_value(one));
+    out->network_count = json_array_size(list);
+    return RC_OK;
+}
+
 struct settings_body {
-    json_t *codes;
+    json_t *codes, *networks;
 };
 
 static const struct field settings_fields[] = {
     { OBJECT(struct settings_body, codes), REQUIRED, 0, 0 },
+    { TEXTS(struct settings_body, networks), OPTIONAL, 0, NETWORKS_MAX },
 };
 
 enum rc threat_settings_read(json_t *body, struct threat_settings *out, struct fault *f)
@@ -96,7 +112,7 @@ enum rc threat_settings_read(json_t *body, struct threat_settings *out, struct f
         if (rc != RC_OK)
             return rc;
     }
-    return RC_OK;
+    return read_networks(b.networks, out, f);
 }
 
 // ---------------------------------------------------------------- writing
@@ -131,13 +147,25 @@ static json_t *code_to_json(const struct threat_settings *s, int code)
     return o;
 }
 
+static json_t *network_to_json(const struct network *n)
+{
+    char address[INET6_ADDRSTRLEN] = "", text[NETWORK_TEXT + 4];
+
+    inet_ntop(n->bytes == 4 ? AF_INET : AF_INET6, n->address, address, sizeof address);
+    snprintf(text, sizeof text, "%s/%d", address, n->bits);
+    return json_string(text);
+}
+
 json_t *threat_settings_to_json(const struct threat_settings *s)
 {
-    json_t *o = json_object(), *items = json_array();
+    json_t *o = json_object(), *items = json_array(), *networks = json_array();
 
     for (int c = 0; c < THREAT_CODES; c++)
         json_array_append_new(items, code_to_json(s, c));
     add_json(o, "items", items);
+    for (size_t i = 0; i < s->network_count; i++)
+        json_array_append_new(networks, network_to_json(&s->networks[i]));
+    add_json(o, "networks", networks);
     return o;
 }
 

@@ -2,7 +2,7 @@
 //
 // settings: from which number on a catalog wants to hear of a threat.
 //
-//   {"codes":{"T18":{"times":3,"minutes":10},"T08":{"enabled":false}}}
+//   {"codes":{"T18":{"times":3,"minutes":10},"T08":{"enabled":false}},"networks":["10.0.0.0/8"]}
 //
 // What is not said is as usual (threat/table.h). Only this module writes threat_settings.
 
@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "core/rc.h"
+#include "threat/networks.h"
 #include "threat/table.h"
 
 struct store;
@@ -22,12 +23,14 @@ struct threat_settings {
     int64_t version;
     bool off[THREAT_CODES];
     int64_t limits[THREAT_CODES][THREAT_LIMITS];
+    size_t network_count; // 0: devices may come from anywhere
+    struct network networks[NETWORKS_MAX];
 };
 
 void threat_settings_usual(struct threat_settings *out);
 // From the JSON of a request or of the table; a fault names what is wrong where.
 enum rc threat_settings_read(json_t *body, struct threat_settings *out, struct fault *f);
-// All codes, with what is usual beside what is set.
+// All codes, with what is usual beside what is set, and the networks.
 json_t *threat_settings_to_json(const struct threat_settings *s);
 
 enum rc threat_settings_load(struct store *s, int32_t catalog, struct threat_settings *out,

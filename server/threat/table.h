@@ -24,7 +24,9 @@ enum threat_code {
     THREAT_T07,
     THREAT_T08,
     THREAT_T09,
+    THREAT_T11,
     THREAT_T12,
+    THREAT_T14,
     THREAT_T17,
     THREAT_T18,
     THREAT_CODES,
@@ -35,6 +37,7 @@ enum threat_limit {
     LIMIT_TIMES,   // so often …
     LIMIT_MINUTES, // … within so long
     LIMIT_QUIET,   // minutes without it, after which it is over
+    LIMIT_PERCENT, // of a certificate's lifetime
     THREAT_LIMITS,
 };
 
@@ -52,6 +55,7 @@ struct threat_kind {
 enum threat_end {
     END_ATTESTED, // it attested, and this was not found again
     END_QUIET,    // it was not seen for LIMIT_QUIET
+    END_INSIDE,   // it came from inside the catalog's networks
 };
 
 enum threat_by { // whom a signal is counted for

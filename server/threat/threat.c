@@ -28,9 +28,10 @@
 #define SOURCE_MAX 46
 #define TICK_MS    1000
 #define GONE_MS    60000
+#define SILENT_MS  60000
 #define MINUTE_MS  60000LL
 
-static const char attested_name[] = "attested";
+static const char attested_name[] = "attested", session_name[] = "session";
 static const struct log_ctx area = { .area = "threat" };
 
 DEFINE_AUTO(struct rows *, rows_freep, rows_free)
@@ -53,8 +54,9 @@ struct hit { // to be raised
     char *evidence;
 };
 
-struct well { // a device that attested
+struct well { // a device that attested, or came from inside its networks
     int32_t catalog;
+    bool inside;
     int64_t device, at;
 };
 
@@ -76,7 +78,7 @@ struct threats {
     size_t hit_count;
     struct well *wells;
     size_t well_count;
-    int64_t gone_at; // monotonic ms
+    int64_t gone_at, silent_at; // monotonic ms
 };
 
 // ---------------------------------------------------------------- the queue
@@ -85,6 +87,8 @@ static const char *known(const char *name)
 {
     if (name && !strcmp(name, attested_name))
         return attested_name;
+    if (name && !strcmp(name, session_name))
+        return session_name;
     for (size_t i = 0; name && i < threat_row_count; i++)
         if (!strcmp(threat_rows[i].signal, name))
             return threat_rows[i].signal;
@@ -231,6 +235,16 @@ static void weigh(struct threats *t, const struct threat_row *row, const struct 
         add_hit(t, row, n, times, limits[LIMIT_QUIET]);
 }
 
+static void add_well(struct threats *t, const struct note *n, bool inside)
+{
+    if (t->well_count == HITS_MAX)
+        atomic_fetch_add(&t->lost, 1);
+    else
+        t->wells[t->well_count++] = (struct well){
+            .catalog = n->catalog, .inside = inside, .device = n->device, .at = n->at
+        };
+}
+
 // What this attestation did not find does not count towards the next.
 static void attested(struct threats *t, const struct note *n)
 {
@@ -240,10 +254,26 @@ static void attested(struct threats *t, const struct note *n)
 
             counts_forget(t->devices, &key, n->at);
         }
-    if (t->well_count == HITS_MAX)
-        atomic_fetch_add(&t->lost, 1);
-    else
-        t->wells[t->well_count++] = (struct well){ n->catalog, n->device, n->at };
+    add_well(t, n, false);
+}
+
+static const struct threat_row *row_of(const char *signal)
+{
+    const struct threat_row *row = threat_rows;
+
+    while (strcmp(row->signal, signal) != 0)
+        row++;
+    return row;
+}
+
+static void came(struct threats *t, const struct note *n)
+{
+    const struct threat_settings *s = settings_of(t, n->catalog);
+
+    if (network_holds(s->networks, s->network_count, n->source))
+        add_well(t, n, true);
+    else if (s->network_count > 0)
+        weigh(t, row_of("outside"), n);
 }
 
 static void judge(struct threats *t, struct note *n)
@@ -252,6 +282,10 @@ static void judge(struct threats *t, struct note *n)
         n->catalog = t->home;
     if (n->name == attested_name) {
         attested(t, n);
+        return;
+    }
+    if (n->name == session_name) {
+        came(t, n);
         return;
     }
     for (size_t i = 0; i < threat_row_count; i++)
@@ -320,7 +354,7 @@ static enum rc raise_cause(struct store *tx, const struct hit *h, size_t n, stru
     for (size_t i = 0; i < n; i++)
         hits[i] = (struct alert_hit){ h[i].device, h[i].at, h[i].evidence };
     rc = alert_raise(tx, &c, hits, n, f);
-    return rc == RC_OK && h->row->end == END_ATTESTED ? mark(tx, h, n, f) : rc;
+    return rc == RC_OK && h->row->end != END_QUIET ? mark(tx, h, n, f) : rc;
 }
 
 // The hits of one cause. RC_UNAVAILABLE: they are to be tried again.
@@ -409,8 +443,8 @@ static enum rc clear_with(struct threats *t, const struct query *q, const char *
 static void clear_wells(struct threats *t)
 {
     size_t n = t->well_count;
-    auto_free int64_t *numbers = calloc(3 * n + 1, sizeof *numbers);
-    auto_free char *catalogs = NULL, *devices = NULL, *ats = NULL;
+    auto_free int64_t *numbers = calloc(4 * n + 1, sizeof *numbers);
+    auto_free char *catalogs = NULL, *devices = NULL, *ats = NULL, *insides = NULL;
     int64_t at = 0;
 
     if (n == 0 || !numbers)
@@ -419,36 +453,92 @@ static void clear_wells(struct threats *t)
         numbers[i] = t->wells[i].catalog;
         numbers[n + i] = t->wells[i].device;
         numbers[2 * n + i] = t->wells[i].at;
+        numbers[3 * n + i] = t->wells[i].inside;
         at = t->wells[i].at > at ? t->wells[i].at : at;
     }
     catalogs = arg_list(numbers, n);
     devices = arg_list(numbers + n, n);
     ats = arg_list(numbers + 2 * n, n);
-    if (!catalogs || !devices || !ats ||
-        clear_with(t, &Q_THREAT_OVER, (const char *[]){ catalogs, devices, ats }, at) !=
+    insides = arg_list(numbers + 3 * n, n);
+    if (!catalogs || !devices || !ats || !insides ||
+        clear_with(t, &Q_THREAT_OVER, (const char *[]){ catalogs, devices, ats, insides }, at) !=
             RC_UNAVAILABLE)
         t->well_count = 0;
 }
 
+// ---------------------------------------------------------------- silence
+
+static void add_silent(struct threats *t, const struct rows *r, int row)
+{
+    struct note *n = calloc(1, sizeof *n + 1);
+    json_auto_t *o = json_object();
+    struct hit *h;
+
+    if (!n || t->hit_count == HITS_MAX) {
+        free(n);
+        return;
+    }
+    n->catalog = (int32_t)rows_int(r, row, "catalog");
+    n->device = rows_int(r, row, "device");
+    n->at = clock_now_ms();
+    add_hit(t, row_of("silent"), n, 1, 0);
+    h = &t->hits[t->hit_count - 1];
+    add_time(o, "renewedAt", rows_int(r, row, "renewed"));
+    add_time(o, "until", rows_int(r, row, "until"));
+    free(h->evidence);
+    h->evidence = json_dumps(o, JSON_COMPACT);
+    free(n);
+}
+
+static int64_t percent_of(const struct threat_settings *s)
+{
+    return s->off[THREAT_T14] ? 0 : s->limits[THREAT_T14][LIMIT_PERCENT];
+}
+
+static void look_for_silent(struct threats *t)
+{
+    size_t count = t->settings_count;
+    auto_free int64_t *numbers = calloc(2 * count + 1, sizeof *numbers);
+    auto_free char *catalogs = NULL, *percents = NULL;
+    auto_with(rows_freep) struct rows *r = NULL;
+    auto_with(rollbackp) struct store *tx = NULL;
+
+    for (size_t i = 0; numbers && i < count; i++) {
+        numbers[i] = t->settings[i].catalog;
+        numbers[count + i] = percent_of(&t->settings[i]);
+    }
+    catalogs = numbers ? arg_list(numbers, count) : NULL;
+    percents = numbers ? arg_list(numbers + count, count) : NULL;
+    const char *args[] = { catalogs, percents, ARG_INT(percent_of(&t->usual)) };
+    if (!catalogs || !percents || store_begin(t->store, &tx, NULL) != RC_OK ||
+        store_patient(tx, NULL) != RC_OK ||
+        store_run(tx, &Q_THREAT_SILENT, args, &r, NULL) != RC_OK)
+        return;
+    for (int i = 0; i < rows_count(r); i++)
+        add_silent(t, r, i);
+}
+
 // ---------------------------------------------------------------- the thread
 
-static void load_settings(struct threats *t)
+// True where they were read anew.
+static bool load_settings(struct threats *t)
 {
     auto_with(rows_freep) struct rows *r = NULL;
     struct threat_settings *all;
     size_t count;
 
     if (!atomic_exchange(&t->changed, false))
-        return;
+        return false;
     if (threat_settings_all(t->store, &all, &count, NULL) != RC_OK ||
         store_run(t->store, &Q_THREAT_HOME, NULL, &r, NULL) != RC_OK) {
         atomic_store(&t->changed, true); // with the next turn
-        return;
+        return false;
     }
     free(t->settings);
     t->settings = all;
     t->settings_count = count;
     t->home = (int32_t)rows_int(r, 0, "catalog");
+    return true;
 }
 
 // In this order: who is well again was ill before.
@@ -461,14 +551,18 @@ static void write_all(struct threats *t)
 static void turn(struct threats *t)
 {
     struct note *next;
+    bool anew = load_settings(t);
 
-    load_settings(t);
     for (struct note *n = take_all(t); n; n = next) {
         next = n->next;
         judge(t, n);
         free(n);
         if (t->hit_count == HITS_MAX || t->well_count == HITS_MAX)
             write_all(t);
+    }
+    if (anew || clock_mono_ms() - t->silent_at > SILENT_MS) {
+        t->silent_at = clock_mono_ms();
+        look_for_silent(t);
     }
     write_all(t);
     if (clock_mono_ms() - t->gone_at > GONE_MS) {

@@ -20,12 +20,15 @@ SELECT $1::int, u.device, $2, max(u.at)
  GROUP BY u.device ORDER BY u.device
 ON CONFLICT (catalog, device, key) DO UPDATE SET seen_at = greatest(o.seen_at, excluded.seen_at);
 
--- name: threat_over (catalogs, devices, ats)
--- What these devices showed before, and not any more.
+-- name: threat_over (catalogs, devices, ats, insides)
+-- What these devices showed before, and not any more. Where a device is, is another question than
+-- what it runs.
 WITH gone AS (
     DELETE FROM threat_open o
-     USING unnest($1::int[], $2::bigint[], $3::bigint[]) AS w(catalog, device, at)
+     USING unnest($1::int[], $2::bigint[], $3::bigint[], $4::int[])
+           AS w(catalog, device, at, inside)
      WHERE o.catalog = w.catalog AND o.device = w.device AND o.seen_at < w.at
+       AND (o.key = 'threat:T11') = (w.inside = 1)
     RETURNING o.catalog, o.key, o.device
 )
 SELECT catalog, key, device FROM gone ORDER BY catalog, key, device;
@@ -38,6 +41,23 @@ WITH gone AS (
     RETURNING o.catalog, o.key, o.device
 )
 SELECT catalog, key, device FROM gone ORDER BY catalog, key, device;
+
+-- name: threat_silent (catalogs, percents, usual)
+-- Whose certificate is so long over that it should have been renewed, and who is not known for it
+-- yet. percents: of catalogs that have their own; 0: nobody there. Times in Unix ms.
+SELECT t.catalog, t.device,
+       (extract(epoch FROM t.cert_not_before) * 1000)::bigint AS renewed,
+       (extract(epoch FROM t.cert_not_after) * 1000)::bigint AS until
+  FROM device_trust t
+  JOIN device d ON d.catalog = t.catalog AND d.device = t.device
+  LEFT JOIN unnest($1::int[], $2::int[]) AS o(catalog, percent) ON o.catalog = t.catalog
+ WHERE t.cert_not_after < now() AND t.cert_kind = 0 AND d.lifecycle = 1
+   AND coalesce(o.percent, $3::int) > 0
+   AND t.cert_not_before + (t.cert_not_after - t.cert_not_before)
+                           * (coalesce(o.percent, $3::int) / 100.0) < now()
+   AND NOT EXISTS (SELECT FROM threat_open p WHERE p.catalog = t.catalog AND p.device = t.device
+                                               AND p.key = 'threat:T14')
+ ORDER BY t.cert_not_after LIMIT 5000;
 
 -- name: threat_home ()
 SELECT min(id) AS catalog FROM catalog;

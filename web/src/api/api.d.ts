@@ -824,10 +824,12 @@ export type Threat = {
 
 export type Threats = {
   items: Threat[];
+  networks: string[];
 };
 
 export type ThreatChange = {
   codes: Record<string, Record<string, unknown>>;
+  networks?: string[];
 };
 
 export type Finding = {
