@@ -20,6 +20,7 @@
 #include "http/route.h"
 #include "http/system_api.h"
 #include "job/job_api.h"
+#include "journal/insight_api.h"
 #include "journal/journal_api.h"
 #include "journal/loudness_api.h"
 #include "journal/search_api.h"
@@ -71,6 +72,7 @@ const struct route *const route_tables[] = {
     readings_routes,
     journal_routes,
     search_routes,
+    insight_routes,
     loudness_routes,
     pattern_routes,
     overview_routes,

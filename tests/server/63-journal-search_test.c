@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "ingest/engine.h"
 #include "ingest/lexicon.h"
+#include "journal/insight_api.h"
 #include "journal/search.h"
 #include "journal/search_api.h"
 #include "support/feed.h"
@@ -360,6 +361,61 @@ static void counters_of_hours_that_are_dropped_go_too(void **state)
     assert_int_equal(feed_ask(&w, "SELECT sum(n) FROM event_count"), 1);
 }
 
+static struct model_answer *insights(int32_t catalog, const char *tail, const char *id,
+                                     const char *query)
+{
+    char pattern[100];
+    struct services none = { 0 };
+
+    snprintf(pattern, sizeof pattern, "/api/v1/catalogs/{catalog}%s/insights", tail);
+    model_answer_done(&answer);
+    model_run(db, &none,
+              &(struct model_call){ .routes = insight_routes,
+                                    .method = "GET",
+                                    .pattern = pattern,
+                                    .id = id,
+                                    .query = query,
+                                    .catalog = catalog },
+              &answer);
+    return &answer;
+}
+
+static json_t *insight(size_t i)
+{
+    return json_array_get(json_object_get(answer.body, "items"), i);
+}
+
+static void events_are_counted_by_class_and_category(void **state)
+{
+    (void)state;
+    int64_t t = clock_now_ms();
+    struct fault f = { 0 };
+
+    for (int i = 0; i < 30; i++)
+        say(i % 3, t - i * 1000, i ? JOURNAL_WARN : JOURNAL_ERROR, "watchdog", "crash", "again");
+    say(0, t - 3 * HOUR_MS, JOURNAL_INFO, "watchdog", "crash", "first");
+    say(1, t, JOURNAL_INFO, NULL, "crash", "of no category");
+    say(1, t, JOURNAL_INFO, "watchdog", NULL, "no event");
+    assert_true(feed_wait(&w, 30000));
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(insights(demo, "", NULL, "")->rc, RC_OK);
+        assert_int_equal(json_array_size(json_object_get(answer.body, "items")), 2);
+        assert_int_equal(json_integer_value(json_object_get(insight(0), "count")), 31);
+        assert_int_equal(json_integer_value(json_object_get(insight(0), "devices")), 3);
+        assert_string_equal(json_string_value(json_object_get(insight(0), "level")), "error");
+        assert_true(json_is_null(json_object_get(insight(1), "category")));
+        assert_int_equal(insights(demo, "/devices/{id}", w.devices[1].id, "limit=1")->rc, RC_OK);
+        assert_int_equal(json_integer_value(json_object_get(insight(0), "count")), 10);
+        assert_true(json_is_true(json_object_get(answer.body, "more")));
+        assert_int_equal(search_fold(db, &f), RC_OK);
+    }
+    assert_int_equal(insights(acme, "", NULL, "")->rc, RC_OK);
+    assert_int_equal(json_array_size(json_object_get(answer.body, "items")), 0);
+    assert_int_equal(insights(acme, "/devices/{id}", w.devices[1].id, "")->rc, RC_NOT_FOUND);
+    assert_int_equal(insights(demo, "", NULL, "from=5&to=4")->rc, RC_INVALID);
+    assert_int_equal(insights(demo, "", NULL, "limit=1001")->rc, RC_INVALID);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, open_all, close_all)
 
 int main(void)
@@ -372,6 +428,7 @@ int main(void)
         CASE(an_index_that_was_cut_short_is_made_anew),
         CASE(many_lines_of_one_moment_come_once_each),
         CASE(counters_say_what_the_lines_say),
+        CASE(events_are_counted_by_class_and_category),
         CASE(counters_of_hours_that_are_dropped_go_too),
     };
 

@@ -1088,6 +1088,19 @@ export type LogLevel = {
   until: TimeOrNull;
 };
 
+export type Insights = {
+  items: ({
+    class: string;
+    category: TextOrNull;
+    level: Level;
+    count: number;
+    devices: number;
+    first: Time;
+    last: Time;
+  })[];
+  more: boolean;
+};
+
 export type LogLevelNew = {
   level: Level;
   minutes: number;
@@ -1277,6 +1290,8 @@ export interface Routes {
   'PUT /catalogs/{catalog}/devices/{id}/log-level': { path: { catalog: string; id: string }; query: {}; body: LogLevelNew; answer: LogLevel };
   'GET /catalogs/{catalog}/device-groups/{id}/log-level': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: LogLevel };
   'PUT /catalogs/{catalog}/device-groups/{id}/log-level': { path: { catalog: string; id: string }; query: {}; body: LogLevelNew; answer: LogLevel };
+  'GET /catalogs/{catalog}/insights': { path: { catalog: string }; query: { from?: number; to?: number; limit?: number }; body: undefined; answer: Insights };
+  'GET /catalogs/{catalog}/devices/{id}/insights': { path: { catalog: string; id: string }; query: { from?: number; to?: number; limit?: number }; body: undefined; answer: Insights };
   'POST /live-tickets': { path: {}; query: {}; body: LiveTicketNew; answer: LiveTicket };
   'GET /catalogs/{catalog}/devices/export': { path: { catalog: string }; query: { format?: 'csv' | 'ndjson'; columns?: string; q?: string; state?: DeviceState[]; lifecycle?: DeviceLifecycle[]; product?: string[]; group?: string[]; version?: string[]; attested?: string[]; site?: string[]; batch?: string[]; network?: string[]; tag?: string[]; seen?: string; seat?: number; alert?: string }; body: undefined; answer: undefined };
   'GET /events': { path: {}; query: { catalog?: string; topics?: string }; body: undefined; answer: undefined };
