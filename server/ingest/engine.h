@@ -132,6 +132,7 @@ struct ingest {
     size_t pending_max, bytes_max; // a shard
     struct bus *bus;
     struct ingest_hooks hooks;
+    struct ingest_tap tap;
     struct shapes *shapes;
     struct partitions *partitions;
     atomic_llong floor[PARTITION_ALL]; // Unix ms; what is older is dropped for all catalogs

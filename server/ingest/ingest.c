@@ -791,6 +791,11 @@ enum rc ingest_start(const struct config *c, const char *conninfo, struct bus *b
     return rc;
 }
 
+void ingest_set_tap(struct ingest *g, const struct ingest_tap *t)
+{
+    g->tap = *t;
+}
+
 void ingest_hook(struct ingest *g, const struct ingest_hooks *h)
 {
     g->hooks = *h;

@@ -58,6 +58,14 @@ struct ingest_who {
 enum rc ingest_start(const struct config *c, const char *conninfo, struct bus *bus,
                      struct ingest **out, struct fault *f);
 void ingest_hook(struct ingest *g, const struct ingest_hooks *h); // before the first attach
+
+// Whoever wants every committed reading: rows as COPY gets them, one after the other.
+struct ingest_tap {
+    void *ctx;
+    bool (*wants)(void *ctx); // asked first
+    void (*committed)(void *ctx, const char *rows, size_t len);
+};
+void ingest_set_tap(struct ingest *g, const struct ingest_tap *t); // before the first attach
 // Commits what is pending (waits at most 5 s), flushes states, releases the fence. All devices are
 // detached, and nobody publishes on the bus from here on.
 void ingest_stop(struct ingest *g);

@@ -647,6 +647,25 @@ static void publish_intake(struct ingest *g, const struct batch *b)
         bus_publish(g->bus, &e);
 }
 
+// Rows lie in the order they came, a refused one now and then between them.
+static void tell_tap(const struct ingest_tap *t, const struct batch *b)
+{
+    uint32_t from = 0, i = 0;
+
+    if (!t->committed || b->row_count == 0 || !t->wants(t->ctx))
+        return;
+    for (; i <= b->row_count; i++) {
+        if (i < b->row_count && !b->row[i].refused)
+            continue;
+        if (i > from) {
+            uint32_t at = b->row[from].at, end = b->row[i - 1].at + batch_row_len(b, i - 1);
+
+            t->committed(t->ctx, b->rows.data + at, end - at);
+        }
+        from = i + 1;
+    }
+}
+
 static void publish(struct shard *h, const struct batch *b)
 {
     if (!h->g->bus)
@@ -703,6 +722,7 @@ void *writer_main(void *shard)
 
     while ((b = next_batch(h)) && commit(h, b)) {
         acknowledge(h, note_commit(h, b));
+        tell_tap(&h->g->tap, b);
         publish(h, b);
         release(h, b);
         shard_drained(h);
