@@ -446,6 +446,11 @@ static enum rc start_compactor(struct app *a, struct fault *f)
         &a->compactor, f);
 }
 
+static enum rc start_rules(struct app *a, struct fault *f)
+{
+    return rule_watch_start(a->store, a->ingest, a->bus, &a->rules, f);
+}
+
 static enum rc start_scheduler(struct app *a, struct fault *f)
 {
     return scheduler_start(
@@ -489,10 +494,10 @@ static enum rc start_notifier(struct app *a, struct fault *f)
 
 // In the order of need.
 static enum rc (*const steps[])(struct app *a, struct fault *f) = {
-    open_folder,   start_database, start_keeper,    open_catalogs, load_tls,        load_roster,
-    load_doors,    start_fleet,    start_threats,   start_ingest,  make_jobs,       start_notifier,
-    start_exports, start_http,     start_live,      start_gateway, start_scheduler, start_jobs,
-    watch_alerts,  start_watch,    start_compactor,
+    open_folder,    start_database, start_keeper,  open_catalogs,   load_tls,      load_roster,
+    load_doors,     start_fleet,    start_threats, start_ingest,    start_rules,   make_jobs,
+    start_notifier, start_exports,  start_http,    start_live,      start_gateway, start_scheduler,
+    start_jobs,     watch_alerts,   start_watch,   start_compactor,
 };
 
 enum rc app_start(const struct config *c, struct app **out, struct app_welcome *welcome,
@@ -551,6 +556,7 @@ void app_stop(struct app *a)
     notifier_stop(a->notifier);
     job_runner_free(a->jobs);
     ingest_stop(a->ingest);
+    rule_watch_stop(a->rules);
     fleet_stop(a->fleet);
     gateway_free(a->gateway);
     live_stop(a->live);

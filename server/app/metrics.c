@@ -240,11 +240,26 @@ static void routes(FILE *to, const struct app *a)
     free(counts);
 }
 
+static void rules(FILE *to, const struct app *a)
+{
+    struct rule_watch_stats s;
+
+    rule_watch_stats(a->rules, &s);
+    gauge(to, "orrery_rules_enabled", "Rules at work.", (double)s.rules);
+    gauge(to, "orrery_rules_keys", "Windows and verdicts that rules keep.", (double)s.keys);
+    counter(to, "orrery_rules_turns_total", "Times a rule began or ceased to fire.", s.turns);
+    counter(to, "orrery_rules_replays_total", "Times rules began anew from stored telemetry.",
+            s.replays);
+    counter(to, "orrery_rules_lost_total", "Times rules fell so far behind that they did.", s.lost);
+    gauge(to, "orrery_rules_late_readings",
+          "Readings too late for a window, since its rules began.", (double)s.late);
+}
+
 char *metrics_text(void *app, size_t *len)
 {
     static void (*const pages[])(FILE * to, const struct app *a) = {
-        process, database, ingest, history,       gateway, doors,
-        threats, edge,     live,   notifications, routes,
+        process, database, ingest, history, rules,         gateway,
+        doors,   threats,  edge,   live,    notifications, routes,
     };
     char *text = NULL;
     FILE *to = open_memstream(&text, len);

@@ -29,6 +29,7 @@
 #include "live/tickets.h"
 #include "notify/notifier.h"
 #include "pattern/pattern.h"
+#include "rule/watch.h"
 #include "scheduler/scheduler.h"
 #include "store/cluster.h"
 #include "store/store.h"
@@ -67,6 +68,7 @@ struct app {
     struct fleet *fleet;
     struct ingest *ingest;
     struct compactor *compactor;
+    struct rule_watch *rules;
     struct job_runner *jobs;
     struct alert_watch *alerts;
     struct notifier *notifier;

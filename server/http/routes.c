@@ -30,6 +30,7 @@
 #include "overview/overview_api.h"
 #include "pattern/pattern_api.h"
 #include "product/product_api.h"
+#include "rule/rule_api.h"
 #include "telemetry/band_api.h"
 #include "telemetry/fleet_api.h"
 #include "telemetry/metric_api.h"
@@ -77,6 +78,7 @@ const struct route *const route_tables[] = {
     pattern_routes,
     overview_routes,
     view_routes,
+    rule_routes,
     alert_routes,
     threat_routes,
     notify_routes,

@@ -18,6 +18,11 @@ struct engine *engine_new(engine_sink *sink, void *ctx, int64_t begin)
     return e;
 }
 
+void engine_begin(struct engine *e, int64_t begin)
+{
+    e->begin = begin;
+}
+
 static void rule_free(struct engine_rule *r)
 {
     for (size_t i = 0; i < r->verdicts.room; i++)
@@ -219,6 +224,17 @@ static int64_t key_of(const struct engine_who *w, enum rule_by by)
 struct engine_device *engine_device(const struct engine *e, int64_t device)
 {
     return map_get(&e->devices, device);
+}
+
+int64_t *engine_devices(const struct engine *e, size_t *count)
+{
+    int64_t *list = calloc(e->devices.count + 1, sizeof *list);
+
+    *count = 0;
+    for (size_t i = 0; list && i < e->devices.room; i++)
+        if (e->devices.places[i].key)
+            list[(*count)++] = e->devices.places[i].key;
+    return list;
 }
 
 static struct state *find_state(struct engine *e, struct engine_device *d, struct lane *s,

@@ -60,11 +60,15 @@ struct engine_stats {
 struct engine *engine_new(engine_sink *sink, void *ctx, int64_t begin);
 void engine_free(struct engine *e); // NULL is fine
 
+void engine_begin(struct engine *e, int64_t begin); // where that is known only later
+
 // Before anything is fed. scope: a number below ENGINE_SCOPES for its where.
 enum rc engine_add(struct engine *e, int64_t id, const struct rule *r, int scope, struct fault *f);
 // What was told of it before.
 void engine_assume(struct engine *e, int64_t rule, int64_t key, bool fires, int64_t at);
 
+// Of all devices it knows; free() it. NULL: out of memory.
+int64_t *engine_devices(const struct engine *e, size_t *count);
 struct engine_device *engine_device(const struct engine *e, int64_t device);
 // A device that is new or changed. What a rule says of a device that left its scope, ends.
 struct engine_device *engine_put(struct engine *e, const struct engine_who *w, int64_t now);

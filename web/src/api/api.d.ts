@@ -706,6 +706,56 @@ export type NotificationDeliveryPage = {
   next: Next;
 };
 
+export type Rule = {
+  id: string;
+  name: string;
+  text: string;
+  rule: Record<string, unknown>;
+  severity: AlertSeverity;
+  enabled: boolean;
+  enabledAt: TimeOrNull;
+  firing: number;
+  fired: number;
+  firedAt: TimeOrNull;
+  noise: number;
+  createdAt: Time;
+  changedAt: Time;
+  changedBy: string;
+  version: number;
+};
+
+export type RulePage = {
+  items: Rule[];
+  next: Next;
+};
+
+export type RuleNew = {
+  name: string;
+  text?: string;
+  rule?: Record<string, unknown>;
+};
+
+export type RuleChange = {
+  name?: string;
+  text?: string;
+  rule?: Record<string, unknown>;
+};
+
+export type RuleDraft = {
+  text?: string;
+  rule?: Record<string, unknown>;
+};
+
+export type RuleChecked = {
+  valid: boolean;
+  column?: number | null;
+  message?: string;
+  text?: string;
+  rule?: Record<string, unknown>;
+  devices?: number;
+  keys?: number;
+};
+
 export type ViewPage = {
   items: View[];
   next: Next;
@@ -1254,6 +1304,14 @@ export interface Routes {
   'GET /catalogs/{catalog}/notification-deliveries': { path: { catalog: string }; query: { route?: string; state?: 'held' | 'queued' | 'failed' | 'sent' | 'dead'; limit?: number; cursor?: string }; body: undefined; answer: NotificationDeliveryPage };
   'GET /catalogs/{catalog}/notification-deliveries/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: NotificationDelivery };
   'POST /catalogs/{catalog}/notification-deliveries/{id}/replay': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: NotificationDelivery };
+  'GET /catalogs/{catalog}/rules': { path: { catalog: string }; query: { limit?: number; cursor?: string }; body: undefined; answer: RulePage };
+  'POST /catalogs/{catalog}/rules': { path: { catalog: string }; query: {}; body: RuleNew; answer: Rule };
+  'POST /catalogs/{catalog}/rules:check': { path: { catalog: string }; query: {}; body: RuleDraft; answer: RuleChecked };
+  'GET /catalogs/{catalog}/rules/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Rule };
+  'PATCH /catalogs/{catalog}/rules/{id}': { path: { catalog: string; id: string }; query: {}; body: RuleChange; answer: Rule };
+  'DELETE /catalogs/{catalog}/rules/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: undefined };
+  'POST /catalogs/{catalog}/rules/{id}/enable': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Rule };
+  'POST /catalogs/{catalog}/rules/{id}/disable': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Rule };
   'GET /catalogs/{catalog}/saved-views': { path: { catalog: string }; query: {}; body: undefined; answer: ViewPage };
   'POST /catalogs/{catalog}/saved-views': { path: { catalog: string }; query: {}; body: ViewNew; answer: View };
   'PATCH /catalogs/{catalog}/saved-views/{id}': { path: { catalog: string; id: string }; query: {}; body: ViewChange; answer: View };
