@@ -74,6 +74,27 @@ static void add_patterns(struct needs *n, const struct pattern_list *found, int6
     }
 }
 
+static void add_alerts(struct needs *n, const struct overview_facts *x)
+{
+    for (size_t i = 0; i < x->alert_count; i++) {
+        const struct overview_alert *a = &x->alerts[i];
+        struct need *one = add(n, a->severity, "alerts");
+        char count[32];
+
+        one->alert = a->id;
+        one->count = a->devices;
+        snprintf(one->title, sizeof one->title, "%s", a->title);
+        if (a->devices > 0)
+            snprintf(one->text, sizeof one->text, "%s %s it now; it is %s%s.",
+                     pattern_number(a->devices, count),
+                     a->devices == 1 ? "device shows" : "devices show",
+                     a->with ? "with " : "nobody's yet", a->with ? a->with : "");
+        else
+            snprintf(one->text, sizeof one->text, "It is about no device; it is %s%s.",
+                     a->with ? "with " : "nobody's yet", a->with ? a->with : "");
+    }
+}
+
 static void add_quarantined(struct needs *n, int64_t all, int64_t named)
 {
     int64_t more = all - named;
@@ -156,6 +177,8 @@ static int by_severity(const void *a, const void *b)
 {
     const struct need *x = a, *y = b;
 
+    if (!x->alert != !y->alert)
+        return !x->alert - !y->alert;
     if (x->severity != y->severity)
         return (int)x->severity - (int)y->severity;
     return (x->count < y->count) - (x->count > y->count);
@@ -166,6 +189,7 @@ size_t overview_needs(const struct overview_facts *x, struct need out[NEEDS_MAX]
     struct needs n = { .list = out };
     int64_t named = 0;
 
+    add_alerts(&n, x);
     add_patterns(&n, x->patterns, &named);
     add_quarantined(&n, x->quarantined, named);
     add_overdue(&n, x->overdue);

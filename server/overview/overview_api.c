@@ -5,10 +5,13 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <time.h>
 
+#include "alert/alert.h"
+#include "alert/inbox.h"
 #include "attest/attest.h"
 #include "core/auto.h"
 #include "core/config.h"
@@ -120,6 +123,37 @@ static enum rc load_counts(const struct req *q, struct overview_facts *x, struct
     return RC_OK;
 }
 
+static enum severity severity_of(const char *name)
+{
+    int s = alert_severity_from_name(name);
+
+    return s >= ALERT_HIGH ? SEVERITY_HIGH : s == ALERT_MEDIUM ? SEVERITY_MEDIUM : SEVERITY_LOW;
+}
+
+// list (owned by the caller) holds the texts.
+static enum rc load_alerts(const struct req *q, json_t **list, struct overview_facts *x,
+                           struct fault *f)
+{
+    const struct inbox_search open = {
+        .states = "{open,acknowledged,assigned}", .owner = -1, .device = -1, .worst_first = true
+    };
+    int64_t next;
+    enum rc rc = inbox_find(q->store, q->catalog, &open, 0, OVERVIEW_ALERTS, list, &next, f);
+
+    for (size_t i = 0; rc == RC_OK && i < json_array_size(*list); i++) {
+        json_t *a = json_array_get(*list, i), *who = json_object_get(a, "assignee");
+
+        x->alerts[x->alert_count++] = (struct overview_alert){
+            .id = strtoll(json_string_value(json_object_get(a, "id")), NULL, 10),
+            .devices = json_integer_value(json_object_get(a, "devices")),
+            .severity = severity_of(json_string_value(json_object_get(a, "severity"))),
+            .title = json_string_value(json_object_get(a, "title")),
+            .with = json_string_value(json_object_get(who, "name")),
+        };
+    }
+    return rc;
+}
+
 static void look_around(const struct config *c, struct overview_facts *x)
 {
     struct statvfs v;
@@ -153,6 +187,10 @@ static json_t *need_to_json(const struct need *n)
     add_int(o, "count", n->count);
     add_text(o, "filter", *n->filter ? n->filter : NULL);
     add_text(o, "page", n->page);
+    if (n->alert)
+        add_id(o, "alert", n->alert);
+    else
+        add_null(o, "alert");
     add_time(o, "at", n->at);
     return o;
 }
@@ -172,6 +210,7 @@ static enum rc show(struct req *q, struct reply *r, struct fault *f)
 {
     auto_free struct pattern_list *patterns = calloc(1, sizeof *patterns);
     json_auto_t *refusals = json_array(), *authorities = json_array();
+    json_auto_t *alerts = NULL;
     struct overview_facts x = { .patterns = patterns };
     enum rc rc = patterns ? RC_OK : fail(f, RC_INTERNAL, "out of memory");
 
@@ -180,6 +219,8 @@ static enum rc show(struct req *q, struct reply *r, struct fault *f)
         rc = patterns_get(q->services->patterns, q->store, q->catalog, patterns, f);
     if (rc == RC_OK)
         rc = load_counts(q, &x, f);
+    if (rc == RC_OK)
+        rc = load_alerts(q, &alerts, &x, f);
     if (rc == RC_OK)
         rc = attest_refusals(q->store, q->catalog, add_refusal, refusals, f);
     if (rc == RC_OK)

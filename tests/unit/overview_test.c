@@ -30,6 +30,26 @@ static struct overview_facts well(void)
                                     .now = 10 * DAY };
 }
 
+static void open_alerts_come_first_with_who_has_them(void **state)
+{
+    (void)state;
+    struct overview_facts x = well();
+
+    x.quarantined = 3;
+    x.alerts[0] = (struct overview_alert){
+        .id = 12, .devices = 1, .severity = SEVERITY_LOW, .title = "Too hot", .with = "ada"
+    };
+    x.alerts[1] = (struct overview_alert){ .id = 7, .severity = SEVERITY_HIGH, .title = "Disk" };
+    x.alert_count = 2;
+    assert_int_equal(overview_needs(&x, needs), 3);
+    assert_int_equal(needs[0].alert, 7);
+    assert_string_equal(needs[0].text, "It is about no device; it is nobody's yet.");
+    assert_int_equal(needs[1].alert, 12);
+    assert_string_equal(needs[1].page, "alerts");
+    assert_string_equal(needs[1].text, "1 device shows it now; it is with ada.");
+    assert_int_equal(needs[2].alert, 0);
+}
+
 static void a_fleet_that_is_well_needs_nobody(void **state)
 {
     (void)state;
@@ -116,6 +136,7 @@ static void the_worst_comes_first(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(open_alerts_come_first_with_who_has_them),
         cmocka_unit_test(a_fleet_that_is_well_needs_nobody),
         cmocka_unit_test(each_trouble_is_one_sentence),
         cmocka_unit_test(what_a_pattern_names_is_not_said_again),

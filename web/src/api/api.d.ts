@@ -1221,7 +1221,8 @@ export type Need = {
   text: string;
   count: number;
   filter: string | null;
-  page: 'devices' | 'claim' | null;
+  page: 'devices' | 'claim' | 'alerts' | null;
+  alert: string | null;
   at: string | null;
 };
 

@@ -5,7 +5,7 @@
 //   GET device, telemetry, journal --> shown --device:<id> frames--> shown, newer
 
 import { batch, signal } from '@preact/signals';
-import type { Device, DeviceState, Evidence, JournalEntry, Level } from '../api/api';
+import type { Alert, Device, DeviceState, Evidence, JournalEntry, Level } from '../api/api';
 import { call, read } from '../api/client';
 import type { Frame } from './live';
 import { append, type Point } from './series';
@@ -38,6 +38,7 @@ export class Watch {
   readonly device = signal<Device | null>(null);
   readonly tag = signal(''); // of the device as it was read
   readonly events = signal<JournalEntry[]>([]);
+  readonly alerts = signal<Alert[]>([]);
   readonly seen = signal<string | number | null>(null);
   readonly evidence = signal<Evidence | null>(null);
   readonly last = signal<Record<string, number>>({});
@@ -82,6 +83,12 @@ export class Watch {
     } catch (e) {
       this.logError.value = e;
     }
+  }
+
+  // What it shows, or did; a part of the timeline that is missed is no reason to say so.
+  async loadAlerts(): Promise<void> {
+    const page = await call('GET /catalogs/{catalog}/alerts', { path: { catalog: this.path.catalog }, query: { device: this.id, limit: 50 } }).catch(() => null);
+    if (page) this.alerts.value = page.items;
   }
 
   async loadLast(): Promise<void> {

@@ -192,12 +192,13 @@ function Summary({ watch, d }: { watch: Watch; d: Device }) {
   const events = may('telemetry:read');
   useEffect(() => {
     if (events) void watch.loadEvents();
+    void watch.loadAlerts();
   }, [watch]);
   return (
     <>
       <div class="c8 stack">
         {d.lastSeen || watch.seen.value ? null : <section class="card"><div class="empty"><b>{t('device.neverSeen')}</b><p>{t('device.neverSeenHow')}</p><a class="btn" href={hrefOf('/claim')}>{t('claim.title')}</a></div></section>}
-        <Timeline moments={moments(d, watch.evidence.value, watch.events.value)} />
+        <Timeline moments={moments(d, watch.evidence.value, watch.events.value, watch.alerts.value)} />
       </div>
       <div class="c4 stack">
         {may('trust:read') ? <Standing d={d} evidence={watch.evidence.value} /> : null}

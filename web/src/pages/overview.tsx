@@ -71,7 +71,8 @@ function NeedRow({ need }: { need: Need }) {
       {title}
       {need.at ? <Ago t={need.at} /> : <span />}
       <p>{need.text}</p>
-      {need.page === 'claim' ? <div class="act"><a class="btn sm" href={hrefOf('/claim')}>{t('needs.claim')}</a></div>
+      {need.page === 'alerts' ? <div class="act"><a class="btn sm" href={`${hrefOf('/alerts')}?id=${need.alert}`}>{t('needs.alert')}</a></div>
+        : need.page === 'claim' ? <div class="act"><a class="btn sm" href={hrefOf('/claim')}>{t('needs.claim')}</a></div>
         : need.filter ? <div class="act"><a class="btn sm" href={`${devicesHref()}?${need.filter}`}>{t('needs.show', { n: need.count })}</a></div> : null}
     </li>
   );

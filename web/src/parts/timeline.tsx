@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { hrefOf } from '../core/session';
 import { Ago } from '../core/time';
 import type { Moment } from '../core/timeline';
 import { named, t } from '../i18n/i18n';
@@ -20,7 +21,7 @@ export function Timeline({ moments }: { moments: Moment[] }) {
           {moments.map((m, i) => (
             <li key={`${m.at}.${m.kind}.${i}`}>
               {m.tone === 'unknown' && m.kind !== 'state' ? <i class="dot" /> : <Glyph state={m.tone} />}
-              <div><b><bdi>{title(m)}</bdi></b>{m.text && m.kind !== 'certificate' ? <p class="dim"><bdi>{m.text}</bdi></p> : null}</div>
+              <div><b><bdi>{title(m)}</bdi></b>{m.text && m.kind !== 'certificate' ? <p class="dim"><bdi>{m.href ? <a href={`${hrefOf('/alerts')}?id=${m.href}`}>{m.text}</a> : m.text}</bdi></p> : null}</div>
               <Ago t={m.at} />
             </li>
           ))}
