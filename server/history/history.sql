@@ -38,18 +38,24 @@ SELECT ts, NULL, ts, vals[($4::int[])[array_position($3::int[], shape)]], NULL, 
 -- name: history_scan (catalog, shapes, places, hour, from, to, devices, after, limit)
 -- result: binary
 -- plan: fresh
--- One hour of all devices, or of a list of them, behind the last one that was read.
-SELECT device, hour AS at, n, substr(body, 1, greatest(ends[1], 0)) AS times,
-       substr(body, ends[k] + 1, greatest(ends[k + 1] - ends[k], 0)) AS points, NULL::float8 AS value
-  FROM (SELECT device, hour, n, ends, body,
-               ($3::int[])[array_position($2::int[], shape)] AS k
-          FROM telemetry_chunk
-         WHERE catalog = $1 AND hour = $4 AND device > $8 AND shape = ANY ($2::int[])
-           AND ($7::bigint[] IS NULL OR device = ANY ($7::bigint[]))) c
- UNION ALL
-SELECT device, ts, NULL, NULL, NULL, vals[($3::int[])[array_position($2::int[], shape)]]
-  FROM telemetry
- WHERE catalog = $1 AND ts >= $5 AND ts <= $6 AND device > $8 AND shape = ANY ($2::int[])
-   AND ($7::bigint[] IS NULL OR device = ANY ($7::bigint[]))
+-- One hour of all devices, or of a list of them, behind the last one that was read. Each half is
+-- limited on its own: then both follow their index, whatever the planner knows of them.
+SELECT device, at, n, substr(body, 1, greatest(ends[1], 0)) AS times,
+       substr(body, ends[k] + 1, greatest(ends[k + 1] - ends[k], 0)) AS points, value
+  FROM (SELECT * FROM (
+            SELECT device, hour AS at, n, ends, body,
+                   ($3::int[])[array_position($2::int[], shape)] AS k, NULL::float8 AS value
+              FROM telemetry_chunk
+             WHERE catalog = $1 AND hour = $4 AND device > $8 AND shape = ANY ($2::int[])
+               AND ($7::bigint[] IS NULL OR device = ANY ($7::bigint[]))
+             ORDER BY device, hour LIMIT $9) c
+         UNION ALL
+        SELECT * FROM (
+            SELECT device, ts, NULL::int, NULL::int[], NULL::bytea, NULL::int,
+                   vals[($3::int[])[array_position($2::int[], shape)]]
+              FROM telemetry
+             WHERE catalog = $1 AND ts >= $5 AND ts <= $6 AND device > $8
+               AND shape = ANY ($2::int[])
+               AND ($7::bigint[] IS NULL OR device = ANY ($7::bigint[]))
+             ORDER BY device, ts LIMIT $9) t) AS both_halves
  ORDER BY device, at LIMIT $9;
-
