@@ -183,7 +183,7 @@ lint: ## style, analysers, banned words; changes nothing
 	@tools/setup.sh lint
 	@$(AS_USER) -- tools/lint.sh
 
-$(B)/tests/bench/%_bench: $(B)/tests/bench/%_bench.o $(SUPPORT:%.c=$(B)/%.o) $(SIMLIB) $(LIB)
+$(B)/tests/bench/%_bench: $(B)/tests/bench/%_bench.o $(SUPPORT:%.c=$(B)/%.o) $(SIMPARTS) $(SIMLIB) $(LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB) $(LDLIBS) -lcmocka
 
 $(B)/tests/fuzz/%_fuzz: $(B)/tests/fuzz/%_fuzz.o $(TESTLIB) $(SIMLIB) $(LIB)

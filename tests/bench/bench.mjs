@@ -377,6 +377,20 @@ async function liveFanout() {
     `p50 ${r.p50}, max ${r.max} ms, 900 read ${r.frames} frames of 100 changes; a stuck one costs ${r.kb} kB`);
 }
 
+// ------------------------------------------------------------------ history
+
+/** This machine's own vitals, a message a minute for an hour, of 20,000 devices: as rows, then packed and scanned. */
+async function cold() {
+  await big.close();
+  const lines = jsonLines(await run(`${build}/tests/bench/history_bench`, ['60', '20000'], 900));
+  const of = (name) => lines.find((l) => l.name === name);
+  const [hot, packed, sums, pack, scan] = ['hot_bytes', 'cold_bytes', 'sums_bytes', 'pack', 'scan'].map(of);
+  row('query.cold_bytes', packed.value, 'B/point', hot.value, '<= 6 B, lossless', packed.value <= 6,
+    `${packed.metrics} metrics of the real agent, 60 messages a chunk, each compared; indexes included; sums ${sums.value.toFixed(2)} B more; beside: rows`);
+  row('query.cold_pack', pack.value, 'points/s', 1000000, '>= 1,000,000 points/s', pack.value >= 1000000, `${pack.cpuUs} us CPU a point, PostgreSQL's too`);
+  row('query.cold_scan', scan.value, 'points/s', 5000000, '>= 5,000,000 points/s', scan.value >= 5000000, `of one metric; ${scan.cpuUs} us CPU a point, PostgreSQL's too`);
+}
+
 // ------------------------------------------------------------------ idle
 
 async function startTime() {
@@ -452,6 +466,7 @@ const measures = {
   'rest.kept_1000': () => edge('kept'),
   'rest.storm': () => edge('storm'),
   'query.search': querySearch,
+  'query.cold_bytes': cold,
   'page.devices': pageDevices,
   'page.overview': pageOverview,
   'page.weight': pageWeight,
