@@ -275,6 +275,19 @@ await step('another metric is picked by keyboard and kept in the address', async
 
 await step('the telemetry of a device is accessible and fits every width', () => judge('device-telemetry'), 120);
 
+await step('from a device to the fleet: its metrics are explored, split and accessible', async () => {
+  await page.getByRole('link', { name: 'Explore', exact: true }).click();
+  await page.waitForURL(/\/telemetry\?d=/);
+  await page.locator('.lines-card .uplot').first().waitFor({ timeout: 20_000 });
+  await page.getByRole('button', { name: 'Back to the fleet' }).click();
+  await page.getByLabel('Split by').selectOption('site');
+  await page.waitForURL(/by=site/);
+  await page.locator('.explore-now tbody tr').first().waitFor({ timeout: 20_000 });
+  await page.locator('.legend li.when').first().waitFor({ timeout: 20_000 });
+  await judge('telemetry');
+  await page.goto(deviceUrl);
+}, 120);
+
 await step('its evidence is told in words, its boot log measured', async () => {
   await tab('Trust');
   await page.getByText(/Everything it measured at boot is known|something about it should be looked at|It is not what it should be/).waitFor();

@@ -26,6 +26,7 @@ export const routes: Route[] = [
   { at: /^\/devices\/([^/]+)(?:\/([^/]*))?$/, title: 'nav.devices', needs: 'devices:read', load: () => import('./pages/device').then(m => m.DevicePage) },
   { at: /^\/alerts$/, title: 'nav.alerts', needs: 'devices:read', load: () => import('./pages/alerts').then(m => m.Alerts) },
   { at: /^\/logs$/, title: 'nav.logs', needs: 'telemetry:read', load: () => import('./pages/logs').then(m => m.Logs) },
+  { at: /^\/telemetry$/, title: 'nav.telemetry', needs: 'telemetry:read', load: () => import('./pages/telemetry').then(m => m.Telemetry) },
   { at: /^\/claim$/, title: 'claim.title', needs: 'devices:claim', load: () => import('./pages/claim').then(m => m.Claim) },
   { at: /^\/products$/, title: 'products.title', needs: 'devices:read', load: () => import('./pages/products').then(m => m.Products) },
   { at: /^\/audit$/, title: 'nav.audit', needs: 'audit:read', load: () => import('./pages/audit').then(m => m.Audit) },

@@ -90,6 +90,18 @@ function spell(name: string, v: number, number: (v: number) => string): string {
 export const write = (name: string, v: number | null | undefined): string =>
   v === null || v === undefined || !Number.isFinite(v) ? '–' : spell(name, v, digits);
 
+// As the catalogue of metrics says it: ratio for a share of 1, bool for yes and no, B for bytes.
+export function writeIn(unit: string, v: number): string {
+  switch (unit) {
+    case 'ratio': return `${digits(v * 100)} %`;
+    case 'B': return size(v, digits);
+    case 'B/s': return `${size(v, digits)}/s`;
+    case 's': return span(v);
+    case 'bool': return v === 0 ? t('word.no') : v === 1 ? t('word.yes') : digits(v);
+    default: return digits(v) + (unit ? ' ' + unit : '');
+  }
+}
+
 // On an axis: no decimals that say nothing, and the edge between yes and no has no name.
 export const tick = (name: string, v: number): string =>
   kindOf(name) === 'switch' ? (v === 0 || v === 1 ? spell(name, v, short.format) : '') : spell(name, v, short.format);

@@ -124,6 +124,7 @@ function TelemetryCard({ watch }: { watch: Watch }) {
     <section class="card" aria-labelledby="telemetry">
       <header>
         <h2 id="telemetry">{t('telemetry.title')}</h2><span class="grow" />
+        {names.length ? <a class="btn ghost sm" href={`${hrefOf('/telemetry')}?d=${watch.id}&m=${encodeURIComponent(chosen.join())}`}>{t('explore.open')}</a> : null}
         {names.length ? <Picker names={names} chosen={chosen} onPick={m => setQuery({ m: m.join(',') || null })} /> : null}
         <Seg label={t('telemetry.range')} value={range} onPick={r => setQuery({ range: r })}
           choices={(Object.keys(RANGES) as Range[]).map(value => ({ value, label: t(`range.${value}`) }))} />

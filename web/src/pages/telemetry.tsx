@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// telemetry: what the signals do, of a fleet or of devices side by side.
+//
+//   ?m&d&by&from&to and the list's filter --> catalogue of metrics, a chart a metric, who is on top now
+//
+// While the range ends now, the picture is made anew as often as a bucket fills.
+
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import type { Metric, TopTelemetry } from '../api/api';
+import { call } from '../api/client';
+import { callOf, CHARTS_MOST, exportOf, FILTERS, pace, range, SERIES_MOST, SPANS, SPLITS, wanted, type Line, type Span, type Wanted } from '../core/explore';
+import { foremost, label, writeIn } from '../core/metrics';
+import { place, setQuery } from '../core/router';
+import { catalog, devicesHref, hrefOf, may } from '../core/session';
+import { ago, now } from '../core/time';
+import { named, number, t } from '../i18n/i18n';
+import { CrossIcon, DevicesIcon } from '../parts/icons';
+import { LineChart } from '../parts/line-chart';
+import { Menu } from '../parts/menu';
+import { Says } from '../parts/says';
+import { Seg } from '../parts/seg';
+import { Page } from '../parts/shell';
+
+const POINTS = 300;
+const BAND_POINTS = 160;
+const TOP = 8;
+const CATALOGUE_PAGE = 200;
+
+const shellQuoted = (text: string) => `'${text.replace(/'/g, `'\\''`)}'`;
+const path = () => ({ catalog: catalog.value });
+
+// ---------------------------------------------------------------- what is asked of the server
+
+const RESOLUTION = { raw: () => t('explore.raw'), bucket: () => t('explore.bucket'), hour: () => t('explore.hour') };
+
+interface Picture {
+  lines: Line[];
+  width: number;
+  from: number;
+  to: number;
+  note: string;
+}
+
+async function seriesOf(w: Wanted, metric: string, signal: AbortSignal): Promise<Picture> {
+  const a = await call('GET /catalogs/{catalog}/telemetry/series', {
+    path: path(), query: { metric, device: w.devices, from: w.from, to: w.to || null, points: POINTS }, signal,
+  });
+  const lines = a.series.map(s => ({ key: s.id, label: s.name ?? s.id.slice(0, 8), note: RESOLUTION[s.resolution](), t: s.t, mid: s.avg, low: s.min, high: s.max }));
+  return { lines, width: a.width, from: a.from, to: a.to, note: '' };
+}
+
+async function bandOf(w: Wanted, metric: string, signal: AbortSignal): Promise<Picture> {
+  const a = await call('GET /catalogs/{catalog}/telemetry/band', {
+    path: path(), query: { metric, by: w.by || null, from: w.from, to: w.to || null, points: BAND_POINTS, ...w.filter }, signal,
+  });
+  const lines = a.bands.map(b => ({
+    key: b.key, label: w.by ? (b.label ?? t('explore.without')) : t('explore.all'), note: t('explore.sampled', { n: b.sampled, of: b.of }),
+    t: b.t, mid: b.p50, low: w.by ? b.p5 : b.min, high: w.by ? b.p95 : b.max,
+  }));
+  return { lines, width: a.width, from: a.from, to: a.to, note: t(w.by ? 'explore.bandOf' : 'explore.peaksOf') };
+}
+
+// Again while the range ends now and somebody looks.
+function useAgain<T>(key: string, every: number | null, ask: (signal: AbortSignal) => Promise<T>): { value: T | null; error: unknown; retry: () => void } {
+  const [state, setState] = useState<{ key: string; value: T | null; error: unknown }>({ key: '', value: null, error: null });
+  const [round, setRound] = useState(0);
+  useEffect(() => {
+    const stop = new AbortController();
+    let timer: number | undefined;
+    const go = async () => {
+      if (!document.hidden) {
+        try {
+          const value = await ask(stop.signal);
+          setState({ key, value, error: null });
+        } catch (error) {
+          if (stop.signal.aborted) return;
+          setState(was => ({ key, value: was.key === key ? was.value : null, error }));
+        }
+      }
+      if (every !== null && !stop.signal.aborted) timer = window.setTimeout(() => void go(), every);
+    };
+    void go();
+    return () => {
+      stop.abort();
+      window.clearTimeout(timer);
+    };
+  }, [key, every, round]);
+  return { value: state.key === key ? state.value : null, error: state.error, retry: () => setRound(round + 1) };
+}
+
+function useMetrics(): { metrics: Metric[] | null; error: unknown; retry: () => void } {
+  const { value, error, retry } = useAgain(`metrics ${catalog.value}`, null, async signal => {
+    const all: Metric[] = [];
+    let cursor: string | null = null;
+    do {
+      const page: { items: Metric[]; next: string | null } = await call('GET /catalogs/{catalog}/metrics', { path: path(), query: { limit: CATALOGUE_PAGE, cursor }, signal });
+      all.push(...page.items);
+      cursor = page.next;
+    } while (cursor && all.length < 2000);
+    return all;
+  });
+  return { metrics: value, error, retry };
+}
+
+// ---------------------------------------------------------------- choosing
+
+function MetricPicker({ metrics, chosen, onPick }: { metrics: Metric[]; chosen: string[]; onPick: (names: string[]) => void }) {
+  const [part, setPart] = useState('');
+  const found = metrics.filter(m => `${m.name} ${label(m.name)} ${m.description} ${m.unit}`.toLowerCase().includes(part.toLowerCase())).slice(0, 100);
+  return (
+    <Menu label={t('explore.metricsOf', { n: chosen.length })} face={<span class="btn sm">{t('explore.metricsOf', { n: chosen.length })}</span>} class="metric-menu">
+      <input class="input" type="search" value={part} placeholder={t('explore.find')} aria-label={t('explore.find')} onInput={e => setPart((e.target as HTMLInputElement).value)} />
+      <ul class="metric-list">
+        {found.map(m => (
+          <li key={m.name}><label class="tick"><input type="checkbox" checked={chosen.includes(m.name)} disabled={!chosen.includes(m.name) && chosen.length >= CHARTS_MOST}
+            onChange={e => onPick((e.target as HTMLInputElement).checked ? [...chosen, m.name] : chosen.filter(n => n !== m.name))} />
+            <span><b>{label(m.name)}</b> <span class="dim">{m.unit}</span><small class="dimmer">{m.name}{m.description ? ` · ${m.description}` : ''}</small></span></label></li>
+        ))}
+        {found.length ? null : <li class="dim">{t('explore.noMetric')}</li>}
+      </ul>
+    </Menu>
+  );
+}
+
+function DeviceFinder({ chosen, onAdd }: { chosen: string[]; onAdd: (id: string) => void }) {
+  const [part, setPart] = useState('');
+  const { value } = useAgain(`find ${catalog.value} ${part}`, null, async signal =>
+    part ? (await call('GET /catalogs/{catalog}/devices', { path: path(), query: { q: part, limit: 8 }, signal })).items : []);
+  return (
+    <Menu label={t('explore.addDevice')} face={<span class="btn sm">{t('explore.addDevice')}</span>}>
+      <input class="input" type="search" value={part} placeholder={t('explore.findDevice')} aria-label={t('explore.findDevice')} onInput={e => setPart((e.target as HTMLInputElement).value.trim())} />
+      <ul>
+        {(value ?? []).map(d => <li key={d.id}><button type="button" class="item" disabled={chosen.includes(d.id) || chosen.length >= SERIES_MOST} onClick={() => onAdd(d.id)}>
+          <bdi>{d.name ?? d.id}</bdi> <small class="dimmer">{d.product?.name ?? d.model ?? ''}</small></button></li>)}
+      </ul>
+    </Menu>
+  );
+}
+
+const pad = (n: number) => String(n).padStart(2, '0');
+const local = (ms: number) => {
+  const d = new Date(ms);
+  return `${d.getFullYear()}-${pad(d.getMonth() + 1)}-${pad(d.getDate())}T${pad(d.getHours())}:${pad(d.getMinutes())}`;
+};
+
+function RangePicker({ w }: { w: Wanted }) {
+  const span = SPANS.find(s => w.from === '-' + s && !w.to);
+  const { from, to } = range(w, Date.now());
+  const set = (name: 'from' | 'to') => (e: Event) => {
+    const ms = Date.parse((e.target as HTMLInputElement).value);
+    if (Number.isNaN(ms)) return;
+    const next = { from: String(from), to: String(to), [name]: String(ms) };
+    if (Number(next.from) < Number(next.to)) setQuery(next);
+  };
+  return (
+    <>
+      <Seg label={t('telemetry.range')} value={span ?? ('' as Span)} onPick={s => setQuery({ from: '-' + s, to: null })}
+        choices={SPANS.map(value => ({ value, label: t(`range.${value}`) }))} />
+      <Menu label={t('explore.absolute')} face={<span class={'btn sm' + (span ? '' : ' on')}>{t('explore.absolute')}</span>}>
+        <div class="pad stack">
+          <label class="field"><span>{t('explore.from')}</span><input class="input" type="datetime-local" value={local(from)} onChange={set('from')} /></label>
+          <label class="field"><span>{t('explore.to')}</span><input class="input" type="datetime-local" value={local(to)} onChange={set('to')} /></label>
+        </div>
+      </Menu>
+    </>
+  );
+}
+
+function Taking({ w }: { w: Wanted }) {
+  const [done, setDone] = useState('');
+  const copy = async (text: string) => {
+    await navigator.clipboard.writeText(text);
+    setDone(t('action.copied'));
+    setTimeout(() => setDone(''), 1500);
+  };
+  const points = w.devices.length ? POINTS : BAND_POINTS;
+  const asCall = () => w.metrics.map(m => `curl -H "Authorization: Bearer $ORRERY_TOKEN" ${shellQuoted(window.location.origin + callOf(catalog.value, w, m, points))}`).join('\n');
+  const pinned = () => {
+    const { from, to } = range(w, Date.now());
+    const url = new URL(window.location.href);
+    url.searchParams.set('from', String(Math.round(from)));
+    url.searchParams.set('to', String(Math.round(to)));
+    return url.href;
+  };
+  return (
+    <>
+      <span class="only-read" role="status">{done}</span>
+      <Menu label={t('devices.export')} face={<span class="btn sm">{t('devices.export')}</span>}>
+        <a class="item" href={exportOf(catalog.value, w, 'csv')} download>{t('explore.csv')}</a>
+        <a class="item" href={exportOf(catalog.value, w, 'ndjson')} download>{t('explore.ndjson')}</a>
+        <button type="button" class="item" onClick={() => void copy(asCall())}>{t('devices.copyCall')}</button>
+        <button type="button" class="item" onClick={() => void copy(pinned())}>{t('explore.copyPinned')}</button>
+      </Menu>
+    </>
+  );
+}
+
+function Bar({ w, metrics }: { w: Wanted; metrics: Metric[] }) {
+  const filters = FILTERS.flatMap(name => (w.filter[name] ?? []).map(value => ({ name, value })));
+  return (
+    <section class="card c12 explore-bar" aria-label={t('explore.what')}>
+      <div class="tools">
+        <MetricPicker metrics={metrics} chosen={w.metrics} onPick={m => setQuery({ m: m.join(',') || null })} />
+        {w.devices.length ? null : (
+          <label class="by"><span class="dim">{t('explore.by')}</span>
+            <select class="input" value={w.by} onChange={e => setQuery({ by: (e.target as HTMLSelectElement).value || null })}>
+              <option value="">{t('explore.whole')}</option>
+              {SPLITS.map(s => <option key={s} value={s}>{t(`param.${s}`)}</option>)}
+              {w.by.startsWith('tag:') ? <option value={w.by}>{w.by}</option> : null}
+            </select></label>
+        )}
+        <DeviceFinder chosen={w.devices} onAdd={id => setQuery({ d: [...w.devices, id].join(',') })} />
+        <span class="grow" />
+        <RangePicker w={w} />
+        <Taking w={w} />
+      </div>
+      {filters.length || w.devices.length ? (
+        <div class="tools chips">
+          {w.devices.length ? <button type="button" class="btn sm ghost" onClick={() => setQuery({ d: null })}><DevicesIcon />{t('explore.toFleet')}</button> : null}
+          {w.devices.length ? null : filters.map(f => <button key={f.name + f.value} type="button" class="btn sm" onClick={() => setQuery({ [f.name]: null })} aria-label={t('explore.dropFilter', { name: f.name, value: f.value })}>{f.name}: <bdi>{f.value}</bdi><CrossIcon /></button>)}
+        </div>
+      ) : null}
+    </section>
+  );
+}
+
+// ---------------------------------------------------------------- showing
+
+function Chart({ w, metric, marks }: { w: Wanted; metric: Metric; marks: number[] }) {
+  const span = range(w, Date.now());
+  const points = w.devices.length ? POINTS : BAND_POINTS;
+  const every = w.to ? null : pace(span.to - span.from, points) * (w.devices.length ? 1 : 2);
+  const key = JSON.stringify([catalog.value, w, metric.name]);
+  const { value, error, retry } = useAgain(key, every, signal => (w.devices.length ? seriesOf(w, metric.name, signal) : bandOf(w, metric.name, signal)));
+  const write = useMemo(() => (v: number) => writeIn(metric.unit, v), [metric.unit]);
+  const lines = value?.lines ?? [];
+  const drop = (id: string) => setQuery({ d: w.devices.filter(d => d !== id).join(',') || null });
+  return (
+    <LineChart id={`m-${metric.name}`} title={label(metric.name)} note={[metric.name, metric.description].filter(Boolean).join(' · ')} lines={lines}
+      width={value?.width ?? 1000} from={value?.from ?? span.from} to={value?.to ?? span.to} write={write} marks={marks}
+      tools={value?.note ? <span class="sub">{value.note}</span> : null}>
+      {error ? <div class="pad"><Says error={error} retry={retry} /></div> : null}
+      {w.devices.length ? <p class="chosen">{lines.map(l => <span key={l.key}><a href={devicesHref(l.key)}><bdi>{l.label}</bdi></a>
+        <button type="button" class="btn ghost sm" aria-label={t('explore.drop', { name: l.label })} onClick={() => drop(l.key)}><CrossIcon /></button></span>)}</p> : null}
+    </LineChart>
+  );
+}
+
+function Now({ w, metric }: { w: Wanted; metric: Metric }) {
+  const query = { metric: metric.name, ...w.filter };
+  const key = JSON.stringify([catalog.value, w.filter, w.by, metric.name]);
+  const { value: fleet, error, retry } = useAgain('fleet' + key, 10_000, signal => call('GET /catalogs/{catalog}/telemetry/fleet', { path: path(), query: { ...query, by: w.by || null }, signal }));
+  const [order, setOrder] = useState<'desc' | 'asc'>('desc');
+  const { value: top } = useAgain<TopTelemetry>('top' + key + order, 10_000, signal => call('GET /catalogs/{catalog}/telemetry/top', { path: path(), query: { ...query, n: TOP, order }, signal }));
+  const write = (v: number | undefined) => (v === undefined ? '–' : writeIn(metric.unit, v));
+  const rows = fleet ? [...(w.by ? fleet.groups.slice(0, 12).map(g => ({ ...g, name: g.label ?? t('explore.without') })) : []), { ...fleet.all, key: '*', name: t('explore.all') }] : [];
+  const add = (id: string) => setQuery({ d: [...new Set([...w.devices, id])].slice(0, SERIES_MOST).join(',') });
+  return (
+    <>
+      <section class="card c8 explore-now" aria-labelledby="now">
+        <header><h2 id="now">{t('explore.now', { metric: label(metric.name) })}</h2><span class="sub">{t('explore.nowHow')}</span></header>
+        {error ? <div class="pad"><Says error={error} retry={retry} /></div> : null}
+        <div class="scrolls"><table>
+          <thead><tr><th scope="col">{w.by ? named(`param.${w.by}`, w.by) : ''}</th>{(['devices', 'min', 'p50', 'p95', 'p99', 'max'] as const).map(c => <th key={c} scope="col" class="r">{t(`col.${c}`)}</th>)}</tr></thead>
+          <tbody>{rows.map(r => <tr key={r.key}><th scope="row" class="cell"><bdi>{r.name}</bdi></th><td class="r num">{number(r.devices)}</td>
+            {[r.min, r.p50, r.p95, r.p99, r.max].map((v, i) => <td key={i} class="r num">{write(v)}</td>)}</tr>)}</tbody>
+        </table></div>
+      </section>
+      <section class="card c4" aria-labelledby="top">
+        <header><h2 id="top">{t('explore.top')}</h2><span class="grow" />
+          <Seg label={t('explore.order')} value={order} onPick={setOrder} choices={[{ value: 'desc', label: t('explore.highest') }, { value: 'asc', label: t('explore.lowest') }]} /></header>
+        <ol class="top-list">{(top?.items ?? []).map(d => (
+          <li key={d.id}><a class="cut" href={devicesHref(d.id)}><bdi>{d.name ?? d.id.slice(0, 8)}</bdi></a><small class="dimmer cut">{d.site ?? d.product ?? ''}</small>
+            <b class="num" title={ago(d.t, now.value)}>{write(d.value)}</b>
+            <button type="button" class="btn ghost sm" onClick={() => add(d.id)} disabled={w.devices.includes(d.id)}>{t('explore.draw')}</button></li>
+        ))}{top && !top.items.length ? <li class="dim">{t('explore.noneNow')}</li> : null}</ol>
+      </section>
+    </>
+  );
+}
+
+function Nothing() {
+  const sample = '{"type":"telemetry","seq":1,"t":1790000000000,"m":{"temp.board":41.5}}';
+  return (
+    <section class="card c12"><div class="empty"><b>{t('explore.nothing')}</b><p>{t('explore.nothingHow')}</p><p><code class="mono">{sample}</code></p>
+      {may('devices:claim') ? <a class="btn" href={hrefOf('/claim')}>{t('claim.title')}</a> : null}</div></section>
+  );
+}
+
+// When alerts were opened, where one may see them.
+function useMarks(w: Wanted): number[] {
+  const { value } = useAgain(`marks ${catalog.value} ${w.devices.join()}`, 60_000, async signal => {
+    const page = await call('GET /catalogs/{catalog}/alerts', { path: path(), query: { limit: 100, sort: 'newest', device: w.devices.length === 1 ? w.devices[0]! : null }, signal });
+    return page.items.map(a => Date.parse(a.openedAt));
+  });
+  return value ?? none;
+}
+const none: number[] = [];
+
+export function Telemetry() {
+  const { metrics, error, retry } = useMetrics();
+  const asked = wanted(place.value.query);
+  const known = metrics ?? [];
+  const w = { ...asked, metrics: asked.metrics.length ? asked.metrics : foremost(known.map(m => m.name), 2) };
+  const marks = useMarks(w);
+  const shown = w.metrics.map(name => known.find(m => m.name === name) ?? { name, unit: '', description: '', kind: 'gauge' as const, firstSeen: null, lastSeen: null, version: 0 });
+  return (
+    <Page title={t('nav.telemetry')}>
+      {error ? <section class="card c12"><div class="pad"><Says error={error} retry={retry} /></div></section> : null}
+      {metrics && !metrics.length ? <Nothing /> : null}
+      {known.length ? <Bar w={w} metrics={known} /> : null}
+      {known.length ? shown.map(m => <Chart key={m.name} w={w} metric={m} marks={marks} />) : null}
+      {known.length && shown[0] ? <Now w={w} metric={shown[0]} /> : null}
+    </Page>
+  );
+}
