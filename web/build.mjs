@@ -38,7 +38,7 @@ const options = {
   jsx: 'automatic',
   jsxImportSource: 'preact',
   legalComments: 'none',
-  loader: { '.woff2': 'file' },
+  loader: { '.woff2': 'file', '.page.css': 'text' },
   alias: Object.fromEntries(
     Object.entries(fonts).map(([name, path]) => [`font:${name}`, join(here, 'node_modules', path)])),
   logLevel: 'warning',

@@ -12,6 +12,7 @@ import { call } from '../api/client';
 import { callOf, CHARTS_MOST, exportOf, FILTERS, pace, range, SERIES_MOST, SPANS, SPLITS, wanted, type Line, type Span, type Wanted } from '../core/explore';
 import { foremost, label, writeIn } from '../core/metrics';
 import { place, setQuery } from '../core/router';
+import { wear } from '../core/sheet';
 import { catalog, devicesHref, hrefOf, may } from '../core/session';
 import { ago, now } from '../core/time';
 import { named, number, t } from '../i18n/i18n';
@@ -21,6 +22,9 @@ import { Menu } from '../parts/menu';
 import { Says } from '../parts/says';
 import { Seg } from '../parts/seg';
 import { Page } from '../parts/shell';
+import css from '../style/telemetry.page.css';
+
+wear(css);
 
 const POINTS = 300;
 const BAND_POINTS = 160;
