@@ -93,6 +93,9 @@ static const struct {
     { "partitions", {
         { "Look at the server's log for what retention says", NULL },
         { "Check that the role orrery_server may create tables", NULL } } },
+    { "notify", {
+        { "Look at the route in Settings, Notifications, and send a test", NULL },
+        { "Replay what it gave up once it works", NULL } } },
 };
 // clang-format on
 
