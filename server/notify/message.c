@@ -25,7 +25,7 @@ static void write_link(const struct notice *n, char out[LINK_MAX])
     if (n->alert)
         snprintf(out, LINK_MAX, "%s/c/%s/alerts/%" PRId64, n->link, n->catalog, n->alert);
     else
-        snprintf(out, LINK_MAX, "%s/c/%s/notifications", n->link, n->catalog);
+        snprintf(out, LINK_MAX, "%s/c/%s/settings/notifications", n->link, n->catalog);
 }
 
 static const char *title_of(const struct notice *n)

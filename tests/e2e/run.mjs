@@ -359,6 +359,25 @@ await step('a token is made, shown once and revoked', async () => {
   await page.getByRole('button', { name: 'Revoke e2e token' }).waitFor({ state: 'detached' });
 }, 120);
 
+await step('a notification route is made, its key shown once, and a test says what happened', async () => {
+  await page.goto('/c/demo/settings/notifications');
+  await page.getByRole('button', { name: 'New route' }).click();
+  await fill('Name', 'e2e route');
+  await fill('Address', 'http://localhost:9/hook'); // a name that leads home: refused when the message goes
+  await page.getByRole('button', { name: 'Add route' }).click();
+  const key = await page.locator('.secret code').innerText();
+  check(/^orrs_[\w-]{43}$/.test(key), `not a key: ${key.slice(0, 5)}…`);
+  await page.getByRole('button', { name: 'Test e2e route' }).click();
+  await page.getByText(/^Did not arrive: .* is a loopback address/).waitFor({ timeout: 30_000 });
+  await page.getByRole('button', { name: 'All', exact: true }).click();
+  await page.getByRole('cell', { name: /is a loopback address/ }).last().waitFor();
+  check(new URL(page.url()).searchParams.get('show') === 'all', page.url());
+  await judge('notifications');
+  await page.getByRole('button', { name: 'Delete e2e route' }).click();
+  await page.getByRole('button', { name: 'Delete for good' }).click();
+  await page.getByRole('button', { name: 'Test e2e route' }).waitFor({ state: 'detached' });
+}, 120);
+
 await step('an address that leads nowhere says so', async () => {
   await page.goto('/nowhere');
   await page.getByRole('heading', { name: 'There is no such page' }).waitFor();

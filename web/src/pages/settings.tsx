@@ -2,7 +2,7 @@
 //
 // settings: the person who is signed in, and, by role, people, tokens and catalogs.
 //
-//   /settings  account and browser  ·  /settings/users  ·  /settings/tokens  ·  /settings/catalogs
+//   /settings  account and browser  ·  /settings/users  ·  /settings/tokens  ·  /settings/catalogs  ·  /settings/notifications
 
 import { useState } from 'preact/hooks';
 import type { Permission } from '../api/api';
@@ -13,6 +13,7 @@ import { Says } from '../parts/says';
 import { Page, ThemeSwitch } from '../parts/shell';
 import { Catalogs } from './catalogs';
 import { Lacking, NotFound } from './notices';
+import { Notifications } from './notifications';
 import { PasswordForm } from './password';
 import { Tokens } from './tokens';
 import { Users } from './users';
@@ -22,6 +23,7 @@ const TABS: { name: string; label: Key; needs?: Permission }[] = [
   { name: 'users', label: 'users.title', needs: 'users:read' },
   { name: 'tokens', label: 'tokens.title', needs: 'tokens:write' },
   { name: 'catalogs', label: 'catalogs.title' },
+  { name: 'notifications', label: 'notify.title', needs: 'devices:read' },
 ];
 
 const href = (name: string) => hrefOf('/settings' + (name ? '/' + name : ''));
@@ -75,7 +77,7 @@ function Mine() {
   );
 }
 
-const PARTS: Record<string, () => preact.JSX.Element> = { '': Mine, users: Users, tokens: Tokens, catalogs: Catalogs };
+const PARTS: Record<string, () => preact.JSX.Element> = { '': Mine, users: Users, tokens: Tokens, catalogs: Catalogs, notifications: Notifications };
 
 export function Settings({ params: [name = ''] }: { params: string[] }) {
   const tab = TABS.find(one => one.name === name);
