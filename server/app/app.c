@@ -448,7 +448,8 @@ static enum rc start_compactor(struct app *a, struct fault *f)
 
 static enum rc start_rules(struct app *a, struct fault *f)
 {
-    return rule_watch_start(a->store, a->ingest, a->bus, &a->rules, f);
+    return rule_watch_start(a->store, a->ingest, a->bus, a->config->history_pack_after_s * 1000,
+                            &a->rules, f);
 }
 
 static enum rc start_scheduler(struct app *a, struct fault *f)

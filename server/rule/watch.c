@@ -306,7 +306,7 @@ static void *watch_main(void *watch)
     return NULL;
 }
 
-enum rc rule_watch_start(struct store *pool, struct ingest *g, struct bus *bus,
+enum rc rule_watch_start(struct store *pool, struct ingest *g, struct bus *bus, int64_t rows_ms,
                          struct rule_watch **out, struct fault *f)
 {
     struct rule_watch *w = calloc(1, sizeof *w);
@@ -314,6 +314,7 @@ enum rc rule_watch_start(struct store *pool, struct ingest *g, struct bus *bus,
     if (!w)
         return fail(f, RC_INTERNAL, "out of memory");
     w->pool = pool;
+    w->rows_ms = rows_ms;
     w->feed = rule_feed_new();
     pthread_mutex_init(&w->lock, NULL);
     if (!w->feed || pthread_create(&w->thread, NULL, watch_main, w) != 0) {

@@ -7,7 +7,8 @@
 // What is told of a rule and up to where it has looked are committed together with the alert, so
 // that a crash at any moment neither repeats nor loses one. At its start, when rules change and
 // when the feed overflowed, an engine is made anew from stored telemetry: from as long before the
-// mark as its windows remember.
+// mark as its windows remember. Rows are read, not what history has packed: a window that began
+// before the oldest row is left out, rather than looked at in part.
 
 #pragma once
 
@@ -28,7 +29,8 @@ struct rule_watch_stats {
 };
 
 // Before ingest begins to take readings, and after the bus is there.
-enum rc rule_watch_start(struct store *pool, struct ingest *g, struct bus *bus,
+// rows_ms: how long telemetry stays in rows after the end of its hour.
+enum rc rule_watch_start(struct store *pool, struct ingest *g, struct bus *bus, int64_t rows_ms,
                          struct rule_watch **out, struct fault *f);
 // After ingest has stopped; what it still gave is looked at.
 void rule_watch_stop(struct rule_watch *w); // NULL is fine

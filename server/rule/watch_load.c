@@ -11,7 +11,8 @@
 #include "store/arg.h"
 #include "store/store.h"
 
-#define DAY_MS     (24 * 3600000LL)
+#define HOUR_MS    3600000LL
+#define DAY_MS     (24 * HOUR_MS)
 #define SLICE_MS   10000LL // of stored telemetry, at first
 #define SLICE_MIN  100LL
 #define SLICE_MAX  600000LL
@@ -467,7 +468,7 @@ static enum rc read_mark(struct rule_watch *w, int32_t catalog, int64_t now, int
 
 enum rc watch_load(struct rule_watch *w, struct watch_catalog *c, struct fault *f)
 {
-    int64_t now = clock_now_ms(), memory = 0, mark = now, from;
+    int64_t now = clock_now_ms(), memory = 0, mark = now, from, oldest;
     char stamp[WATCH_STAMP];
     enum rc rc = read_mark(w, c->id, now, &mark, f);
 
@@ -481,8 +482,11 @@ enum rc watch_load(struct rule_watch *w, struct watch_catalog *c, struct fault *
     if (rc == RC_OK)
         rc = load_turns(w, c, f);
     from = mark - memory - SKEW_MS;
+    oldest = (now - w->rows_ms) / HOUR_MS * HOUR_MS;
+    from = from > oldest ? from : oldest;
+    mark = mark > from ? mark : from;
     engine_begin(c->engine, from);
-    engine_turn_to(c->engine, ENGINE_WARM, from);
+    engine_turn_to(c->engine, from < mark ? ENGINE_WARM : ENGINE_REPLAY, from);
     if (rc == RC_OK && c->hears)
         rc = load_heard(w, c, from, f);
     if (rc == RC_OK)

@@ -67,6 +67,7 @@ struct watch_catalog {
 
 struct rule_watch {
     struct store *pool;
+    int64_t rows_ms;
     struct rule_feed *feed;
     pthread_t thread;
     struct watch_catalog *catalogs;

@@ -54,7 +54,7 @@ static void open_all(void)
 
     feed_open(&w);
     db = model_store(w.conninfo);
-    if (rule_watch_start(db, w.g, w.bus, &watch, &f) != RC_OK)
+    if (rule_watch_start(db, w.g, w.bus, 7200 * 1000, &watch, &f) != RC_OK)
         fail_msg("%s", f.text);
 }
 
