@@ -7,7 +7,7 @@
 // The keeper decides by itself what it signs: fixed profiles, lifetimes, names,
 // one live public key a device, a rate a catalog, an append-only issuance log. A server
 // that was taken over can ask, but not bend those rules. The calls below are thread-safe,
-// block for one round trip (a few ms; at most 5 s, then RC_UNAVAILABLE) and
+// block for one round trip (a few ms; at most 15 s, then RC_UNAVAILABLE) and
 // survive a restart of the keeper, which its parent starts again.
 
 #pragma once

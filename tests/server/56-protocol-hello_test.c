@@ -122,7 +122,7 @@ static char *run_sample(int code)
 {
     char command[500];
 
-    snprintf(command, sizeof command, "timeout 20 node " SAMPLE " localhost:%d %s/ca.pem %s 2>&1",
+    snprintf(command, sizeof command, "timeout 120 node " SAMPLE " localhost:%d %s/ca.pem %s 2>&1",
              gate->port, folder, folder);
     return output(command, code);
 }

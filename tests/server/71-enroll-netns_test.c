@@ -166,7 +166,7 @@ static bool says(const char *name, const char *words)
     char path[100];
 
     snprintf(path, sizeof path, "%s/%s.log", folder, name);
-    for (int i = 0; i < 400; i++) {
+    for (int i = 0; i < 1200; i++) {
         FILE *f = fopen(path, "r");
         size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
 
@@ -195,7 +195,7 @@ static void gives_up(const char *name, pid_t pid, const char *words)
     int status = 0;
 
     assert_true(says(name, words));
-    for (int i = 0; i < 100 && waitpid(pid, &status, WNOHANG) == 0; i++)
+    for (int i = 0; i < 600 && waitpid(pid, &status, WNOHANG) == 0; i++)
         usleep(100000);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 1);
@@ -242,7 +242,7 @@ static void accept_machine(void)
 
 static bool readings(int64_t more_than)
 {
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < 600; i++) {
         if (rest_sql(pg_conninfo(), "SELECT count(*) FROM telemetry") > more_than)
             return true;
         usleep(100000);
