@@ -39,7 +39,7 @@ static const char usage[] =
     "        --metrics N --bytes N   of a load message (8, 200)\n"
     "        --story NAME|FILE    what happens to whom: healthy, flaky, silent, site-outage,\n"
     "                             sensor-drift, tampered, clone, crash-loop, rollback, debug,\n"
-    "                             clock-off, twin, forged, replay, bad-batch, bad-day,\n"
+    "                             clock-off, twin, loud, forged, replay, bad-batch, bad-day,\n"
     "                             or steps in a file (docs/simulator.md)\n"
     "        --seed S             of the story (the fleet's)\n"
     "        --duration TIME      measure so long, then end (until SIGTERM)\n"

@@ -46,6 +46,7 @@ const struct behaviour behaviours[BEHAVIOUR_COUNT] = {
     [BEHAVIOUR_DRIFTING] = { .name = "drifting", .talks = true },
     [BEHAVIOUR_CRASHING] = { .name = "crash-loop", .drop_every_s = 20, .away_s = 3, .talks = true },
     [BEHAVIOUR_CLONED] = { .name = "clone", .talks = true, .copied = true },
+    [BEHAVIOUR_LOUD] = { .name = "loud", .talks = true, .repeats = 19 },
     [BEHAVIOUR_TWINNED] = { .name = "twin", .talks = true, .copied = true },
     [BEHAVIOUR_FORGED] = { .name = "forged", .talks = true, .attested = true, .forges = true },
     [BEHAVIOUR_ROLLED_BACK] = { .name = "rolled-back",

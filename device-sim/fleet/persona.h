@@ -27,6 +27,7 @@ enum behaviour_id {
     BEHAVIOUR_ROLLED_BACK,
     BEHAVIOUR_DEBUGGED,
     BEHAVIOUR_CLOCK_OFF,
+    BEHAVIOUR_LOUD,      // says all far more often than it should
     BEHAVIOUR_TWINNED,   // a copy of it as it is now is about
     BEHAVIOUR_FORGED,    // its certificate is of a CA that nobody knows
     BEHAVIOUR_REPLAYING, // what it sends as evidence was made for another challenge
@@ -38,6 +39,7 @@ struct behaviour {
     const char *name;
     const char *app_text;          // what its application measures as; NULL: the real one
     unsigned drop_every_s, away_s; // loses its connection about so often, for up to so long
+    unsigned repeats;              // of each reading
     int clock_off_s;               // of the evidence
     bool talks;
     bool attested; // shows only in new evidence

@@ -28,6 +28,7 @@ static const struct {
     { "rollback", "5s share=5% rolled-back" },
     { "debug", "5s count=2 debug" },
     { "clock-off", "5s share=5% clock-off" },
+    { "loud", "45m count=3 loud" },
     { "twin", "5s count=2 twin" },
     { "forged", "5s count=6 forged" },
     { "replay", "5s count=2 replaying" },

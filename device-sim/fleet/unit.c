@@ -320,7 +320,8 @@ static void sample(struct unit *u)
     u->sample_ms += u->fleet->o->interval_ms;
     if (!unit_may_talk(u) || u->fleet->phase >= PHASE_DRAIN)
         return;
-    unit_add(u, ITEM_TELEMETRY, 1, now_us);
+    for (unsigned i = 0; i <= behaviours[u->behaviour].repeats; i++)
+        unit_add(u, ITEM_TELEMETRY, 1, now_us);
     if (!dice(u, LOG_ONE_IN) && says_line(u))
         unit_add(u, ITEM_LOG, 1, now_us);
     if (!dice(u, EVENT_ONE_IN))
@@ -444,6 +445,7 @@ void unit_become(struct unit *u, enum behaviour_id what, const struct story_step
     case BEHAVIOUR_ROLLED_BACK:
     case BEHAVIOUR_DEBUGGED:
     case BEHAVIOUR_CLOCK_OFF:
+    case BEHAVIOUR_LOUD:
     case BEHAVIOUR_FORGED:
     case BEHAVIOUR_REPLAYING:
     case BEHAVIOUR_COUNT:

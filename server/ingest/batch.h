@@ -41,6 +41,7 @@ struct batch_part {
     uint32_t first, last; // its rows, chained
     uint32_t newest;      // the row of newest_at
     uint32_t messages;
+    uint32_t fresh;            // readings that were sent when they were taken
     const struct shape *shape; // of that row
 };
 

@@ -20,7 +20,8 @@
 #define FLUSH_AT        1000  // messages; below that the linger decides
 #define QUIET_US        10000 // nothing came for so long
 #define QUIET_LINGERS   16
-#define BYTES_A_MESSAGE 512 // of the pending ones, on average at most
+#define FRESH_MS        30000 // what is older was kept back
+#define BYTES_A_MESSAGE 512   // of the pending ones, on average at most
 #define FENCE_WAIT_MS   10000
 #define STOP_WAIT_MS    5000
 #define LAG_ALARM_S     10
@@ -235,6 +236,7 @@ static enum ingest_result take_reading(struct ingest_device *d, const struct tok
     before = b->rows.len;
     if (!batch_reading(b, d->slot->part, m, shape))
         return out_of_memory(h);
+    b->part[d->slot->part].fresh += clock_now_ms() - m->t < FRESH_MS;
     count(h, d->slot, b, p, b->rows.len - before);
     return INGEST_TAKEN;
 }

@@ -587,6 +587,7 @@ static void publish_reading(struct ingest *g, const struct batch *b, const struc
         .at = p->newest_at,
         .names = p->shape->names,
         .values = values,
+        .messages = p->fresh,
     };
 
     e.count = batch_row_values(b, p->newest, values);

@@ -61,6 +61,14 @@ const struct threat_kind threat_kinds[THREAT_CODES] = {
                      { [LIMIT_TIMES] = { 1, 1, 1000 },
                        [LIMIT_MINUTES] = { 60, 1, DAY_MIN },
                        [LIMIT_QUIET] = { DAY_MIN, 1, 30 * DAY_MIN } } },
+    [THREAT_T13] = { "T13",
+                     "Unusual rate",
+                     "A device says far more in a minute than it used to.",
+                     ALERT_MEDIUM,
+                     { [LIMIT_TIMES] = { 3, 1, 1000 },
+                       [LIMIT_MINUTES] = { 30, 1, DAY_MIN },
+                       [LIMIT_QUIET] = { 60, 1, 7 * DAY_MIN },
+                       [LIMIT_DEVIATIONS] = { 8, 3, 1000 } } },
     [THREAT_T14] = { "T14",
                      "Silent device",
                      "A device did not renew its certificate, which is long over.",
@@ -112,6 +120,8 @@ const struct threat_row threat_rows[] = {
       "Certificates of devices that nobody registered are shown" },
     { "outside", THREAT_T11, BY_DEVICE, END_INSIDE, NULL, 0,
       "Devices come from outside their networks" },
+    { "rate", THREAT_T13, BY_DEVICE, END_QUIET, NULL, 0,
+      "Devices send far more than they used to" },
     { "silent", THREAT_T14, BY_DEVICE, END_ATTESTED, NULL, 0,
       "Devices have not renewed their certificates" },
     { "replay", THREAT_T12, BY_DEVICE, END_QUIET, NULL, 0, "Evidence of devices was replayed" },
@@ -128,10 +138,9 @@ const size_t threat_row_count = sizeof threat_rows / sizeof *threat_rows;
 const char *threat_limit_name(enum threat_limit l)
 {
     static const char *const names[THREAT_LIMITS] = {
-        [LIMIT_TIMES] = "times",
-        [LIMIT_MINUTES] = "minutes",
-        [LIMIT_QUIET] = "quietMinutes",
-        [LIMIT_PERCENT] = "lifetimePercent",
+        [LIMIT_TIMES] = "times",           [LIMIT_MINUTES] = "minutes",
+        [LIMIT_QUIET] = "quietMinutes",    [LIMIT_PERCENT] = "lifetimePercent",
+        [LIMIT_DEVIATIONS] = "deviations",
     };
 
     return names[l];

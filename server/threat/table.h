@@ -26,6 +26,7 @@ enum threat_code {
     THREAT_T09,
     THREAT_T11,
     THREAT_T12,
+    THREAT_T13,
     THREAT_T14,
     THREAT_T17,
     THREAT_T18,
@@ -38,6 +39,7 @@ enum threat_limit {
     LIMIT_MINUTES, // … within so long
     LIMIT_QUIET,   // minutes without it, after which it is over
     LIMIT_PERCENT, // of a certificate's lifetime
+    LIMIT_DEVIATIONS,
     THREAT_LIMITS,
 };
 

@@ -17,6 +17,7 @@
 #include "store/arg.h"
 #include "store/store.h"
 #include "threat/counts.h"
+#include "threat/rates.h"
 #include "threat/settings.h"
 #include "threat/table.h"
 #include "threat_sql.h"
@@ -42,6 +43,7 @@ struct note { // a signal that was heard
     const char *name; // of the table
     int32_t catalog;
     int64_t device, at;
+    int64_t deviations; // of "rate"
     char text[TEXT_MAX + 1], source[SOURCE_MAX];
     char fields[]; // a JSON object, or ""
 };
@@ -69,6 +71,7 @@ struct threats {
     size_t queued;
     atomic_bool changed;
     _Atomic uint64_t signals, lost, raised, cleared;
+    struct rates *rates;
     // The thread's own.
     struct counts *devices, *sources;
     struct threat_settings usual, *settings; // those of catalogs that have their own
@@ -120,15 +123,11 @@ static struct note *copy(const struct bus_event *e, const char *name)
     return n;
 }
 
-static void hear(void *ctx, const struct bus_event *e)
+// n, which is owned, may be NULL for want of memory.
+static void put(struct threats *t, struct note *n)
 {
-    struct threats *t = ctx;
-    const char *name = e->kind == BUS_SIGNAL ? known(e->name) : NULL;
-    struct note *n = name ? copy(e, name) : NULL;
     bool room = false;
 
-    if (!name)
-        return;
     atomic_fetch_add_explicit(&t->signals, 1, memory_order_relaxed);
     pthread_mutex_lock(&t->lock);
     if (n && t->queued < QUEUE_MAX) {
@@ -144,6 +143,41 @@ static void hear(void *ctx, const struct bus_event *e)
     }
     atomic_fetch_add(&t->lost, 1);
     free(n);
+}
+
+static void reading(struct threats *t, const struct bus_event *e)
+{
+    const struct rate_said said = { .catalog = e->catalog,
+                                    .device = e->device,
+                                    .at = e->at,
+                                    .messages = e->messages,
+                                    .values = e->messages * (uint32_t)e->count };
+    struct rate_jump jump;
+    char fields[160];
+    struct note *n;
+
+    if (!e->messages || !rates_add(t->rates, &said, &jump))
+        return;
+    snprintf(fields, sizeof fields,
+             "{\"what\":\"%s\",\"aMinute\":%.0f,\"usual\":%.1f,\"deviations\":%.1f}", jump.what,
+             jump.found, jump.usual, jump.deviations);
+    n = copy(
+        &(struct bus_event){
+            .catalog = e->catalog, .device = e->device, .at = e->at, .fields = fields },
+        known("rate"));
+    if (n)
+        n->deviations = (int64_t)jump.deviations;
+    put(t, n);
+}
+
+static void hear(void *ctx, const struct bus_event *e)
+{
+    const char *name = e->kind == BUS_SIGNAL ? known(e->name) : NULL;
+
+    if (e->kind == BUS_READING)
+        reading(ctx, e);
+    else if (name)
+        put(ctx, copy(e, name));
 }
 
 static struct note *take_all(struct threats *t)
@@ -227,7 +261,7 @@ static void weigh(struct threats *t, const struct threat_row *row, const struct 
     struct count_key key = key_of(row, n);
     int64_t times;
 
-    if (s->off[row->code])
+    if (s->off[row->code] || n->deviations < limits[LIMIT_DEVIATIONS])
         return;
     times = counts_add(row->by == BY_SOURCE ? t->sources : t->devices, &key, n->at,
                        limits[LIMIT_MINUTES] * MINUTE_MS);
@@ -591,6 +625,7 @@ static void free_all(struct threats *t)
         free(t->hits[i].evidence);
     counts_free(t->devices);
     counts_free(t->sources);
+    rates_free(t->rates);
     free(t->settings);
     free(t->hits);
     free(t->wells);
@@ -614,9 +649,10 @@ enum rc threats_start(const struct threats_options *o, struct threats **out, str
     threat_settings_usual(&t->usual);
     t->devices = counts_new(PLACES);
     t->sources = counts_new(PLACES);
+    t->rates = rates_new(2 * PLACES);
     t->hits = calloc(HITS_MAX, sizeof *t->hits);
     t->wells = calloc(HITS_MAX, sizeof *t->wells);
-    if (!t->devices || !t->sources || !t->hits || !t->wells ||
+    if (!t->devices || !t->sources || !t->rates || !t->hits || !t->wells ||
         pthread_create(&t->thread, NULL, run, t) != 0) {
         free_all(t);
         return fail(f, RC_INTERNAL, "cannot start the watch for threats");

@@ -347,6 +347,34 @@ static void guessing_claim_codes_is_seen(void **state)
     gate_device_free(d);
 }
 
+// Half an hour of readings, in their own time, and then ten times as many.
+static void who_sends_far_more_than_it_used_to_is_seen(void **state)
+{
+    (void)state;
+    struct gate_device *d = gate_device(gate, gate->acme, true);
+    int64_t from = clock_now_ms() - 3600000, device;
+
+    model_sql(pg_conninfo(), "UPDATE device SET tags = '{\"fleet\":\"loud\"}' WHERE id = '%s'",
+              d->id);
+    device = model_sql(pg_conninfo(), "SELECT device FROM device WHERE id = '%s'", d->id);
+    for (int minute = 0; minute < 45; minute++) {
+        if (minute == 38) {
+            settle();
+            assert_int_equal(alerts("loud"), 0);
+        }
+        bus_publish(gate->bus,
+                    &(struct bus_event){ .kind = BUS_READING,
+                                         .catalog = gate->acme,
+                                         .device = device,
+                                         .at = from + minute * 60000,
+                                         .count = 5,
+                                         .messages = minute < 38 ? 58 + minute % 5 : 600 });
+    }
+    become("loud", "T13", "(h.evidence::jsonb ->> 'aMinute')::int = 600", 1);
+    assert_int_equal(alerts("loud"), 1);
+    gate_device_free(d);
+}
+
 // Whose certificate ended long ago, as the table says: nobody waits for days.
 static void who_does_not_renew_is_silent_until_it_comes_back(void **state)
 {
@@ -541,6 +569,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(certificates_of_somebody_elses_ca_are_seen_by_their_address),
         cmocka_unit_test(a_revoked_certificate_is_seen_when_it_comes_again_and_again),
         cmocka_unit_test(guessing_claim_codes_is_seen),
+        cmocka_unit_test(who_sends_far_more_than_it_used_to_is_seen),
         cmocka_unit_test(who_does_not_renew_is_silent_until_it_comes_back),
         cmocka_unit_test(who_comes_from_outside_is_seen_until_it_comes_from_inside),
         cmocka_unit_test(a_crash_loop_is_one_alert_over_all_devices),

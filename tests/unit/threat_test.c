@@ -8,6 +8,7 @@
 #include "core/rc.h"
 #include "test.h"
 #include "threat/counts.h"
+#include "threat/rates.h"
 #include "threat/settings.h"
 #include "threat/table.h"
 
@@ -95,6 +96,53 @@ static void a_million_addresses_do_not_push_out_the_one_that_stays(void **state)
     n = counts_add(c, &guesser, 200, MINUTE);
     assert_int_equal(n, 4);
     counts_free(c);
+}
+
+// ---------------------------------------------------------------- rates
+
+static bool minute(struct rates *r, int64_t n, uint32_t messages, struct rate_jump *out)
+{
+    return rates_add(r, &(struct rate_said){ 1, 7, n * MINUTE, messages, 5 * messages }, out);
+}
+
+static void a_device_is_judged_by_its_own_past(void **state)
+{
+    (void)state;
+    struct rates *r = rates_new(64);
+    struct rate_jump jump;
+
+    for (int64_t n = 0; n < 100; n++)
+        assert_false(minute(r, n, 58 + (uint32_t)(n % 5), &jump));
+    assert_false(minute(r, 100, 600, &jump)); // this minute is not over yet
+    assert_true(minute(r, 101, 60, &jump));
+    assert_string_equal(jump.what, "messages");
+    assert_true(jump.found == 600 && jump.usual > 55 && jump.usual < 65 && jump.deviations > 8);
+    assert_false(minute(r, 102, 60, &jump));
+    rates_free(r);
+}
+
+static void nobody_is_judged_before_half_an_hour(void **state)
+{
+    (void)state;
+    struct rates *r = rates_new(64);
+    struct rate_jump jump;
+
+    for (int64_t n = 0; n < RATE_LEARN; n++)
+        assert_false(minute(r, n, n % 2 ? 1 : 500, &jump));
+    rates_free(r);
+}
+
+static void less_than_usual_and_late_readings_are_no_jump(void **state)
+{
+    (void)state;
+    struct rates *r = rates_new(64);
+    struct rate_jump jump;
+
+    for (int64_t n = 0; n < 100; n++)
+        assert_false(minute(r, n, n < 60 ? 60 : 0, &jump));
+    assert_false(minute(r, 50, 10000, &jump)); // of a minute that is over
+    assert_false(minute(r, 101, 60, &jump));
+    rates_free(r);
 }
 
 // ---------------------------------------------------------------- networks
@@ -215,6 +263,9 @@ int main(void)
         cmocka_unit_test(others_are_counted_apart),
         cmocka_unit_test(what_was_well_is_forgotten_unless_it_was_seen_right_now),
         cmocka_unit_test(a_million_addresses_do_not_push_out_the_one_that_stays),
+        cmocka_unit_test(a_device_is_judged_by_its_own_past),
+        cmocka_unit_test(nobody_is_judged_before_half_an_hour),
+        cmocka_unit_test(less_than_usual_and_late_readings_are_no_jump),
         cmocka_unit_test(a_network_holds_its_addresses),
         cmocka_unit_test(what_is_no_network_is_refused),
         cmocka_unit_test(every_code_has_words_and_sound_bounds),
