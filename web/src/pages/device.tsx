@@ -23,6 +23,7 @@ import { Says } from '../parts/says';
 import { Seg } from '../parts/seg';
 import { Page } from '../parts/shell';
 import { Glyph, StatePill, stateClass, verdictSentence, verdictState } from '../parts/state';
+import { Insights } from '../parts/insights';
 import { LogTail } from '../parts/log-tail';
 import { Timeline } from '../parts/timeline';
 import { BootLog, Trust } from '../parts/trust';
@@ -227,7 +228,7 @@ function TabBody({ tab, watch, d }: { tab: Tab; watch: Watch; d: Device }) {
   const telemetry = may('telemetry:read');
   switch (tab) {
     case 'telemetry': return <div class="c12 stack">{telemetry ? <TelemetryCard watch={watch} /> : <Lacks title={t('telemetry.title')} permission="telemetry:read" />}</div>;
-    case 'logs': return <div class="c12 stack">{telemetry ? <LogTail watch={watch} /> : <Lacks title={t('log.title')} permission="telemetry:read" />}</div>;
+    case 'logs': return <div class="c12 stack">{telemetry ? <><LogTail watch={watch} /><Insights device={watch.id} /></> : <Lacks title={t('log.title')} permission="telemetry:read" />}</div>;
     case 'trust': return may('trust:read')
       ? <><div class="c5 stack"><Trust device={d} evidence={watch.evidence.value} /></div><div class="c7 stack"><BootLog evidence={watch.evidence.value} /></div></>
       : <div class="c12 stack"><Lacks title={t('trust.title')} permission="trust:read" /></div>;

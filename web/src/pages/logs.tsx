@@ -12,6 +12,7 @@ import { place, setQuery } from '../core/router';
 import { catalog } from '../core/session';
 import { named, shortDate, t } from '../i18n/i18n';
 import { CrossIcon, DownIcon, PauseIcon, PlayIcon } from '../parts/icons';
+import { Insights } from '../parts/insights';
 import { LogBars } from '../parts/log-bars';
 import { LogLine } from '../parts/log-line';
 import { Menu } from '../parts/menu';
@@ -186,6 +187,7 @@ export function Logs() {
         <header><Filters view={view} filter={filter} /></header>
         <Bars view={view} />
       </section>
+      {filter.kind === 'events' && !filter.device ? <Insights /> : null}
       <Lines view={view} filter={filter} />
     </Page>
   );
