@@ -381,7 +381,7 @@ static void a_watch_whose_connection_is_lost_listens_again(void **state)
 static void what_is_too_long_is_refused_or_cut(void **state)
 {
     (void)state;
-    char key[ALERT_KEY_MAX + 2], title[400], *evidence = calloc(1, ALERT_EVIDENCE_MAX + 100);
+    char key[ALERT_KEY_MAX + 2] = "", title[400], *evidence = calloc(1, ALERT_EVIDENCE_MAX + 100);
     struct alert_cause c = cause(key);
     const struct alert_hit h = { .device = 1, .at = base, .evidence = evidence };
 
