@@ -18,7 +18,9 @@ SELECT a.id, a.severity, a.resolved_at IS NOT NULL AS resolved,
 -- name: alert_any_fresh (catalog, alert, devices, ats)
 SELECT EXISTS (
     SELECT FROM unnest($3::bigint[], $4::bigint[]) AS h(device, at)
-      LEFT JOIN alert_device d ON d.catalog = $1 AND d.alert = $2 AND d.device = h.device
+      LEFT JOIN LATERAL (SELECT * FROM alert_device d
+                          WHERE d.catalog = $1 AND d.alert = $2 AND d.device = h.device
+                          LIMIT 1) d ON true
      WHERE d.device IS NULL
         OR to_timestamp(h.at / 1000.0) > greatest(d.last_at, d.cleared_at)) AS fresh;
 
@@ -61,7 +63,8 @@ INSERT INTO alert_history (catalog, alert, act)
 SELECT catalog, id, 'reopened' FROM was WHERE flaps < 50 OR resolved_by IS NOT NULL;
 
 -- name: alert_hit (catalog, alert, before, devices, ats, evidence, mark)
--- before: the latest alert of the cause when this began; what it knows is not news.
+-- before: the latest alert of the cause when this began; what it knows is not news. Each hit's
+-- device is looked up by itself: a plan made while the table was small must not read all of it.
 WITH h AS (
     SELECT DISTINCT ON (u.device, u.at) u.device, to_timestamp(u.at / 1000.0) AS at, u.evidence
       FROM unnest($4::bigint[], $5::bigint[], $6::text[]) AS u(device, at, evidence)
@@ -72,7 +75,9 @@ WITH h AS (
            AS evidence,
            bool_or(d.device IS NULL OR d.cleared_at IS NOT NULL OR d.alert <> $2) AS comes
       FROM h
-      LEFT JOIN alert_device d ON d.catalog = $1 AND d.alert = $3 AND d.device = h.device
+      LEFT JOIN LATERAL (SELECT * FROM alert_device d
+                          WHERE d.catalog = $1 AND d.alert = $3 AND d.device = h.device
+                          LIMIT 1) d ON true
      WHERE d.device IS NULL OR h.at > greatest(d.last_at, d.cleared_at)
      GROUP BY h.device
 ), put AS (

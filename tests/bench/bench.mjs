@@ -422,6 +422,16 @@ async function querySearch() {
     `frequent ${frequent.middle}, rare ${rare.middle}, in no line ${none.middle}, worst of 21: ${Math.max(frequent.worst, rare.worst)}; limit: a page without a word`);
 }
 
+// ------------------------------------------------------------------ alerts
+
+/** 100,000 devices break one rule, raised a thousand a transaction. */
+async function alertStorm() {
+  const r = await jsonOf(`${build}/tests/bench/alert_bench`, [], 120);
+  const right = r.alerts === 1 && r.told === 1 && r.devices === 100000;
+  row('alert.storm', r.storm / 1000, 's', r.bare / 1000, '<= 2 s, 1 alert, 1 told, reach right', right && r.storm <= 2000,
+    `${r.alerts} alert, ${r.told} told, reach ${r.devices} in ${r.reach} ms; limit: the same rows into a bare table`);
+}
+
 // ------------------------------------------------------------------ pages
 
 async function pageDevices() {
@@ -467,6 +477,7 @@ const measures = {
   'rest.storm': () => edge('storm'),
   'query.search': querySearch,
   'query.cold_bytes': cold,
+  'alert.storm': alertStorm,
   'page.devices': pageDevices,
   'page.overview': pageOverview,
   'page.weight': pageWeight,
