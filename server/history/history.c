@@ -349,6 +349,18 @@ static enum rc read_metric(struct reading *g, struct fault *f)
     return rc;
 }
 
+static enum rc read_which(struct reading *g, struct fault *f)
+{
+    auto_places places = { 0 };
+    enum rc rc = find_places(g->store, g->q->catalog, g->q->metrics[g->which], &places, f);
+
+    g->places = &places;
+    if (rc == RC_OK && !nobody_has(&places))
+        rc = read_metric(g, f);
+    g->places = NULL;
+    return rc;
+}
+
 enum rc history_read(struct store *s, const struct history_query *q, history_points *sink,
                      void *ctx, struct fault *f)
 {
@@ -356,14 +368,8 @@ enum rc history_read(struct store *s, const struct history_query *q, history_poi
     struct reading g = { .store = s, .q = q, .sink = sink, .ctx = ctx, .heap = &heap };
     enum rc rc = heap_open(&heap, q->from, q->to, f);
 
-    for (; rc == RC_OK && g.which < q->count && !g.ended; g.which++) {
-        auto_places places = { 0 };
-
-        rc = find_places(s, q->catalog, q->metrics[g.which], &places, f);
-        g.places = &places;
-        if (rc == RC_OK && !nobody_has(&places))
-            rc = read_metric(&g, f);
-    }
+    for (; rc == RC_OK && g.which < q->count && !g.ended; g.which++)
+        rc = read_which(&g, f);
     return rc;
 }
 
