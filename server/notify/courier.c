@@ -225,13 +225,10 @@ static void tell_failure(const struct errand *e, CURLcode code, struct courier_r
 static void tell_answer(struct courier_report *r)
 {
     r->arrived = r->status >= 200 && r->status < 300;
-    if (r->arrived)
-        snprintf(r->text, sizeof r->text, "answered %d", r->status);
-    else if (r->status >= 300 && r->status < 400)
-        snprintf(r->text, sizeof r->text,
-                 "answered %d: redirects are not followed, use the address it leads to", r->status);
-    else
-        snprintf(r->text, sizeof r->text, "answered %d", r->status);
+    snprintf(r->text, sizeof r->text, "answered %d%s", r->status,
+             r->status >= 300 && r->status < 400
+                 ? ": redirects are not followed, use the address it leads to"
+                 : "");
 }
 
 // An answer of 200 is one even when its body was too long or too slow to be waited for.

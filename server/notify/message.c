@@ -213,8 +213,8 @@ static void write_date(FILE *to, int64_t ms)
     struct tm tm;
 
     gmtime_r(&at, &tm);
-    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S +0000", &tm);
-    fprintf(to, "Date: %s\r\n", date);
+    if (strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S +0000", &tm) > 0)
+        fprintf(to, "Date: %s\r\n", date);
 }
 
 // One alert's mails are one thread; the same mail sent twice has the same id.
