@@ -432,6 +432,14 @@ async function alertStorm() {
     `${r.alerts} alert, ${r.told} told, reach ${r.devices} in ${r.reach} ms; limit: the same rows into a bare table`);
 }
 
+// ------------------------------------------------------------------ rules
+
+async function ruleLoad() {
+  const r = await jsonOf(`${build}/tests/bench/rule_bench`, [], 600);
+  row('rule.load', r.core, 'cores', 0.2, '<= 0.20 core, 1,000 rules, 20,000 msgs/s of 6 metrics', r.core <= 0.2 && r.rules === 1000,
+    `${r.lanes} aggregates shared, ${r.keys} keys, ${r.turns} turns; copy, decoding and engine, without the database`);
+}
+
 // ------------------------------------------------------------------ pages
 
 async function pageDevices() {
@@ -476,6 +484,7 @@ const measures = {
   'rest.kept_1000': () => edge('kept'),
   'rest.storm': () => edge('storm'),
   'query.search': querySearch,
+  'rule.load': ruleLoad,
   'query.cold_bytes': cold,
   'alert.storm': alertStorm,
   'page.devices': pageDevices,
