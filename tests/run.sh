@@ -13,7 +13,7 @@ runner=
 start() {
     make --no-print-directory run DIR="$dir/i" PORT=$port FLEET=3 > "$dir/out" 2>&1 &
     runner=$!
-    for _ in $(seq 600); do
+    for _ in $(seq 1800); do
         grep -q '^orrery: ready' "$dir/out" && return 0
         kill -0 $runner 2> /dev/null || break
         sleep 0.1
@@ -40,7 +40,7 @@ json() {
     node -e 'let t="";process.stdin.on("data",d=>t+=d).on("end",()=>{const v=JSON.parse(t);process.exit(eval(process.argv[1])?0:1)})' "$1"
 }
 eventually() {
-    for _ in $(seq 100); do
+    for _ in $(seq 300); do
         api "$1" 2> /dev/null | json "$2" 2> /dev/null && return 0
         sleep 0.2
     done
@@ -48,7 +48,7 @@ eventually() {
     return 1
 }
 nothing_of_ours_runs() {
-    for _ in $(seq 50); do
+    for _ in $(seq 600); do
         pgrep -f "$dir/i" > /dev/null || return 0
         sleep 0.1
     done
@@ -59,7 +59,7 @@ says() {
     grep -qF "$1" "$dir/second" || { cat "$dir/second"; return 1; }
 }
 second() {
-    timeout -s INT 30 tools/run.sh "$@" > "$dir/second" 2>&1
+    timeout -s INT 120 tools/run.sh "$@" > "$dir/second" 2>&1
     [ $? = 1 ]
 }
 no_process_of_root() {
@@ -74,15 +74,22 @@ code_of() {
 }
 live_example() {
     code_of docs/api/live.md '^```js' > "$dir/watch.mjs"
-    NODE_EXTRA_CA_CERTS="$dir/i/pki/server-ca.pem" timeout 5 \
-        node --experimental-websocket "$dir/watch.mjs" "$(cat "$dir/i/admin-token")" > "$dir/watched" 2>&1
+    NODE_EXTRA_CA_CERTS="$dir/i/pki/server-ca.pem" timeout 120 \
+        node --experimental-websocket "$dir/watch.mjs" "$(cat "$dir/i/admin-token")" > "$dir/watched" 2>&1 &
+    local pid=$!
+    for _ in $(seq 600); do
+        grep -q '^2 \[' "$dir/watched" && break
+        sleep 0.1
+    done
+    kill $pid 2> /dev/null
+    wait $pid 2> /dev/null
     grep -q '^1 \[' "$dir/watched" && grep -q '^2 \[' "$dir/watched" || { cat "$dir/watched"; return 1; }
 }
 first_device() {
     mkdir "$dir/hello"
     cp device-sim/samples/hello.mjs "$dir/i/pki/server-ca.pem" "$dir/hello"
     code_of docs/protocol.md '^## Hello, world' > "$dir/hello/go.sh"
-    (cd "$dir/hello" && TOKEN=$(cat "$dir/i/admin-token") timeout 30 bash go.sh) > "$dir/said" 2>&1
+    (cd "$dir/hello" && TOKEN=$(cat "$dir/i/admin-token") timeout 120 bash go.sh) > "$dir/said" 2>&1
     grep -q '^acknowledged up to 1' "$dir/said" || { cat "$dir/said"; return 1; }
 }
 workers_in_metrics() {
@@ -99,8 +106,8 @@ second_machine() {
         -d '{"minutes":5,"most":1}' "https://localhost:$port/api/v1/catalogs/demo/registration-windows" |
         node -e 'let t="";process.stdin.on("data",d=>t+=d).on("end",()=>console.log(JSON.parse(t).command))')
     # shellcheck disable=SC2086
-    PATH=$PWD/build:$PATH timeout 20 $command --dir "$dir/machine" > "$dir/enrolled" 2>&1 &
-    for _ in $(seq 100); do
+    PATH=$PWD/build:$PATH timeout 120 $command --dir "$dir/machine" > "$dir/enrolled" 2>&1 &
+    for _ in $(seq 600); do
         grep -q 'this machine is now device' "$dir/enrolled" && break
         sleep 0.1
     done
@@ -123,7 +130,7 @@ check "the admin token is for its owner only" is_private "$dir/i/admin-token"
 check "the keeper's passphrase is for its owner only" is_private "$dir/i/keeper-passphrase"
 check "the password is nowhere in the logs" bash -c '! grep -rqF "$(sed -n "s/^orrery: first sign-in: owner \/ \([^ ]*\).*/\1/p" "$0/out")" "$0/i/log" "$0/i/run"' "$dir"
 kill -9 "$(pgrep -f "keeper $dir/i")"
-check "a killed keeper is noticed and started again" bash -c 'for _ in $(seq 50); do grep -q "the keeper died, starting it again" "$0/i/log/orreryd.log" && pgrep -f "keeper $0/i" > /dev/null && exit 0; sleep 0.1; done; exit 1' "$dir"
+check "a killed keeper is noticed and started again" bash -c 'for _ in $(seq 600); do grep -q "the keeper died, starting it again" "$0/i/log/orreryd.log" && pgrep -f "keeper $0/i" > /dev/null && exit 0; sleep 0.1; done; exit 1' "$dir"
 check "metrics satisfy promtool" bash -c "curl -sS http://127.0.0.1:$((port + 1021))/metrics | promtool check metrics"
 check "the metrics hid how the edge fares with its workers" workers_in_metrics
 check "the live protocol had no example that works" live_example

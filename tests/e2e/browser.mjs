@@ -48,7 +48,7 @@ export async function open(browser, base, options = {}) {
   });
   page.on('console', m => m.type() === 'error' && note(`console: ${m.text()} ${m.location().url}`));
   page.on('pageerror', e => note(`exception: ${e.stack ?? e.message}`));
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(30_000);
   return { context, page, troubles };
 }
 

@@ -20,7 +20,7 @@ export async function deviceSteps({ browser, base, page, cable, quiet, judge, pa
   const counts = (low, high = low) => page.waitForFunction(([low, high]) => {
     const n = Number(document.querySelector('[role=grid]')?.getAttribute('aria-rowcount')) - 1;
     return n >= low && n <= high;
-  }, [low, high], { timeout: 20_000 });
+  }, [low, high], { timeout: 60_000 });
   const bar = () => page.getByRole('combobox', { name: /^Filter devices/ });
   const listed = async (query = '') => {
     await page.goto(`${C}/devices${query}`);
@@ -231,7 +231,7 @@ export async function deviceSteps({ browser, base, page, cable, quiet, judge, pa
     await page.keyboard.press('Escape');
     product = (await api('GET', '/products?limit=200')).body.items.find(p => p.name === name);
     await judge('products');
-  }, 120);
+  }, 240);
 
   const groupOf = async of => (await api('GET', `/device-groups?product=${product.id}`)).body.items.find(g => g.name === of);
 
@@ -263,7 +263,7 @@ export async function deviceSteps({ browser, base, page, cable, quiet, judge, pa
     const found = await violations(page);
     check(!found.length, found.join('\n'));
     await go.click();
-    await page.locator('.job', { hasText: 'done' }).waitFor({ timeout: 20_000 });
+    await page.locator('.job', { hasText: 'done' }).waitFor({ timeout: 60_000 });
     let g;
     await until(async () => (g = await groupOf('Production')).devices === ODD.length, () => `the group has ${g.devices} devices`);
     await page.goto(`${C}/devices?group=${g.id}`);
@@ -287,7 +287,7 @@ export async function deviceSteps({ browser, base, page, cable, quiet, judge, pa
     await page.getByRole('button', { name: `Move ${ODD.length} devices` }).click();
     await page.getByRole('dialog').getByRole('alert').waitFor();
     await page.getByRole('button', { name: `Move ${ODD.length - 1} devices` }).click();
-    await page.locator('.job', { hasText: 'done' }).waitFor({ timeout: 20_000 });
+    await page.locator('.job', { hasText: 'done' }).waitFor({ timeout: 60_000 });
     page.excused = undefined;
   });
 
@@ -376,7 +376,7 @@ export async function deviceSteps({ browser, base, page, cable, quiet, judge, pa
     await page.getByText('1 was claimed before').waitFor();
     quiet();
     await judge('claim-list');
-  }, 120);
+  }, 240);
 
   const choose = (fileName, buffer, type = 'text/csv') => page.locator('#claim-file').setInputFiles({ name: fileName, mimeType: type, buffer: Buffer.from(buffer) });
 
@@ -386,10 +386,10 @@ export async function deviceSteps({ browser, base, page, cable, quiet, judge, pa
     await page.getByText('1 line is left out').waitFor();
     await page.getByText('Line 3').waitFor();
     await page.getByRole('button', { name: 'Claim 2 devices' }).click();
-    await page.getByText('2 devices claimed').first().waitFor({ timeout: 20_000 });
+    await page.getByText('2 devices claimed').first().waitFor({ timeout: 60_000 });
     quiet();
     await judge('claim-file');
-  }, 120);
+  }, 240);
 
   await step('a binary, an empty and a 201 MB file are refused in words', async () => {
     await page.goto(`${C}/claim?method=file`);
@@ -426,7 +426,7 @@ export async function deviceSteps({ browser, base, page, cable, quiet, judge, pa
     await page.goto(`${C}/devices?q=Bulk+${MARK}`);
     await counts(count);
     quiet();
-  }, 120);
+  }, 240);
 
   await step('the bar of a long list reaches anywhere, and the rows there are its own', async () => {
     await listed(`?q=Bulk+${MARK}&sort=name`);
@@ -448,17 +448,17 @@ export async function deviceSteps({ browser, base, page, cable, quiet, judge, pa
     await page.locator('.k-name a', { hasText: `Bulk ${MARK} 01005` }).waitFor();
     page.excused = /./;
     await cable.cut();
-    await page.locator('.strip').waitFor({ timeout: 15_000 });
+    await page.locator('.strip').waitFor({ timeout: 60_000 });
     await scroll(41_000);
     check((await rows().count()) > 5, 'the rows are gone');
     await scroll(200_000);
     await pause(300);
     await cable.mend();
-    await page.locator('.strip').waitFor({ state: 'detached', timeout: 30_000 });
+    await page.locator('.strip').waitFor({ state: 'detached', timeout: 60_000 });
     await scroll(200_400);
-    await page.locator('.k-name a', { hasText: `Bulk ${MARK} 05015` }).waitFor({ timeout: 20_000 });
+    await page.locator('.k-name a', { hasText: `Bulk ${MARK} 05015` }).waitFor({ timeout: 60_000 });
     page.excused = undefined;
-  }, 90);
+  }, 240);
 
   await step('all of a query is retired only when the catalog is named, and can be watched', async () => {
     await listed(`?q=Bulk+${MARK}`);
@@ -472,9 +472,9 @@ export async function deviceSteps({ browser, base, page, cable, quiet, judge, pa
     await go.click();
     await page.locator('.job .progress').waitFor();
     await page.locator('.job', { hasText: 'done' }).waitFor({ timeout: 60_000 });
-    await page.getByText('No device matches').waitFor({ timeout: 20_000 });
+    await page.getByText('No device matches').waitFor({ timeout: 60_000 });
     quiet();
-  }, 120);
+  }, 240);
 
   await step('a window opens with one command to copy, and closes', async () => {
     await page.goto(`${C}/claim?method=window`);
@@ -487,7 +487,7 @@ export async function deviceSteps({ browser, base, page, cable, quiet, judge, pa
     await row.getByText('closed').waitFor();
     quiet();
     await judge('claim-window');
-  }, 120);
+  }, 240);
 
   await step('who comes to the door is told to the page, which does not keep asking', async () => {
     let asked = 0;

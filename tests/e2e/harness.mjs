@@ -14,15 +14,15 @@ export function check(holds, text) {
   if (!holds) throw new Error(text);
 }
 
-/** What the page comes to show within ten seconds: asked for until it holds, as nothing says when. */
+/** What the page comes to show within half a minute: asked for until it holds, as nothing says when. */
 export async function until(holds, text) {
-  for (const end = Date.now() + 10_000; !(await holds()); ) {
+  for (const end = Date.now() + 30_000; !(await holds()); ) {
     if (Date.now() > end) throw new Error(typeof text === 'function' ? await text() : text);
     await new Promise(done => setTimeout(done, 50));
   }
 }
 
-export async function step(name, run, seconds = 60) {
+export async function step(name, run, seconds = 180) {
   number++;
   let timer;
   const late = new Promise((_, fail) => {

@@ -21,7 +21,7 @@
 #include "test.h"
 #include "threat/threat_api.h"
 
-#define WAIT_S 60
+#define WAIT_S 180
 
 static struct gate *gate;
 
@@ -129,7 +129,7 @@ static struct tale {
     { "debug", "2s count=3 debug", "", 0 },
     { "clock", "2s count=3 clock-off", "", 0 },
     { "replay", "2s count=2 replaying", "", 0 },
-    { "clone", "2s count=2 clone", "", 0 },
+    { "clone", "20s count=2 clone", "", 0 },
     { "crash", "0s count=3 crash-loop every=1s away=200ms", "", 0 },
 };
 

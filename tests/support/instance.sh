@@ -15,7 +15,7 @@ start() {
     "$build/orreryd" --dir "$i" --set "edge.listen=127.0.0.1:$port" --set "gateway.listen=127.0.0.1:$((port + 1))" \
         --set "metrics.listen=127.0.0.1:$((port + 1021))" --set "web.dir=$PWD/web/dist" "${settings[@]}" > "$dir/out" 2>> "$dir/server.log" &
     server=$!
-    for _ in $(seq 600); do
+    for _ in $(seq 1800); do
         grep -q '^ready' "$dir/out" && return 0
         kill -0 $server 2> /dev/null || break
         sleep 0.1
