@@ -265,7 +265,7 @@ function Now({ w, metric }: { w: Wanted; metric: Metric }) {
       <section class="card c8 explore-now" aria-labelledby="now">
         <header><h2 id="now">{t('explore.now', { metric: label(metric.name) })}</h2><span class="sub">{t('explore.nowHow')}</span></header>
         {error ? <div class="pad"><Says error={error} retry={retry} /></div> : null}
-        <div class="scrolls"><table>
+        <div class="scrolls" tabIndex={0} role="group" aria-labelledby="now"><table>
           <thead><tr><th scope="col">{w.by ? named(`param.${w.by}`, w.by) : ''}</th>{(['devices', 'min', 'p50', 'p95', 'p99', 'max'] as const).map(c => <th key={c} scope="col" class="r">{t(`col.${c}`)}</th>)}</tr></thead>
           <tbody>{rows.map(r => <tr key={r.key}><th scope="row" class="cell"><bdi>{r.name}</bdi></th><td class="r num">{number(r.devices)}</td>
             {[r.min, r.p50, r.p95, r.p99, r.max].map((v, i) => <td key={i} class="r num">{write(v)}</td>)}</tr>)}</tbody>
