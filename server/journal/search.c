@@ -16,7 +16,7 @@
 
 #define BUDGET_MS     300  // then no further statement begins
 #define STATEMENT_MS  2000 // what one may take
-#define FIRST_LINES   3000 // read in order before the index is asked
+#define FIRST_LINES   500  // read in order before the index is asked
 #define LINES         50000
 #define HOURS_AT_ONCE 32 // by the index, where nothing was found in fewer
 #define MINUTE_MS     60000
@@ -39,7 +39,8 @@ struct walk {
     struct rows *hours; // newest first
     int hour;           // of hours
     struct place place;
-    int left; // of the page
+    int left;  // of the page
+    int lines; // of the next stretch
     int64_t until;
     bool timed_out;
     search_tell *tell;
@@ -245,16 +246,18 @@ static void enter(struct walk *w)
         w->place = top_of(end);
 }
 
-static enum rc read_hour(struct walk *w, int lines, bool *done, struct fault *f)
+// In growing stretches: what is asked for is mostly among the newest lines.
+static enum rc read_hour(struct walk *w, bool *done, struct fault *f)
 {
     char low[40];
     enum rc rc = RC_OK;
 
     *done = false;
     low_of(w, w->hour, low);
-    do
-        rc = read_stretch(w, low, lines, done, f);
-    while (rc == RC_OK && !*done && w->left > 0 && lines == LINES && !is_over(w));
+    while (rc == RC_OK && !*done && w->left > 0 && !is_over(w)) {
+        rc = read_stretch(w, low, w->lines, done, f);
+        w->lines = w->lines * 4 < LINES ? w->lines * 4 : LINES;
+    }
     return rc;
 }
 
@@ -269,6 +272,22 @@ static int run_of_indexed(const struct walk *w, int most)
     return last;
 }
 
+// While there is a line in fifty, reading on is cheaper than what the index finds and sorts.
+static enum rc read_newest(struct walk *w, bool *done, struct fault *f)
+{
+    char low[40];
+    enum rc rc = RC_OK;
+    int left;
+
+    low_of(w, w->hour, low);
+    do {
+        left = w->left;
+        rc = read_stretch(w, low, FIRST_LINES, done, f);
+    } while (rc == RC_OK && !*done && w->left > 0 && left - w->left >= FIRST_LINES / 50 &&
+             !is_over(w));
+    return rc;
+}
+
 static enum rc find_in_hours(struct walk *w, bool *first, int *most, struct fault *f)
 {
     bool done = false;
@@ -276,9 +295,9 @@ static enum rc find_in_hours(struct walk *w, bool *first, int *most, struct faul
     enum rc rc = RC_OK;
 
     if (*first)
-        rc = read_hour(w, FIRST_LINES, &done, f);
+        rc = read_newest(w, &done, f);
     *first = false;
-    if (rc != RC_OK || w->timed_out || w->left == 0)
+    if (rc != RC_OK || is_over(w) || w->left == 0)
         return rc;
     if (done) {
         w->hour++;
@@ -305,7 +324,7 @@ static enum rc walk_hours(struct walk *w, struct fault *f)
             rc = find_in_hours(w, &first, &most, f);
             continue;
         }
-        rc = read_hour(w, LINES, &done, f);
+        rc = read_hour(w, &done, f);
         w->hour += done && w->left > 0;
     }
     return rc;
@@ -356,6 +375,7 @@ enum rc search_run(struct store *pool, int32_t catalog, const struct search *s, 
                       .catalog = catalog,
                       .s = s,
                       .left = limit,
+                      .lines = FIRST_LINES,
                       .until = clock_mono_ms() + BUDGET_MS,
                       .place = top_of(s->to),
                       .tell = tell,
