@@ -461,6 +461,7 @@ struct asking {
     struct fleet_catalog *c;
     const struct columns *k;
     int64_t since;
+    const struct fleet_bounds *bounds;
     fleet_tell *tell;
     void *ctx;
     size_t told;
@@ -472,8 +473,9 @@ static void tell_page(struct asking *a, const struct page *p, uint32_t rows, int
     const double *values = p->values + (size_t)column * FLEET_PAGE;
 
     for (uint32_t i = 0; i < rows; i++) {
+        if (!(values[i] >= a->bounds->low && values[i] <= a->bounds->high))
+            continue; // NAN too
         struct fleet_value v = { p->device[i], p->at[i], values[i] }, newest;
-
         if (!v.device || v.at < a->since || !isfinite(v.value))
             continue;
         if (p->shared[i] && newest_of(a->c, a->k, v.device, &newest) && newest.at > v.at)
@@ -498,9 +500,16 @@ static void tell_layout(struct asking *a, const struct layout *l, int column)
 void fleet_each(struct fleet *f, int32_t catalog, const char *metric, int64_t since,
                 fleet_tell *tell, void *ctx)
 {
+    fleet_each_within(f, catalog, metric, since, &(struct fleet_bounds){ -INFINITY, INFINITY },
+                      tell, ctx);
+}
+
+void fleet_each_within(struct fleet *f, int32_t catalog, const char *metric, int64_t since,
+                       const struct fleet_bounds *bounds, fleet_tell *tell, void *ctx)
+{
     struct fleet_catalog *c = catalog_of(f, catalog, false);
     struct columns k = { 0 };
-    struct asking a = { c, &k, since, tell, ctx, 0 };
+    struct asking a = { c, &k, since, bounds, tell, ctx, 0 };
 
     if (!c)
         return;

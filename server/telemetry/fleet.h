@@ -53,7 +53,13 @@ struct fleet_value {
 typedef void fleet_tell(void *ctx, size_t index, const struct fleet_value *v);
 void fleet_each(struct fleet *f, int32_t catalog, const char *metric, int64_t since,
                 fleet_tell *tell, void *ctx);
-// The same for those of a list; index is the place in it.
+// The same, but values below low or above high are passed over at once. tell may narrow them.
+struct fleet_bounds {
+    double low, high;
+};
+void fleet_each_within(struct fleet *f, int32_t catalog, const char *metric, int64_t since,
+                       const struct fleet_bounds *bounds, fleet_tell *tell, void *ctx);
+// As fleet_each for those of a list; index is the place in it.
 void fleet_some(struct fleet *f, int32_t catalog, const char *metric, int64_t since,
                 const int64_t *devices, size_t count, fleet_tell *tell, void *ctx);
 // When any device sent it last; 0: none is known. Cheap.

@@ -191,6 +191,7 @@ static enum rc show_fleet(struct req *q, struct reply *r, struct fault *f)
 // A heap: the first of list is the one that the next better one drives out.
 struct top {
     bool least;
+    struct fleet_bounds bounds; // what could still come in
     size_t most, count;
     struct fleet_value list[TOP_MAX + TOP_SPARE];
 };
@@ -240,6 +241,10 @@ static void offer(void *ctx, size_t index, const struct fleet_value *v)
         t->list[0] = *v;
         sift_down(t);
     }
+    if (t->count == t->most && t->least)
+        t->bounds.high = t->list[0].value;
+    else if (t->count == t->most)
+        t->bounds.low = t->list[0].value;
 }
 
 // The heap taken apart: the best one first.
@@ -264,7 +269,9 @@ static enum rc look(const struct req *q, const struct asked *a, struct top *t, b
     enum rc rc = RC_OK;
 
     if (a->filter.empty) {
-        fleet_each(q->services->fleet, q->catalog, a->metric, a->now - a->window, offer, t);
+        t->bounds = (struct fleet_bounds){ -INFINITY, INFINITY };
+        fleet_each_within(q->services->fleet, q->catalog, a->metric, a->now - a->window, &t->bounds,
+                          offer, t);
         return RC_OK;
     }
     rc = found_read(q, a, &x, f);

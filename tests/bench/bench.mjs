@@ -440,6 +440,24 @@ async function ruleLoad() {
     `${r.lanes} aggregates shared, ${r.keys} keys, ${r.turns} turns; copy, decoding and engine, without the database`);
 }
 
+// ------------------------------------------------------------------ charts and fleets
+
+// One run for all three rows: its data are kept, its figures are not.
+let queried;
+const queries = () => (queried ??= run(`${build}/tests/bench/query_bench`, [`${work}/query`], 3600).then(jsonLines));
+const beside = (own, bare) => `worst of 31: ${own.worst}; limit: ${bare}`;
+
+async function queryChart(name, at, goal, said) {
+  const [own, bare] = (await queries()).slice(at, at + 2);
+  row(name, own.middle, 'ms', bare.middle, `<= ${goal} ms, ${said}`, own.middle <= goal, beside(own, 'the bare query for its rows'));
+}
+async function queryFleet() {
+  const [all, split, few, top, many] = (await queries()).slice(4);
+  row('query.fleet', all.middle, 'ms', few.middle, '<= 40 ms, p50, p95, p99 of 10,000 devices', all.middle <= 40 && split.middle <= 40,
+    `split by site ${split.middle}; ${beside(all, 'a walk over the values')}`);
+  row('query.top', top.middle, 'ms', many.middle, '<= 20 ms, top 20 of 1,000,000', top.middle <= 20, beside(top, 'a walk over the values'));
+}
+
 // ------------------------------------------------------------------ pages
 
 async function pageDevices() {
@@ -487,6 +505,9 @@ const measures = {
   'rule.load': ruleLoad,
   'query.cold_bytes': cold,
   'alert.storm': alertStorm,
+  'query.chart_day': () => queryChart('query.chart_day', 0, 5, '24 h, 60 million points stored, 300 buckets with their peaks'),
+  'query.chart_month': () => queryChart('query.chart_month', 2, 10, '30 days from hourly sums'),
+  'query.fleet': queryFleet,
   'page.devices': pageDevices,
   'page.overview': pageOverview,
   'page.weight': pageWeight,
