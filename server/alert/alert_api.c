@@ -398,10 +398,15 @@ static const struct field run_fields[] = {
 static enum rc run(struct req *q, struct reply *r, struct fault *f)
 {
     auto_with(bulk_done) struct bulk b = { 0 };
+    json_auto_t *alert = NULL;
     struct run_body said = { 0 };
     int64_t id, job = 0;
-    enum rc rc = BODY_READ(q->body, run_fields, &said, f);
+    enum rc rc = read_id(q, &id, f);
 
+    if (rc == RC_OK)
+        rc = inbox_show(q->store, q->catalog, id, &alert, NULL, f);
+    if (rc == RC_OK)
+        rc = BODY_READ(q->body, run_fields, &said, f);
     if (rc == RC_OK)
         rc = read_step(q, said.expect, &id, &b, f);
     if (rc == RC_OK)
