@@ -119,7 +119,7 @@ static bool put_count(struct pile *out, const struct kind *k, int64_t n)
 
 static bool put_events(struct pile *out, const struct kind *k, int64_t n)
 {
-    int64_t first = k->at, last = k->at;
+    int64_t first = k->at, last = first;
     char *at;
 
     for (int64_t i = 1; i < n; i++) {

@@ -124,7 +124,7 @@ static int larger_first(const void *a, const void *b)
 
 static json_t *groups_to_json(const struct req *q, const struct asked *a, struct groups *g)
 {
-    json_t *sorted[GROUPS_MAX], *list = json_array();
+    json_t *sorted[GROUPS_MAX] = { NULL }, *list = json_array();
 
     for (size_t i = 0; i < g->count; i++) {
         sorted[i] = facts_to_json(&g->list[i].values);

@@ -147,7 +147,8 @@ static void a_stale_version_changes_nothing(void **state)
     struct fault f = { 0 };
 
     store_will("catalog_retain", RC_OK, &no_rows);
-    assert_int_equal(catalog_retain(NULL, &(struct catalog){ .id = 1, .version = 2 }, &f), RC_CONFLICT);
+    assert_int_equal(catalog_retain(NULL, &(struct catalog){ .id = 1, .version = 2 }, &f),
+                     RC_CONFLICT);
     assert_string_equal(fake_args[1], "2");
     store_was_asked();
 }
