@@ -115,7 +115,8 @@ static void settle(void)
 
 // ---------------------------------------------------------------- the stories
 
-// All are played at once, from the beginning of the tests until each has been looked at.
+// All are played at once, from the beginning of the tests until each has been looked at; by devices
+// that have attested well before: what a story changes is then a change.
 static struct tale {
     const char *name, *text, *more;
     pid_t pid;
@@ -132,16 +133,6 @@ static struct tale {
     { "clone", "20s count=2 clone", "", 0 },
     { "crash", "0s count=3 crash-loop every=1s away=200ms", "", 0 },
 };
-
-static void begin_tales(void)
-{
-    for (size_t i = 0; i < sizeof tales / sizeof *tales; i++) {
-        char more[60];
-
-        snprintf(more, sizeof more, "--interval 500ms %s", tales[i].more);
-        tales[i].pid = tale_begin(tales[i].name, gate->demo, tales[i].text, more);
-    }
-}
 
 static void end_tale(const char *name) // NULL: all
 {
@@ -173,6 +164,20 @@ static void wait_for_devices(const char *story, const char *where)
     fail_msg("%s: not all devices are: %s", story, where);
 }
 
+static void begin_tales(void)
+{
+    for (size_t i = 0; i < sizeof tales / sizeof *tales; i++)
+        tales[i].pid = tale_begin(tales[i].name, gate->demo, "", "--interval 2s");
+    for (size_t i = 0; i < sizeof tales / sizeof *tales; i++) {
+        char more[60];
+
+        wait_for_devices(tales[i].name, "s.state = 1");
+        binary_stop(tales[i].pid, SIGTERM);
+        snprintf(more, sizeof more, "--interval 500ms %s", tales[i].more);
+        tales[i].pid = tale_again(tales[i].name, tales[i].text, more);
+    }
+}
+
 // Thresholds are as low as they can be: nothing a healthy device does counts at all.
 #define LOW                                                                                        \
     "{\"codes\":{\"T01\":{\"times\":2},\"T17\":{\"times\":3},\"T08\":{\"times\":1},\"T18\":{\"times\":3}}}"
@@ -189,7 +194,7 @@ static void a_healthy_fleet_threatens_nobody(void **state)
 static void a_flaky_link_is_no_threat(void **state)
 {
     (void)state;
-    wait_for_devices("flaky", "s.hello_boot = 1");
+    wait_for_devices("flaky", "s.hello_boot = 2"); // one a run, however often the link broke
     was_in("flaky", 0);
 }
 
