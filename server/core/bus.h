@@ -15,7 +15,8 @@
 #include <stdint.h>
 
 enum bus_kind {
-    BUS_READING, // committed telemetry: at, count, names, values; messages: how many like it were not late
+    BUS_READING, // committed telemetry: at, count, names, values; messages: how many like it were
+                 // not late
     BUS_JOURNAL, // a committed log line or event: at, level, source, text, name (events), fields
     BUS_STATE,   // a device's state shown to people changed, or it came or went: text = reason
     BUS_DEVICE,  // a device row changed (registered, claimed, renamed, moved, unclaimed, retired);
