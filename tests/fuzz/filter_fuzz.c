@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIELDS 17 // of the type device_filter
+#define FIELDS 18 // of the type device_filter, with what later migrations added
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
