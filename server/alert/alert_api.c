@@ -16,6 +16,7 @@
 #include "core/number.h"
 #include "device/device.h"
 #include "job/job_api.h"
+#include "telemetry/range.h"
 
 static handler list, summary, owners, show, history, acknowledge, assign, silence, resolve, comment,
     reach, look, run;
@@ -128,6 +129,19 @@ static enum rc read_owner(const struct req *q, struct asked *a, struct fault *f)
     return RC_OK;
 }
 
+// Which rule, and when it was open.
+static enum rc read_life(const struct req *q, struct asked *a, struct fault *f)
+{
+    char text[RANGE_TEXT];
+
+    if (req_query(q, "rule", text, sizeof text) &&
+        (!number_read(text, &a->search.rule) || !a->search.rule))
+        return fail(f, RC_INVALID, "rule takes the id of a rule");
+    if (!req_query(q, "from", text, sizeof text) && !req_query(q, "to", text, sizeof text))
+        return RC_OK;
+    return range_read(q, INT64_MAX, &a->search.from, &a->search.to, f);
+}
+
 static enum rc read_search(const struct req *q, struct asked *a, struct fault *f)
 {
     char text[DEVICE_ID_LEN + 1];
@@ -136,6 +150,8 @@ static enum rc read_search(const struct req *q, struct asked *a, struct fault *f
     a->search.device = -1;
     if (rc == RC_OK)
         rc = read_owner(q, a, f);
+    if (rc == RC_OK)
+        rc = read_life(q, a, f);
     if (rc == RC_OK && req_query(q, "device", text, sizeof text))
         rc = device_find(q->store, q->catalog, text, &a->search.device, f);
     if (rc == RC_OK && req_query(q, "sort", text, sizeof text)) {

@@ -79,6 +79,9 @@ enum rc inbox_find(struct store *s, int32_t catalog, const struct inbox_search *
         x->worst_first ? "true" : "false",
         ARG_INT(before ? before : INT64_MAX),
         ARG_INT(limit + 1),
+        x->rule ? ARG_INT(x->rule) : NULL,
+        x->from ? ARG_INT(x->from) : NULL,
+        x->to ? ARG_INT(x->to) : NULL,
     };
     enum rc rc = store_run(s, &Q_INBOX_PAGE, args, &rows, f);
 

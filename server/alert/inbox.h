@@ -18,8 +18,10 @@ struct store;
 // NULL and -1 where it does not matter. Lists are arrays of PostgreSQL.
 struct inbox_search {
     const char *states, *severities, *source;
-    int64_t owner;  // account; 0: nobody's; -1: whosever
-    int64_t device; // that shows it, or did; -1: any
+    int64_t owner;    // account; 0: nobody's; -1: whosever
+    int64_t device;   // that shows it, or did; -1: any
+    int64_t rule;     // that raised it; 0: any
+    int64_t from, to; // open at any time between, Unix ms; 0: whenever
     bool worst_first;
 };
 

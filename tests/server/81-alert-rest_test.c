@@ -187,6 +187,24 @@ static void the_list_is_filtered_by_what_it_is_asked_for(void **state)
         "critical");
 }
 
+static void the_list_tells_of_one_rule_and_of_one_time(void **state)
+{
+    (void)state;
+    raise_again("rule:2", ALERT_LOW, 2);
+    model_sql(pg_conninfo(), "UPDATE alert SET rule = 7, opened_at = to_timestamp(1000), "
+                             "resolved_at = to_timestamp(2000) WHERE key = 'rule:2'");
+    assert_int_equal(found("rule=7"), 1);
+    assert_int_equal(found("rule=8"), 0);
+    assert_int_equal(found("from=1500000&to=1600000"), 1);
+    assert_int_equal(found("from=2000000&to=2600000"), 1);
+    assert_int_equal(found("from=2000001&to=2600000"), 0);
+    assert_int_equal(found("to=999999"), 0);
+    assert_int_equal(found("to=1000000"), 1);
+    assert_int_equal(found("from=-1h"), 1);
+    assert_int_equal(found("from=-1h&rule=7"), 0);
+    assert_int_equal(found("from=1000000"), 2);
+}
+
 static void the_list_is_paged_in_both_orders(void **state)
 {
     (void)state;
@@ -227,6 +245,12 @@ static void what_the_list_does_not_know_is_refused(void **state)
         "severity=low,low,low,low,low,low"
         ",low,low,low,low,low,low,low,low,low,low,low,low,low,low,low,low,low,low,low",
         "source=rulerulerulerule",
+        "rule=hot",
+        "rule=0",
+        "rule=99999999999999999999",
+        "from=soon",
+        "from=now&to=-1h",
+        "to=2026-13-45",
     };
     char path[300];
 
@@ -613,6 +637,7 @@ int main(void)
         IT(an_alert_is_shown_with_what_it_says),
         IT(another_catalogs_alert_does_not_exist),
         IT(the_list_is_filtered_by_what_it_is_asked_for),
+        IT(the_list_tells_of_one_rule_and_of_one_time),
         IT(the_list_is_paged_in_both_orders),
         IT(what_the_list_does_not_know_is_refused),
         IT(the_summary_counts_and_tells_since_when_it_is_quiet),
