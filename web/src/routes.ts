@@ -25,6 +25,8 @@ export const routes: Route[] = [
   { at: /^\/devices$/, title: 'nav.devices', needs: 'devices:read', load: () => import('./pages/devices').then(m => m.Devices) },
   { at: /^\/devices\/([^/]+)(?:\/([^/]*))?$/, title: 'nav.devices', needs: 'devices:read', load: () => import('./pages/device').then(m => m.DevicePage) },
   { at: /^\/alerts$/, title: 'nav.alerts', needs: 'devices:read', load: () => import('./pages/alerts').then(m => m.Alerts) },
+  { at: /^\/rules$/, title: 'nav.rules', needs: 'telemetry:read', load: () => import('./pages/rules').then(m => m.Rules) },
+  { at: /^\/rules\/([^/]+)$/, title: 'nav.rules', needs: 'telemetry:read', load: () => import('./pages/rule').then(m => m.RulePage) },
   { at: /^\/logs$/, title: 'nav.logs', needs: 'telemetry:read', load: () => import('./pages/logs').then(m => m.Logs) },
   { at: /^\/telemetry$/, title: 'nav.telemetry', needs: 'telemetry:read', load: () => import('./pages/telemetry').then(m => m.Telemetry) },
   { at: /^\/claim$/, title: 'claim.title', needs: 'devices:claim', load: () => import('./pages/claim').then(m => m.Claim) },

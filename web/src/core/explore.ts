@@ -4,7 +4,8 @@
 //
 //   ?m=temp.motor&d=ID,ID&from=-24h --wanted--> metrics, devices, range --> GET series | band --lines--> columns
 
-import { address } from '../api/client';
+import type { Metric } from '../api/api';
+import { address, call } from '../api/client';
 
 export const SERIES_MOST = 20;
 export const CHARTS_MOST = 6;
@@ -61,6 +62,21 @@ export function range(w: Wanted, now: number): { from: number; to: number } {
 
 // How long a picture stays as it is while it ends now.
 export const pace = (span: number, points: number) => Math.min(60_000, Math.max(5000, span / points / 2));
+
+const CATALOGUE_PAGE = 200;
+const CATALOGUE_MOST = 2000;
+
+// What the devices of a catalog measure.
+export async function catalogueOf(catalog: string, signal: AbortSignal): Promise<Metric[]> {
+  const all: Metric[] = [];
+  let cursor: string | null = null;
+  do {
+    const page: { items: Metric[]; next: string | null } = await call('GET /catalogs/{catalog}/metrics', { path: { catalog }, query: { limit: CATALOGUE_PAGE, cursor }, signal });
+    all.push(...page.items);
+    cursor = page.next;
+  } while (cursor && all.length < CATALOGUE_MOST);
+  return all;
+}
 
 // One line and what lies around it.
 export interface Line {

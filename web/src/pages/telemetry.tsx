@@ -6,10 +6,11 @@
 //
 // While the range ends now, the picture is made anew as often as a bucket fills.
 
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import type { Metric, TopTelemetry } from '../api/api';
 import { call } from '../api/client';
-import { callOf, CHARTS_MOST, exportOf, FILTERS, pace, range, SERIES_MOST, SPANS, SPLITS, wanted, type Line, type Span, type Wanted } from '../core/explore';
+import { useAgain, type Asked } from '../core/again';
+import { callOf, catalogueOf, CHARTS_MOST, exportOf, FILTERS, pace, range, SERIES_MOST, SPANS, SPLITS, wanted, type Line, type Span, type Wanted } from '../core/explore';
 import { foremost, label, writeIn } from '../core/metrics';
 import { place, setQuery } from '../core/router';
 import { wear } from '../core/sheet';
@@ -29,7 +30,6 @@ wear(css);
 const POINTS = 300;
 const BAND_POINTS = 160;
 const TOP = 8;
-const CATALOGUE_PAGE = 200;
 
 const shellQuoted = (text: string) => `'${text.replace(/'/g, `'\\''`)}'`;
 const path = () => ({ catalog: catalog.value });
@@ -65,46 +65,9 @@ async function bandOf(w: Wanted, metric: string, signal: AbortSignal): Promise<P
   return { lines, width: a.width, from: a.from, to: a.to, note: t(w.by ? 'explore.bandOf' : 'explore.peaksOf') };
 }
 
-// Again while the range ends now and somebody looks.
-function useAgain<T>(key: string, every: number | null, ask: (signal: AbortSignal) => Promise<T>): { value: T | null; error: unknown; retry: () => void } {
-  const [state, setState] = useState<{ key: string; value: T | null; error: unknown }>({ key: '', value: null, error: null });
-  const [round, setRound] = useState(0);
-  useEffect(() => {
-    const stop = new AbortController();
-    let timer: number | undefined;
-    const go = async () => {
-      if (!document.hidden) {
-        try {
-          const value = await ask(stop.signal);
-          setState({ key, value, error: null });
-        } catch (error) {
-          if (stop.signal.aborted) return;
-          setState(was => ({ key, value: was.key === key ? was.value : null, error }));
-        }
-      }
-      if (every !== null && !stop.signal.aborted) timer = window.setTimeout(() => void go(), every);
-    };
-    void go();
-    return () => {
-      stop.abort();
-      window.clearTimeout(timer);
-    };
-  }, [key, every, round]);
-  return { value: state.key === key ? state.value : null, error: state.error, retry: () => setRound(round + 1) };
-}
-
-function useMetrics(): { metrics: Metric[] | null; error: unknown; retry: () => void } {
-  const { value, error, retry } = useAgain(`metrics ${catalog.value}`, null, async signal => {
-    const all: Metric[] = [];
-    let cursor: string | null = null;
-    do {
-      const page: { items: Metric[]; next: string | null } = await call('GET /catalogs/{catalog}/metrics', { path: path(), query: { limit: CATALOGUE_PAGE, cursor }, signal });
-      all.push(...page.items);
-      cursor = page.next;
-    } while (cursor && all.length < 2000);
-    return all;
-  });
-  return { metrics: value, error, retry };
+function useMetrics(): Asked<Metric[]> & { metrics: Metric[] | null } {
+  const asked = useAgain(`metrics ${catalog.value}`, null, signal => catalogueOf(catalog.value, signal));
+  return { ...asked, metrics: asked.value };
 }
 
 // ---------------------------------------------------------------- choosing

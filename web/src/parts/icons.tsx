@@ -14,6 +14,7 @@ function Icon({ children }: { children: ComponentChildren }) {
 export const DevicesIcon = () => <Icon><rect x="2.5" y="3" width="11" height="7.5" rx="1.2" /><path d="M6 13.5h4M8 10.5v3" /></Icon>;
 export const HomeIcon = () => <Icon><path d="M2.5 7 8 2.5 13.5 7v6.5h-4V10h-3v3.5h-4z" /></Icon>;
 export const AlertsIcon = () => <Icon><path d="M8 2a4 4 0 0 0-4 4v3l-1.500 2.500h11L12 9V6a4 4 0 0 0-4-4zM6.500 13.500h3" /></Icon>;
+export const RulesIcon = () => <Icon><path d="M2.500 11.500h2L6.500 4l3 8 1.500-3.500h2.500" /><path d="M2.500 6.500h2.500M9.500 5.500h4" /></Icon>;
 export const LogsIcon = () => <Icon><path d="M2.5 3.5h11v9h-11zM5 6.2l1.8 1.8L5 9.800M8.500 10h2.500" /></Icon>;
 export const TelemetryIcon = () => <Icon><path d="M2.5 2.5v11h11" /><path d="m4.500 10 2.500-4 2.500 2.500 3.500-5" /></Icon>;
 export const AuditIcon = () => <Icon><path d="M3 2.5v11M6 4h7.5M6 8h7.5M6 12h5" /></Icon>;

@@ -18,7 +18,7 @@ import { clock, t, type Key } from '../i18n/i18n';
 import { prefetch, routeOf } from '../routes';
 import { said } from './announce';
 import { finding, Find, FindButton } from './find';
-import { AlertsIcon, AuditIcon, ChevronIcon, ClaimIcon, CrossIcon, DevicesIcon, HomeIcon, LogsIcon, Mark, MenuIcon, MoonIcon, ProductsIcon, SettingsIcon, SunIcon, SystemIcon, TelemetryIcon, TickIcon, WarnIcon } from './icons';
+import { AlertsIcon, AuditIcon, ChevronIcon, ClaimIcon, CrossIcon, DevicesIcon, HomeIcon, LogsIcon, Mark, MenuIcon, MoonIcon, ProductsIcon, RulesIcon, SettingsIcon, SunIcon, SystemIcon, TelemetryIcon, TickIcon, WarnIcon } from './icons';
 import { KeySheet, keysShown } from './key-sheet';
 import { Menu } from './menu';
 import { Seg } from './seg';
@@ -34,6 +34,7 @@ const GROUPS: { head?: Key; entries: Entry[] }[] = [
     { rest: '/', label: 'nav.overview', icon: <HomeIcon />, key: 'g o' },
     { rest: '/devices', label: 'nav.devices', icon: <DevicesIcon />, key: 'g d' },
     { rest: '/alerts', label: 'nav.alerts', icon: <AlertsIcon />, key: 'g n' },
+    { rest: '/rules', label: 'nav.rules', icon: <RulesIcon />, key: 'g r' },
     { rest: '/telemetry', label: 'nav.telemetry', icon: <TelemetryIcon />, key: 'g t' },
     { rest: '/logs', label: 'nav.logs', icon: <LogsIcon />, key: 'g l' },
   ] },
