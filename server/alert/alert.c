@@ -251,10 +251,13 @@ static enum rc count(struct raise *r, int64_t id, const struct rows *hit, struct
         r->remedy,
         c->lasts_s ? ARG_INT(c->lasts_s) : NULL,
     };
+    const char *which[] = { catalog, alert };
     enum rc rc = store_run(r->tx, &Q_ALERT_COUNT, args, &rows, f);
 
+    if (rc == RC_OK && rows_bool(rows, 0, "crossed"))
+        rc = store_run(r->tx, &Q_ALERT_MARK, which, NULL, f);
     if (rc == RC_OK && rows_bool(rows, 0, "told"))
-        rc = store_run(r->tx, &Q_ALERT_TOLD, (const char *[]){ catalog, alert }, NULL, f);
+        rc = store_run(r->tx, &Q_ALERT_TOLD, which, NULL, f);
     return rc;
 }
 

@@ -63,30 +63,35 @@ INSERT INTO alert_history (catalog, alert, act)
 SELECT catalog, id, 'reopened' FROM was WHERE flaps < 50 OR resolved_by IS NOT NULL;
 
 -- name: alert_hit (catalog, alert, before, devices, ats, evidence, mark)
--- before: the latest alert of the cause when this began; what it knows is not news. Each hit's
--- device is looked up by itself: a plan made while the table was small must not read all of it.
+-- plan: fresh
+-- before: the latest alert of the cause when this began; what it knows is not news. Nobody else
+-- adds devices to the alert meanwhile, so those it does not know are simply put in.
 WITH h AS (
     SELECT DISTINCT ON (u.device, u.at) u.device, to_timestamp(u.at / 1000.0) AS at, u.evidence
       FROM unnest($4::bigint[], $5::bigint[], $6::text[]) AS u(device, at, evidence)
      ORDER BY u.device, u.at
-), fresh AS (
+), known AS MATERIALIZED (
+    SELECT d.device, d.alert, d.last_at, d.cleared_at FROM alert_device d
+     WHERE d.catalog = $1 AND d.alert = $3 AND d.device = ANY ($4::bigint[])
+), fresh AS MATERIALIZED (
     SELECT h.device, min(h.at) AS since, max(h.at) AS last_at, count(*) AS n,
            (array_agg(h.evidence ORDER BY h.at DESC) FILTER (WHERE h.evidence IS NOT NULL))[1]
            AS evidence,
-           bool_or(d.device IS NULL OR d.cleared_at IS NOT NULL OR d.alert <> $2) AS comes
-      FROM h
-      LEFT JOIN LATERAL (SELECT * FROM alert_device d
-                          WHERE d.catalog = $1 AND d.alert = $3 AND d.device = h.device
-                          LIMIT 1) d ON true
-     WHERE d.device IS NULL OR h.at > greatest(d.last_at, d.cleared_at)
+           bool_or(k.device IS NULL OR k.alert <> $2) AS new,
+           bool_or(k.device IS NULL OR k.cleared_at IS NOT NULL OR k.alert <> $2) AS comes
+      FROM h LEFT JOIN known k ON k.device = h.device
+     WHERE k.device IS NULL OR h.at > greatest(k.last_at, k.cleared_at)
      GROUP BY h.device
 ), put AS (
-    INSERT INTO alert_device AS d (catalog, alert, device, since, last_at, hits, evidence)
-    SELECT $1, $2, device, since, last_at, n, evidence FROM fresh ORDER BY device
-    ON CONFLICT (catalog, alert, device) DO UPDATE
-       SET since = CASE WHEN d.cleared_at IS NULL THEN d.since ELSE excluded.since END,
-           last_at = excluded.last_at, cleared_at = NULL, hits = d.hits + excluded.hits,
-           evidence = coalesce(excluded.evidence, d.evidence)
+    INSERT INTO alert_device (catalog, alert, device, since, last_at, hits, evidence)
+    SELECT $1, $2, device, since, last_at, n, evidence FROM fresh WHERE new
+), again AS (
+    UPDATE alert_device d
+       SET since = CASE WHEN d.cleared_at IS NULL THEN d.since ELSE f.since END,
+           last_at = f.last_at, cleared_at = NULL, hits = d.hits + f.n,
+           evidence = coalesce(f.evidence, d.evidence)
+      FROM fresh f
+     WHERE d.catalog = $1 AND d.alert = $2 AND d.device = f.device AND NOT f.new
 ), mark AS (
     INSERT INTO alert_mark (catalog, device)
     SELECT $1, device FROM fresh WHERE comes AND device > 0 AND $7::boolean
@@ -131,12 +136,14 @@ WITH was AS (
     INSERT INTO alert_history (catalog, alert, act, detail)
     SELECT catalog, id, 'severity', (ARRAY['low', 'medium', 'high', 'critical'])[severity + 1]
       FROM a WHERE turned
-), mark AS (
-    INSERT INTO alert_mark (catalog, device)
-    SELECT d.catalog, d.device FROM alert_device d JOIN a ON a.crossed
-     WHERE d.catalog = $1 AND d.alert = $2 AND d.cleared_at IS NULL AND d.device > 0
 )
-SELECT a.worse AND a.loud AS told, pg_notify('alert', a.catalog::text) FROM a;
+SELECT a.worse AND a.loud AS told, a.crossed, pg_notify('alert', a.catalog::text) FROM a;
+
+-- name: alert_mark (catalog, alert)
+-- Its devices are at risk from now on, or no longer.
+INSERT INTO alert_mark (catalog, device)
+SELECT catalog, device FROM alert_device
+ WHERE catalog = $1 AND alert = $2 AND cleared_at IS NULL AND device > 0;
 
 -- name: alert_told (catalog, alert)
 UPDATE alert SET told_severity = severity, told_devices = devices, told_at = now()

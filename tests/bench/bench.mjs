@@ -424,12 +424,12 @@ async function querySearch() {
 
 // ------------------------------------------------------------------ alerts
 
-/** 100,000 devices break one rule, raised a thousand a transaction. */
+/** 100,000 devices break one rule within a minute, from where ingest hands its rows on. */
 async function alertStorm() {
-  const r = await jsonOf(`${build}/tests/bench/alert_bench`, [], 120);
+  const r = await jsonOf(`${build}/tests/bench/alert_bench`, [], 300);
   const right = r.alerts === 1 && r.told === 1 && r.devices === 100000;
-  row('alert.storm', r.storm / 1000, 's', r.bare / 1000, '<= 2 s, 1 alert, 1 told, reach right', right && r.storm <= 2000,
-    `${r.alerts} alert, ${r.told} told, reach ${r.devices} in ${r.reach} ms; limit: the same rows into a bare table`);
+  row('alert.storm', r.behind / 1000, 's behind', r.bare / 1000, '<= 2 s, 1 alert, 1 told, reach right, page usable', right && r.behind <= 2000 && r.page <= 2000,
+    `${r.alerts} alert, ${r.told} told, reach ${r.devices}; list and reach at worst ${r.page} ms; all raised at once ${r.burst} ms; limit: the same rows at once into a bare table`);
 }
 
 // ------------------------------------------------------------------ rules
