@@ -6,16 +6,21 @@
 //
 // While the range ends now, the picture is made anew as often as a bucket fills.
 
-import { useMemo, useState } from 'preact/hooks';
-import type { Metric, TopTelemetry } from '../api/api';
+import type { ComponentChildren } from 'preact';
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import type { Alert, Metric, TopTelemetry } from '../api/api';
 import { call } from '../api/client';
 import { useAgain, type Asked } from '../core/again';
 import { callOf, catalogueOf, CHARTS_MOST, exportOf, FILTERS, pace, range, SERIES_MOST, SPANS, SPLITS, wanted, type Line, type Span, type Wanted } from '../core/explore';
 import { foremost, label, writeIn } from '../core/metrics';
+import { loadInventory, nameOf } from '../core/inventory';
+import { subscribe } from '../core/live';
+import { marksOf, together, type Mark } from '../core/marks';
 import { place, setQuery } from '../core/router';
+import { draft } from '../core/rules';
 import { wear } from '../core/sheet';
 import { catalog, devicesHref, hrefOf, may } from '../core/session';
-import { ago, now } from '../core/time';
+import { Ago, ago, now } from '../core/time';
 import { named, number, t } from '../i18n/i18n';
 import { CrossIcon, DevicesIcon } from '../parts/icons';
 import { LineChart } from '../parts/line-chart';
@@ -23,6 +28,7 @@ import { Menu } from '../parts/menu';
 import { Says } from '../parts/says';
 import { Seg } from '../parts/seg';
 import { Page } from '../parts/shell';
+import { Glyph } from '../parts/state';
 import css from '../style/telemetry.page.css';
 
 wear(css);
@@ -30,6 +36,7 @@ wear(css);
 const POINTS = 300;
 const BAND_POINTS = 160;
 const TOP = 8;
+const ALERTED = 5;
 
 const shellQuoted = (text: string) => `'${text.replace(/'/g, `'\\''`)}'`;
 const path = () => ({ catalog: catalog.value });
@@ -185,7 +192,7 @@ function Bar({ w, metrics }: { w: Wanted; metrics: Metric[] }) {
       {filters.length || w.devices.length ? (
         <div class="tools chips">
           {w.devices.length ? <button type="button" class="btn sm ghost" onClick={() => setQuery({ d: null })}><DevicesIcon />{t('explore.toFleet')}</button> : null}
-          {w.devices.length ? null : filters.map(f => <button key={f.name + f.value} type="button" class="btn sm" onClick={() => setQuery({ [f.name]: null })} aria-label={t('explore.dropFilter', { name: f.name, value: f.value })}>{f.name}: <bdi>{f.value}</bdi><CrossIcon /></button>)}
+          {w.devices.length ? null : filters.map(f => <button key={f.name + f.value} type="button" class="btn sm" onClick={() => setQuery({ [f.name]: null })}><span class="only-read">{t('explore.dropFilter')} </span>{f.name}: <bdi>{nameOf(f.name as 'product', f.value) ?? f.value}</bdi><CrossIcon /></button>)}
         </div>
       ) : null}
     </section>
@@ -194,7 +201,15 @@ function Bar({ w, metrics }: { w: Wanted; metrics: Metric[] }) {
 
 // ---------------------------------------------------------------- showing
 
-function Chart({ w, metric, marks }: { w: Wanted; metric: Metric; marks: number[] }) {
+// The rule begins above what the chart shows, so that it is for somebody to lower, not to silence.
+function ruleHref(w: Wanted, metric: string, lines: Line[]): string {
+  const product = w.filter.product?.flatMap(v => v.split(',')).map(v => nameOf('product', v) ?? v);
+  const filter = w.devices.length ? {} : { ...w.filter, ...(product ? { product } : {}) };
+  const most = lines.reduce((top, l) => l.mid.reduce((a, b) => Math.max(a, b), top), -Infinity);
+  return `${hrefOf('/rules/new')}?${new URLSearchParams({ text: draft(metric, most, w.devices.length ? '' : w.by, filter), name: label(metric) })}`;
+}
+
+function Chart({ w, metric, marks, children }: { w: Wanted; metric: Metric; marks: Mark[]; children?: ComponentChildren }) {
   const span = range(w, Date.now());
   const points = w.devices.length ? POINTS : BAND_POINTS;
   const every = w.to ? null : pace(span.to - span.from, points) * (w.devices.length ? 1 : 2);
@@ -206,7 +221,8 @@ function Chart({ w, metric, marks }: { w: Wanted; metric: Metric; marks: number[
   return (
     <LineChart id={`m-${metric.name}`} title={label(metric.name)} note={[metric.name, metric.description].filter(Boolean).join(' · ')} lines={lines}
       width={value?.width ?? 1000} from={value?.from ?? span.from} to={value?.to ?? span.to} write={write} marks={marks}
-      tools={value?.note ? <span class="sub">{value.note}</span> : null}>
+      tools={<>{value?.note ? <span class="sub">{value.note}</span> : null}{may('devices:write') && lines.length ? <a class="btn sm" href={ruleHref(w, metric.name, lines)}>{t('explore.makeRule')}</a> : null}</>}>
+      {children}
       {error ? <div class="pad"><Says error={error} retry={retry} /></div> : null}
       {w.devices.length ? <p class="chosen">{lines.map(l => <span key={l.key}><a href={devicesHref(l.key)}><bdi>{l.label}</bdi></a>
         <button type="button" class="btn ghost sm" aria-label={t('explore.drop', { name: l.label })} onClick={() => drop(l.key)}><CrossIcon /></button></span>)}</p> : null}
@@ -229,7 +245,7 @@ function Now({ w, metric }: { w: Wanted; metric: Metric }) {
         <header><h2 id="now">{t('explore.now', { metric: label(metric.name) })}</h2><span class="sub">{t('explore.nowHow')}</span></header>
         {error ? <div class="pad"><Says error={error} retry={retry} /></div> : null}
         <div class="scrolls" tabIndex={0} role="group" aria-labelledby="now"><table>
-          <thead><tr><th scope="col">{w.by ? named(`param.${w.by}`, w.by) : ''}</th>{(['devices', 'min', 'p50', 'p95', 'p99', 'max'] as const).map(c => <th key={c} scope="col" class="r">{t(`col.${c}`)}</th>)}</tr></thead>
+          <thead><tr><th scope="col">{w.by ? named(`param.${w.by}`, w.by) : <span class="only-read">{t('explore.part')}</span>}</th>{(['devices', 'min', 'p50', 'p95', 'p99', 'max'] as const).map(c => <th key={c} scope="col" class="r">{t(`col.${c}`)}</th>)}</tr></thead>
           <tbody>{rows.map(r => <tr key={r.key}><th scope="row" class="cell"><bdi>{r.name}</bdi></th><td class="r num">{number(r.devices)}</td>
             {[r.min, r.p50, r.p95, r.p99, r.max].map((v, i) => <td key={i} class="r num">{write(v)}</td>)}</tr>)}</tbody>
         </table></div>
@@ -255,29 +271,50 @@ function Nothing() {
   );
 }
 
-// When alerts were opened, where one may see them.
-function useMarks(w: Wanted): number[] {
-  const { value } = useAgain(`marks ${catalog.value} ${w.devices.join()}`, 60_000, async signal => {
-    const page = await call('GET /catalogs/{catalog}/alerts', { path: path(), query: { limit: 100, sort: 'newest', device: w.devices.length === 1 ? w.devices[0]! : null }, signal });
-    return page.items.map(a => Date.parse(a.openedAt));
+// The alerts that were open at any time of the range, of what is drawn, where one may see them.
+function useAlerts(w: Wanted): Alert[] {
+  const { value, retry } = useAgain(`alerts ${catalog.value} ${w.from} ${w.to} ${w.devices.join()}`, w.to ? null : 60_000, async signal => {
+    if (!may('devices:read')) return none;
+    const of = (device: string | null) => call('GET /catalogs/{catalog}/alerts', { path: path(), query: { limit: 100, sort: 'newest', from: w.from, to: w.to || null, device }, signal });
+    return together((await Promise.all((w.devices.length ? w.devices : [null]).map(of))).map(p => p.items));
   });
+  useEffect(() => subscribe({ name: 'alerts', frame: () => w.to || retry() }), [catalog.value, w.to]);
   return value ?? none;
 }
-const none: number[] = [];
+const none: Alert[] = [];
+
+function Alerted({ alerts }: { alerts: Alert[] }) {
+  if (!alerts.length) return null;
+  return (
+    <section class="alerted" aria-labelledby="alerted">
+      <h3 id="alerted">{t('explore.alerted')}</h3>
+      <ul>{alerts.slice(0, ALERTED).map(a => (
+        <li key={a.id}><Glyph state={a.resolvedAt ? 'healthy' : 'atRisk'} /><a class="link cut" href={`${hrefOf('/alerts')}?id=${a.id}${a.resolvedAt ? '&status=resolved' : ''}`}><bdi>{a.title}</bdi></a>
+          <span class="dim nowrap">{t('explore.opened')} <Ago t={a.openedAt} />{a.resolvedAt ? <> · {t('explore.resolved')} <Ago t={a.resolvedAt} /></> : null}</span></li>
+      ))}{alerts.length > ALERTED ? <li class="dim">{t('explore.moreAlerts', { n: alerts.length - ALERTED })}</li> : null}</ul>
+    </section>
+  );
+}
 
 export function Telemetry() {
   const { metrics, error, retry } = useMetrics();
   const asked = wanted(place.value.query);
   const known = metrics ?? [];
   const w = { ...asked, metrics: asked.metrics.length ? asked.metrics : foremost(known.map(m => m.name), 2) };
-  const marks = useMarks(w);
+  const alerts = useAlerts(w);
+  const marks = useMemo(() => {
+    const { from, to } = range(w, Date.now());
+    return marksOf(alerts, from - 60_000, w.to ? to : to + 86_400_000); // drawn where they are in sight
+  }, [alerts, w.from, w.to]);
+  const named = Boolean(w.filter.product || w.filter.group);
+  useEffect(() => void (named && loadInventory(catalog.value).catch(() => {})), [catalog.value, named]); // ids stand in for names
   const shown = w.metrics.map(name => known.find(m => m.name === name) ?? { name, unit: '', description: '', kind: 'gauge' as const, firstSeen: null, lastSeen: null, version: 0 });
   return (
     <Page title={t('nav.telemetry')}>
       {error ? <section class="card c12"><div class="pad"><Says error={error} retry={retry} /></div></section> : null}
       {metrics && !metrics.length ? <Nothing /> : null}
       {known.length ? <Bar w={w} metrics={known} /> : null}
-      {known.length ? shown.map(m => <Chart key={m.name} w={w} metric={m} marks={marks} />) : null}
+      {known.length ? shown.map((m, i) => <Chart key={m.name} w={w} metric={m} marks={marks}>{i ? null : <Alerted alerts={alerts} />}</Chart>) : null}
       {known.length && shown[0] ? <Now w={w} metric={shown[0]} /> : null}
     </Page>
   );

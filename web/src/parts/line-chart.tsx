@@ -6,6 +6,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { ComponentChildren } from 'preact';
 import type { Line } from '../core/explore';
+import type { Mark } from '../core/marks';
 import { theme } from '../core/prefs';
 import { shortDate, t } from '../i18n/i18n';
 import type { Lines } from './plot-lines';
@@ -29,7 +30,7 @@ function at(l: Line, moment: number | null): number | null {
 
 export function LineChart({ id, title, note, tools, lines, width, from, to, write, marks, children }: {
   id: string; title: string; note: string; tools?: ComponentChildren; lines: Line[]; width: number; from: number; to: number;
-  write: (v: number) => string; marks: number[]; children?: ComponentChildren;
+  write: (v: number) => string; marks: Mark[]; children?: ComponentChildren;
 }) {
   const box = useRef<HTMLDivElement>(null);
   const live = useRef<Lines | null>(null);

@@ -4,10 +4,11 @@
 
 import uPlot from 'uplot';
 import { align, type Line } from '../core/explore';
+import type { Mark } from '../core/marks';
 
 export interface Lines {
   set(lines: Line[], width: number, from: number, to: number): void;
-  marks(at: number[]): void; // moments to point at, Unix ms
+  marks(list: Mark[]): void;
   resize(width: number): void;
   destroy(): void;
 }
@@ -26,7 +27,7 @@ function inks(el: HTMLElement) {
     probe.style.color = `var(${name})`;
     return getComputedStyle(probe).color;
   };
-  const found = { ink: of('--ink-3'), rule: of('--line'), mark: of('--risk') };
+  const found = { ink: of('--ink-3'), rule: of('--line'), opened: of('--risk'), resolved: of('--healthy') };
   probe.remove();
   return found;
 }
@@ -50,20 +51,33 @@ export function plotLines(el: HTMLElement, width: number, { write, colour, hover
   let u: uPlot | null = null;
   let shown = '';
   let span: [number, number] = [0, 1];
-  let moments: number[] = [];
+  let marks: Mark[] = [];
   let wide = width;
 
+  // A triangle where one opened, a disc where it resolved: the shapes that these states have everywhere.
+  const drawMark = (at: uPlot, x: number, opened: boolean) => {
+    const { ctx, bbox } = at, r = 4 * uPlot.pxRatio;
+    ctx.strokeStyle = ctx.fillStyle = opened ? c.opened : c.resolved;
+    ctx.setLineDash(opened ? [4, 4] : [1, 4]);
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    ctx.beginPath();
+    if (opened) {
+      ctx.moveTo(x, bbox.top - r);
+      ctx.lineTo(x + r, bbox.top + r);
+      ctx.lineTo(x - r, bbox.top + r);
+    } else {
+      ctx.arc(x, bbox.top, r, 0, 2 * Math.PI);
+    }
+    ctx.fill();
+  };
   const drawMarks = (at: uPlot) => {
     at.ctx.save();
-    at.ctx.strokeStyle = c.mark;
-    at.ctx.setLineDash([4, 4]);
-    for (const t of moments) {
-      if (t / 1000 < span[0] || t / 1000 > span[1]) continue;
-      const x = Math.round(at.valToPos(t / 1000, 'x', true));
-      at.ctx.beginPath();
-      at.ctx.moveTo(x, at.bbox.top);
-      at.ctx.lineTo(x, at.bbox.top + at.bbox.height);
-      at.ctx.stroke();
+    for (const m of marks) {
+      if (m.t / 1000 < span[0] || m.t / 1000 > span[1]) continue;
+      drawMark(at, Math.round(at.valToPos(m.t / 1000, 'x', true)), m.opened);
     }
     at.ctx.restore();
   };
@@ -105,8 +119,8 @@ export function plotLines(el: HTMLElement, width: number, { write, colour, hover
       u = new uPlot(options(lines), data, el);
       shown = key;
     },
-    marks(at) {
-      moments = at;
+    marks(list) {
+      marks = list;
       u?.redraw(false);
     },
     resize(to) {
