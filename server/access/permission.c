@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#define EVERYTHING (2u * MAY_HANDLE_ALERTS - 1)
+#define EVERYTHING (2u * MAY_READ_DUMPS - 1)
 
 // The whole of who may do what.
 static const struct {
@@ -29,7 +29,7 @@ static const struct {
 static const char *const names[] = {
     "self:read",     "devices:read",   "devices:write", "devices:claim", "trust:read",
     "trust:write",   "telemetry:read", "audit:read",    "users:read",    "users:write",
-    "catalog:write", "tokens:write",   "alerts:write",
+    "catalog:write", "tokens:write",   "alerts:write",  "dumps:read",
 };
 
 uint32_t role_permissions(enum role r)

@@ -25,6 +25,7 @@ enum permission {
     MAY_CHANGE_CATALOG = 1 << 10, // retention, settings
     MAY_OWN_TOKENS = 1 << 11,     // make and drop API tokens of one's own
     MAY_HANDLE_ALERTS = 1 << 12,  // acknowledge, assign, silence, resolve
+    MAY_READ_DUMPS = 1 << 13,     // what programs of devices held in memory; delete it
 };
 
 enum role {

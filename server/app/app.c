@@ -301,6 +301,18 @@ static enum rc start_live(struct app *a, struct fault *f)
                       &a->live, f);
 }
 
+static enum rc start_intakes(struct app *a, struct fault *f)
+{
+    const struct config *c = a->config;
+    const struct intake_limits limits = { .day = c->crash_device_day,
+                                          .bytes = c->crash_catalog_mb << 20,
+                                          .dumps = CRASH_DUMPS_MAX };
+    char folder[600];
+
+    snprintf(folder, sizeof folder, "%s/blobs", c->dir);
+    return intakes_new(a->store, folder, &limits, &a->intakes, f);
+}
+
 static enum rc start_gateway(struct app *a, struct fault *f)
 {
     const struct config *c = a->config;
@@ -315,6 +327,7 @@ static enum rc start_gateway(struct app *a, struct fault *f)
                                                     .doors = a->doors,
                                                     .keeper = a->keeper,
                                                     .ingest = a->ingest,
+                                                    .intakes = a->intakes,
                                                     .bus = a->bus,
                                                     .cert_pem = a->tls.chain,
                                                     .key_pem = a->tls.key,
@@ -495,10 +508,10 @@ static enum rc start_notifier(struct app *a, struct fault *f)
 
 // In the order of need.
 static enum rc (*const steps[])(struct app *a, struct fault *f) = {
-    open_folder,    start_database, start_keeper,  open_catalogs,   load_tls,      load_roster,
-    load_doors,     start_fleet,    start_threats, start_ingest,    start_rules,   make_jobs,
-    start_notifier, start_exports,  start_http,    start_live,      start_gateway, start_scheduler,
-    start_jobs,     watch_alerts,   start_watch,   start_compactor,
+    open_folder,     start_database, start_keeper,  open_catalogs, load_tls,        load_roster,
+    load_doors,      start_fleet,    start_threats, start_ingest,  start_rules,     make_jobs,
+    start_notifier,  start_exports,  start_http,    start_live,    start_intakes,   start_gateway,
+    start_scheduler, start_jobs,     watch_alerts,  start_watch,   start_compactor,
 };
 
 enum rc app_start(const struct config *c, struct app **out, struct app_welcome *welcome,
@@ -560,6 +573,7 @@ void app_stop(struct app *a)
     rule_watch_stop(a->rules);
     fleet_stop(a->fleet);
     gateway_free(a->gateway);
+    intakes_free(a->intakes);
     live_stop(a->live);
     threats_stop(a->threats);
     roster_free(a->roster);

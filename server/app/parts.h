@@ -15,6 +15,7 @@
 #include "app/server_tls.h"
 #include "catalog/catalog.h"
 #include "core/hex.h"
+#include "crash/intake.h"
 #include "device/export.h"
 #include "device/roster.h"
 #include "edge/edge.h"
@@ -66,6 +67,7 @@ struct app {
     struct streams *streams;
     struct exports *exports;
     struct fleet *fleet;
+    struct intakes *intakes;
     struct ingest *ingest;
     struct compactor *compactor;
     struct rule_watch *rules;

@@ -48,7 +48,7 @@ static enum rc put(struct tape *t, const char *path, const char *name, struct fa
     return rc;
 }
 
-// Blobs are named by their content and never change.
+// Blobs are named by their content and never change. What begins with a dot is being written.
 static enum rc put_blobs(const char *dir, struct tape *t, struct fault *f)
 {
     char root[600];
@@ -63,7 +63,7 @@ static enum rc put_blobs(const char *dir, struct tape *t, struct fault *f)
         char name[700];
 
         snprintf(name, sizeof name, "blobs%s", e->fts_path + strlen(root));
-        if (e->fts_info == FTS_F)
+        if (e->fts_info == FTS_F && *e->fts_name != '.')
             rc = put(t, e->fts_path, name, f);
     }
     return rc;

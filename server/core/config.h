@@ -50,6 +50,10 @@ struct config {
 
     int64_t history_pack_after_s;
 
+    int64_t crash_keep_days;
+    int64_t crash_device_day; // dumps
+    int64_t crash_catalog_mb;
+
     int64_t session_idle_s;
     int64_t session_absolute_s;
 

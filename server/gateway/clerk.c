@@ -7,6 +7,7 @@
 
 #include "core/auto.h"
 #include "core/clock.h"
+#include "crash/intake.h"
 #include "gateway/job.h"
 #include "ingest/ingest.h"
 #include "journal/loudness.h"
@@ -14,6 +15,7 @@
 #define CLERKS      2
 #define QUEUE_MAX   4096
 #define KNOCKS_MAX  256  // waiting: strangers must not keep devices waiting
+#define DUMPS_MAX   64   // waiting: nor must those that crash
 #define TIME_MS     1000 // a signed time is good for all who ask within this
 #define QUOTA_DAY_S 86400
 #define QUARANTINES 4 // certificates a device and day
@@ -35,8 +37,8 @@ struct clerks {
     int started;
     bool stopping;
     struct job *first, **last;
-    uint64_t waiting, knocks; // of those, strangers'
-    char *time;               // the last signed time
+    uint64_t waiting, knocks, dumps; // of those, strangers'; of dumps
+    char *time;                      // the last signed time
     int64_t time_at;
     struct quota quotas[QUOTA_SLOTS];
 };
@@ -199,10 +201,21 @@ static enum rc knock(struct clerks *c, struct job *j)
     return RC_OK;
 }
 
+static enum rc take_dump(struct clerks *c, struct job *j)
+{
+    intake_step(c->o.intakes, j->dump);
+    return RC_OK;
+}
+
+static bool minds_the_clock(enum job_kind k)
+{
+    return k != JOB_ATTACH && k != JOB_DUMP;
+}
+
 static void work(struct clerks *c, struct job *j)
 {
     // What is issued or judged by a wrong clock would outlive the mistake.
-    if (j->kind != JOB_ATTACH && !c->o.clock_is_good(c->o.ctx))
+    if (minds_the_clock(j->kind) && !c->o.clock_is_good(c->o.ctx))
         j->rc = fail(&j->fault, RC_UNAVAILABLE, "the server's clock is not to be trusted now");
     else if (j->kind == JOB_CHALLENGE)
         j->rc = challenge(c, j);
@@ -210,6 +223,8 @@ static void work(struct clerks *c, struct job *j)
         j->rc = attach(c, j);
     else if (j->kind == JOB_KNOCK)
         j->rc = knock(c, j);
+    else if (j->kind == JOB_DUMP)
+        j->rc = take_dump(c, j);
     else
         j->rc = judge(c, j);
     c->o.answer(c->o.ctx, j);
@@ -231,6 +246,7 @@ static struct job *next_job(struct clerks *c)
             c->last = &c->first;
         c->waiting--;
         c->knocks -= j->kind == JOB_KNOCK;
+        c->dumps -= j->kind == JOB_DUMP;
     }
     pthread_mutex_unlock(&c->lock);
     return j;
@@ -289,19 +305,27 @@ void clerks_stop(struct clerks *c)
     free(c);
 }
 
+// Under the lock.
+static bool has_room(const struct clerks *c, const struct job *j)
+{
+    return c->waiting < QUEUE_MAX && !c->stopping &&
+           (j->kind != JOB_KNOCK || c->knocks < KNOCKS_MAX) &&
+           (j->kind != JOB_DUMP || c->dumps < DUMPS_MAX);
+}
+
 bool clerks_submit(struct clerks *c, struct job *j)
 {
     bool room;
 
     pthread_mutex_lock(&c->lock);
-    room =
-        c->waiting < QUEUE_MAX && !c->stopping && (j->kind != JOB_KNOCK || c->knocks < KNOCKS_MAX);
+    room = has_room(c, j);
     if (room) {
         j->next = NULL;
         *c->last = j;
         c->last = &j->next;
         c->waiting++;
         c->knocks += j->kind == JOB_KNOCK;
+        c->dumps += j->kind == JOB_DUMP;
         pthread_cond_signal(&c->wake);
     }
     pthread_mutex_unlock(&c->lock);

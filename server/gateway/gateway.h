@@ -22,6 +22,7 @@ struct catalogs;
 struct doors;
 struct gateway;
 struct ingest;
+struct intakes;
 struct keeper;
 struct roster;
 struct store;
@@ -38,6 +39,7 @@ struct gateway_options {
     struct doors *doors; // NULL: no registration windows
     struct keeper *keeper;
     struct ingest *ingest;
+    struct intakes *intakes; // NULL: crash dumps are refused
     struct bus *bus;
     const char *cert_pem; // server certificate, then its CA, which a new device pins by its hash
     const char *key_pem;

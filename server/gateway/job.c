@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "crash/intake.h"
 #include "ingest/ingest.h"
 
 void job_free(struct job *j)
@@ -13,6 +14,7 @@ void job_free(struct job *j)
     if (j->ingest)
         ingest_detach(j->ingest);
     attest_result_done(&j->result);
+    intake_step_free(j->dump);
     free(j->knock);
     free(j->eat);
     free(j->csr);

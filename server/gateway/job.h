@@ -21,12 +21,15 @@
 struct clerks;
 struct ingest;
 struct ingest_device;
+struct intakes;
+struct intake_step;
 
 enum job_kind {
     JOB_CHALLENGE, // admit the device, draw a nonce, get the signed time
     JOB_ATTACH,    // load what is known of the device, attach it to ingest
     JOB_JUDGE,     // evidence to verdict and certificate
     JOB_KNOCK,     // a stranger, or a device with a claim code
+    JOB_DUMP,      // a step of a crash dump
 };
 
 struct job {
@@ -42,6 +45,8 @@ struct job {
     size_t spki_len;
     struct knock *knock; // JOB_KNOCK; owned
     struct knock_result answer;
+
+    struct intake_step *dump; // JOB_DUMP; owned
 
     char *eat; // JOB_JUDGE; owned
     size_t eat_len;
@@ -67,6 +72,7 @@ void job_free(struct job *j);
 struct clerk_options {
     struct attest attest;
     struct ingest *ingest;
+    struct intakes *intakes; // NULL: no dumps
     struct knock_env door;
     bool (*catalog_name)(void *ctx, int32_t catalog, char out[KEEPER_CATALOG_MAX + 1]);
     bool (*clock_is_good)(void *ctx);

@@ -15,6 +15,7 @@
 #include "core/json_in.h"
 #include "core/json_out.h"
 #include "core/token.h"
+#include "gateway/dumping.h"
 #include "gateway/job.h"
 #include "ingest/ingest.h"
 #include "journal/journal.h"
@@ -527,10 +528,8 @@ static const struct {
     const char *type;
     void (*run)(struct session *s, json_t *o, const struct number *n, int64_t now_ms);
 } handlers[] = {
-    { MSG_HELLO, on_hello },
-    { MSG_EVIDENCE, on_evidence },
-    { MSG_RENEW, on_renew },
-    { MSG_REPORTED, on_reported },
+    { MSG_HELLO, on_hello },       { MSG_EVIDENCE, on_evidence }, { MSG_RENEW, on_renew },
+    { MSG_REPORTED, on_reported }, { MSG_DUMP, dumping_offer },   { MSG_PIECE, dumping_piece },
 };
 
 static bool is_shallow(json_t *v, int left)
@@ -912,10 +911,9 @@ static void answer_verdict(struct session *s, struct job *j)
 void session_answer(struct session *s, struct job *j)
 {
     static void (*const answers[])(struct session *, struct job *) = {
-        [JOB_CHALLENGE] = answer_challenge,
-        [JOB_ATTACH] = answer_attach,
-        [JOB_JUDGE] = answer_verdict,
-        [JOB_KNOCK] = answer_knock,
+        [JOB_CHALLENGE] = answer_challenge, [JOB_ATTACH] = answer_attach,
+        [JOB_JUDGE] = answer_verdict,       [JOB_KNOCK] = answer_knock,
+        [JOB_DUMP] = dumping_answer,
     };
 
     if (s->phase == SESSION_ENDING)
@@ -990,6 +988,7 @@ void session_tick(struct session *s, int64_t now_ms, int64_t now_s)
         end(s, CLOSE_TIMEOUT, "a session with the factory key is short");
     else if (s->trial)
         tick_trial(s, now_ms);
+    dumping_tick(s, now_ms);
     if (s->held && !ingest_is_full(s->gate))
         session_drained(s, now_ms);
 }
@@ -1000,6 +999,7 @@ void session_end(struct session *s)
     if (s->ingest)
         ingest_detach(take(&s->ingest));
     free(take(&s->trial));
+    dumping_end(s);
     while (s->held) {
         struct held_frame *h = s->held;
 

@@ -22,6 +22,7 @@
 
 struct ingest;
 struct ingest_device;
+struct intake_step;
 struct job;
 struct session;
 struct held_frame;
@@ -49,6 +50,7 @@ enum session_phase {
 };
 
 struct attestation;
+struct dumping;
 
 struct session {
     const struct session_port *port;
@@ -62,11 +64,12 @@ struct session {
     int64_t ack_boot, ack_seq;    // to be sent
     enum session_phase phase;
     bool ack_due, quarantined;
-    uint8_t renewals;   // in this window
-    uint8_t level;      // enum journal_level: what it is to say
-    uint32_t settings;  // version last sent; 0: none
-    uint16_t ping_s;    // announced
-    int64_t renewal_at; // start of the window
+    uint8_t renewals;     // in this window
+    uint8_t level;        // enum journal_level: what it is to say
+    uint32_t settings;    // version last sent; 0: none
+    uint16_t ping_s;      // announced
+    int64_t renewal_at;   // start of the window
+    struct dumping *dump; // since one was offered
     struct identity who;
 };
 

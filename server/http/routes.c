@@ -11,6 +11,7 @@
 #include "audit/audit_api.h"
 #include "bulk/bulk_api.h"
 #include "catalog/catalog_api.h"
+#include "crash/crash_api.h"
 #include "device/custody_api.h"
 #include "device/device_api.h"
 #include "device/export_api.h"
@@ -79,6 +80,7 @@ const struct route *const route_tables[] = {
     overview_routes,
     view_routes,
     rule_routes,
+    crash_routes,
     alert_routes,
     threat_routes,
     notify_routes,

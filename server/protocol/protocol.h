@@ -19,6 +19,8 @@
 #define MSG_TELEMETRY "telemetry"
 #define MSG_LOG       "log"
 #define MSG_EVENT     "event"
+#define MSG_DUMP      "dump"
+#define MSG_PIECE     "piece"
 #define MSG_ACK       "ack"
 #define MSG_NACK      "nack"
 
@@ -31,6 +33,8 @@
 #define LIMIT_NAME_BYTES   64
 #define LIMIT_TEXT_BYTES   4096
 #define LIMIT_FIELDS_BYTES 4096
+#define LIMIT_DUMP_BYTES   (16 << 20)
+#define LIMIT_PIECE_BYTES  32768 // of a dump
 #define LIMIT_PAST_MS      (30LL * 24 * 3600 * 1000)
 #define LIMIT_FUTURE_MS    (5LL * 60 * 1000)
 #define PING_S             30

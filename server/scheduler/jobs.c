@@ -3,11 +3,14 @@
 // The jobs of a server. Partitions, retention and states that only time changes are not among them:
 // ingest minds its own tables.
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "alert/alert.h"
 #include "attest/attest.h"
 #include "audit/audit.h"
+#include "core/config.h"
+#include "crash/crash.h"
 #include "device/device.h"
 #include "http/http.h"
 #include "http/server.h"
@@ -49,6 +52,15 @@ static enum rc forget_deliveries(void *ctx, struct fault *f)
     return delivery_expire(o->store, f);
 }
 
+static enum rc forget_dumps(void *ctx, struct fault *f)
+{
+    const struct scheduler_options *o = ctx;
+    char folder[600];
+
+    snprintf(folder, sizeof folder, "%s/blobs", o->config->dir);
+    return crash_expire(o->store, folder, o->config->crash_keep_days, f);
+}
+
 static enum rc forget_arrivals(void *ctx, struct fault *f)
 {
     const struct scheduler_options *o = ctx;
@@ -84,6 +96,7 @@ const struct job scheduler_jobs[] = {
     { "seal the audit chains", 5 * MINUTE_MS, seal_audit },
     { "drop what has expired", 15 * MINUTE_MS, drop_expired },
     { "forget old notifications", 60 * MINUTE_MS, forget_deliveries },
+    { "forget old crash dumps", 60 * MINUTE_MS, forget_dumps },
     { "forget arrivals", 15 * MINUTE_MS, forget_arrivals },
 };
 const size_t scheduler_job_count = sizeof scheduler_jobs / sizeof *scheduler_jobs;

@@ -2,6 +2,7 @@
 
 #include "gate.h"
 
+#include <errno.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include "core/config.h"
 #include "core/hex.h"
 #include "core/json_out.h"
+#include "crash/intake.h"
 #include "enroll/enroll.h"
 #include "protocol/jws.h"
 #include "protocol/protocol.h"
@@ -112,6 +114,7 @@ static void start_gateway(struct gate *g, const struct gate_options *o)
         .doors = g->doors,
         .keeper = g->keeper,
         .ingest = g->ingest,
+        .intakes = g->intakes,
         .bus = g->bus,
         .cert_pem = chain,
         .key_pem = key_pem,
@@ -123,6 +126,16 @@ static void start_gateway(struct gate *g, const struct gate_options *o)
     g->port = gateway_port(g->gateway);
     OPENSSL_free(csr);
     EVP_PKEY_free(key);
+}
+
+static void start_intakes(struct gate *g)
+{
+    const struct intake_limits limits = { .day = 3, .bytes = 40 << 20, .dumps = 5 };
+    struct fault f = { 0 };
+
+    snprintf(g->blobs, sizeof g->blobs, "%s/blobs", folder);
+    CHECK(mkdir(g->blobs, 0700) == 0 || errno == EEXIST, f);
+    CHECK(intakes_new(g->store, g->blobs, &limits, &g->intakes, &f) == RC_OK, f);
 }
 
 struct gate *gate_up(const struct gate_options *o)
@@ -146,6 +159,7 @@ struct gate *gate_up(const struct gate_options *o)
                             &g->threats, &f) == RC_OK,
               f);
     CHECK(ingest_start(config, pg_conninfo(), g->bus, &g->ingest, &f) == RC_OK, f);
+    start_intakes(g);
     start_gateway(g, o);
     return g;
 }
@@ -156,6 +170,7 @@ void gate_down(struct gate *g)
     ingest_stop(g->ingest);
     threats_stop(g->threats);
     gateway_free(g->gateway);
+    intakes_free(g->intakes);
     keeper_stop(g->keeper);
     catalogs_free(g->catalogs);
     roster_free(g->roster);

@@ -28,6 +28,8 @@
 #include "window/code.h"
 #include "window/doors.h"
 
+struct intakes;
+
 struct gate {
     struct store *store;
     struct catalogs *catalogs;
@@ -38,6 +40,8 @@ struct gate {
     struct ingest *ingest;
     struct gateway *gateway;
     struct threats *threats; // NULL unless asked for
+    struct intakes *intakes;
+    char blobs[600]; // folder
     int32_t demo, acme;
     int port;
 };

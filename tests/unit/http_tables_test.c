@@ -203,6 +203,7 @@ static void roles_are_what_they_are_called(void **state)
     assert_true(role_permissions(ROLE_AUDITOR) & MAY_SEE_AUDIT);
     assert_false(role_permissions(ROLE_OPERATOR) & MAY_SEE_AUDIT);
     assert_false(role_permissions(ROLE_OPERATOR) & MAY_CHANGE_USERS);
+    assert_false(role_permissions(ROLE_ADMIN) & MAY_READ_DUMPS);
     for (int r = 0; r < ROLE_COUNT; r++) {
         assert_int_equal(role_from_name(role_name((enum role)r)), r);
         assert_int_equal(role_permissions((enum role)r) & ~role_permissions(ROLE_OWNER), 0);

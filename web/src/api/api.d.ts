@@ -20,7 +20,7 @@ export type TextOrNull = string | null;
 
 export type Role = 'owner' | 'admin' | 'operator' | 'viewer' | 'auditor';
 
-export type Permission = 'self:read' | 'devices:read' | 'devices:write' | 'devices:claim' | 'trust:read' | 'trust:write' | 'telemetry:read' | 'audit:read' | 'users:read' | 'users:write' | 'catalog:write' | 'tokens:write' | 'alerts:write';
+export type Permission = 'self:read' | 'devices:read' | 'devices:write' | 'devices:claim' | 'trust:read' | 'trust:write' | 'telemetry:read' | 'audit:read' | 'users:read' | 'users:write' | 'catalog:write' | 'tokens:write' | 'alerts:write' | 'dumps:read';
 
 export type SignIn = {
   name: string;
@@ -1138,6 +1138,22 @@ export type LogLevel = {
   until: TimeOrNull;
 };
 
+export type CrashDump = {
+  id: string;
+  device: TextOrNull;
+  deviceName: TextOrNull;
+  name: string;
+  sha256: string;
+  bytes: number;
+  at: Time;
+  receivedAt: Time;
+};
+
+export type CrashDumpPage = {
+  items: CrashDump[];
+  next: Next;
+};
+
 export type Insights = {
   items: ({
     class: string;
@@ -1349,6 +1365,9 @@ export interface Routes {
   'PUT /catalogs/{catalog}/devices/{id}/log-level': { path: { catalog: string; id: string }; query: {}; body: LogLevelNew; answer: LogLevel };
   'GET /catalogs/{catalog}/device-groups/{id}/log-level': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: LogLevel };
   'PUT /catalogs/{catalog}/device-groups/{id}/log-level': { path: { catalog: string; id: string }; query: {}; body: LogLevelNew; answer: LogLevel };
+  'GET /catalogs/{catalog}/crash-dumps': { path: { catalog: string }; query: { device?: string; limit?: number; cursor?: string }; body: undefined; answer: CrashDumpPage };
+  'DELETE /catalogs/{catalog}/crash-dumps/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: undefined };
+  'GET /catalogs/{catalog}/crash-dumps/{id}/content': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: undefined };
   'GET /catalogs/{catalog}/insights': { path: { catalog: string }; query: { from?: number; to?: number; limit?: number }; body: undefined; answer: Insights };
   'GET /catalogs/{catalog}/devices/{id}/insights': { path: { catalog: string; id: string }; query: { from?: number; to?: number; limit?: number }; body: undefined; answer: Insights };
   'POST /live-tickets': { path: {}; query: {}; body: LiveTicketNew; answer: LiveTicket };
