@@ -87,7 +87,7 @@ static bool put_severity(const char *word, FILE *to)
 // What a search is read into; its texts live here.
 struct asked {
     struct inbox_search search;
-    char states[LIST_SIZE], severities[LIST_SIZE], source[12];
+    char states[LIST_SIZE], severities[LIST_SIZE], source[12], code[41];
 };
 
 static enum rc read_words(const struct req *q, struct asked *a, struct fault *f)
@@ -110,6 +110,8 @@ static enum rc read_words(const struct req *q, struct asked *a, struct fault *f)
     if (a->search.source && strcmp(a->source, "rule") && strcmp(a->source, "threat") &&
         strcmp(a->source, "system"))
         return fail(f, RC_INVALID, "source must be rule, threat or system");
+    if (req_query(q, "code", a->code, sizeof a->code))
+        a->search.code = a->code;
     return RC_OK;
 }
 

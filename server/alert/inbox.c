@@ -82,6 +82,7 @@ enum rc inbox_find(struct store *s, int32_t catalog, const struct inbox_search *
         x->rule ? ARG_INT(x->rule) : NULL,
         x->from ? ARG_INT(x->from) : NULL,
         x->to ? ARG_INT(x->to) : NULL,
+        x->code,
     };
     enum rc rc = store_run(s, &Q_INBOX_PAGE, args, &rows, f);
 

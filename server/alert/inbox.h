@@ -17,7 +17,7 @@ struct store;
 
 // NULL and -1 where it does not matter. Lists are arrays of PostgreSQL.
 struct inbox_search {
-    const char *states, *severities, *source;
+    const char *states, *severities, *source, *code;
     int64_t owner;    // account; 0: nobody's; -1: whosever
     int64_t device;   // that shows it, or did; -1: any
     int64_t rule;     // that raised it; 0: any

@@ -1,4 +1,4 @@
--- name: inbox_page (catalog, states, severity, source, owner, device, ranked, before, limit, rule, from, to)
+-- name: inbox_page (catalog, states, severity, source, owner, device, ranked, before, limit, rule, from, to, code)
 -- plan: fresh
 -- The rank is a severity's bits over those of the id, or the id alone.
 SELECT a.*, (extract(epoch FROM a.opened_at) * 1000)::bigint AS opened,
@@ -19,6 +19,7 @@ SELECT a.*, (extract(epoch FROM a.opened_at) * 1000)::bigint AS opened,
    AND ($6::bigint IS NULL
         OR a.id IN (SELECT d.alert FROM alert_device d WHERE d.catalog = $1 AND d.device = $6))
    AND ($10::bigint IS NULL OR a.rule = $10)
+   AND ($13::text IS NULL OR a.code = $13)
    AND ($11::bigint IS NULL OR a.resolved_at IS NULL
         OR a.resolved_at >= to_timestamp($11 / 1000.0))
    AND ($12::bigint IS NULL OR a.opened_at <= to_timestamp($12 / 1000.0))

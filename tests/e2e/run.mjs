@@ -378,6 +378,43 @@ await step('a notification route is made, its key shown once, and a test says wh
   await page.getByRole('button', { name: 'Test e2e route' }).waitFor({ state: 'detached' });
 }, 120);
 
+await step('thresholds of threats are set, a mistake is said at its field, another one meanwhile is noticed', async () => {
+  await page.goto('/c/demo/settings/threats?code=T18');
+  const loop = page.getByRole('group', { name: 'Crash loop' }), times = loop.getByLabel('Times');
+  const save = () => page.getByRole('button', { name: 'Save', exact: true }).click();
+  await times.fill('1');
+  await save();
+  await loop.getByText('A whole number from 2 to 1,000').waitFor();
+  check(await times.getAttribute('aria-invalid') === 'true', 'the field is not marked');
+  await times.fill('7');
+  page.excused = /400/;
+  await page.getByLabel('Networks the devices come from').fill('10.0.0.0/33');
+  await save();
+  await page.getByText("'10.0.0.0/33' is not a network").waitFor();
+  page.excused = undefined;
+  await page.getByLabel('Networks the devices come from').fill('');
+  await save();
+  await page.getByText('Saved. It counts from the next signal on.').waitFor();
+  await judge('threats');
+  await page.reload();
+  await until(async () => (await times.inputValue()) === '7', 'the threshold was not kept');
+  await page.getByRole('button', { name: 'All as usual' }).click();
+  await page.evaluate(async () => {
+    const mine = await (await fetch('/api/v1/session')).json();
+    const was = await fetch('/api/v1/catalogs/demo/threats');
+    const headers = { 'content-type': 'application/json', 'x-orrery-csrf': mine.csrf, 'if-match': was.headers.get('etag') };
+    await fetch('/api/v1/catalogs/demo/threats', { method: 'PUT', headers, body: '{"codes":{"T18":{"times":8}}}' });
+  });
+  page.excused = /412/;
+  await save();
+  await page.getByRole('alert').getByRole('button').click();
+  page.excused = undefined;
+  await page.getByRole('alert').waitFor({ state: 'detached' });
+  check(await times.inputValue() === '6', 'what was edited was lost');
+  await save();
+  await page.getByText('Saved. It counts from the next signal on.').waitFor();
+}, 120);
+
 await step('an address that leads nowhere says so', async () => {
   await page.goto('/nowhere');
   await page.getByRole('heading', { name: 'There is no such page' }).waitFor();

@@ -181,6 +181,10 @@ static void the_list_is_filtered_by_what_it_is_asked_for(void **state)
     assert_int_equal(found("owner=me"), 0);
     assert_int_equal(found("state=resolved,silenced"), 0);
     assert_int_equal(found("device=" ID), 1);
+    model_sql(pg_conninfo(), "UPDATE alert SET code = 'T18' WHERE key = 'rule:2'");
+    assert_int_equal(found("code=T18"), 1);
+    assert_int_equal(found("code=T1"), 0);
+    assert_int_equal(found("code=T18&severity=high"), 0);
     assert_int_equal(found("sort=severity"), 3);
     assert_string_equal(
         json_string_value(json_object_get(json_array_get(rest_member("items"), 0), "severity")),
@@ -251,6 +255,7 @@ static void what_the_list_does_not_know_is_refused(void **state)
         "from=soon",
         "from=now&to=-1h",
         "to=2026-13-45",
+        "code=T18T18T18T18T18T18T18T18T18T18T18T18T18T18",
     };
     char path[300];
 

@@ -1298,7 +1298,7 @@ export interface Routes {
   'POST /catalogs/{catalog}/jobs/{id}/resume': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Job };
   'POST /catalogs/{catalog}/device-changes': { path: { catalog: string }; query: {}; body: DeviceChanges; answer: Job };
   'POST /catalogs/{catalog}/device-changes/preview': { path: { catalog: string }; query: {}; body: DeviceChanges; answer: ChangePreview };
-  'GET /catalogs/{catalog}/alerts': { path: { catalog: string }; query: { state?: string; severity?: string; source?: 'rule' | 'threat' | 'system'; owner?: string; device?: string; rule?: string; from?: string; to?: string; sort?: 'newest' | 'severity'; limit?: number; cursor?: string }; body: undefined; answer: AlertPage };
+  'GET /catalogs/{catalog}/alerts': { path: { catalog: string }; query: { state?: string; severity?: string; source?: 'rule' | 'threat' | 'system'; owner?: string; device?: string; rule?: string; code?: string; from?: string; to?: string; sort?: 'newest' | 'severity'; limit?: number; cursor?: string }; body: undefined; answer: AlertPage };
   'GET /catalogs/{catalog}/alert-summary': { path: { catalog: string }; query: {}; body: undefined; answer: AlertSummary };
   'GET /catalogs/{catalog}/alert-owners': { path: { catalog: string }; query: {}; body: undefined; answer: AlertOwnerPage };
   'GET /catalogs/{catalog}/alerts/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Alert };

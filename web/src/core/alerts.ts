@@ -13,6 +13,8 @@ import { call } from '../api/client';
 export const SEVERITIES: AlertSeverity[] = ['critical', 'high', 'medium', 'low'];
 export const STATUS = { open: 'open,acknowledged,assigned', silenced: 'silenced', resolved: 'resolved' } as const;
 export type Status = keyof typeof STATUS;
+// The glyph that a severity borrows.
+export const SEVERITY_GLYPH: Record<AlertSeverity, string> = { critical: 'quarantined', high: 'quarantined', medium: 'atRisk', low: 'unknown' };
 export const SOURCES = ['rule', 'threat', 'system'] as const;
 
 export interface AlertFilter {
@@ -20,6 +22,7 @@ export interface AlertFilter {
   sev: AlertSeverity | '';
   owner: '' | 'me' | 'none';
   source: (typeof SOURCES)[number] | '';
+  code: string;
 }
 
 const one = <T extends string>(v: string | null, of: readonly T[]) => (of.includes(v as T) ? (v as T) : null);
@@ -29,6 +32,7 @@ export const readAlertFilter = (q: URLSearchParams): AlertFilter => ({
   sev: one(q.get('sev'), SEVERITIES) ?? '',
   owner: one(q.get('owner'), ['me', 'none'] as const) ?? '',
   source: one(q.get('source'), SOURCES) ?? '',
+  code: /^[\w-]{1,40}$/.exec(q.get('code') ?? '')?.[0] ?? '',
 });
 
 const ALERT = '/catalogs/{catalog}/alerts/{id}';
@@ -54,7 +58,7 @@ export class AlertInbox {
       const [page, summary] = await Promise.all([
         call('GET /catalogs/{catalog}/alerts', {
           path: { catalog: this.catalog },
-          query: { state: STATUS[filter.status], severity: filter.sev || null, owner: filter.owner || null, source: filter.source || null, sort: filter.status === 'resolved' ? 'newest' : 'severity', cursor },
+          query: { state: STATUS[filter.status], severity: filter.sev || null, owner: filter.owner || null, source: filter.source || null, code: filter.code || null, sort: filter.status === 'resolved' ? 'newest' : 'severity', cursor },
         }),
         call('GET /catalogs/{catalog}/alert-summary', { path: { catalog: this.catalog } }),
       ]);

@@ -5,9 +5,9 @@
 //   ?status&sev&owner&source&id --AlertInbox--> list | one: reach, evidence, steps, history
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { Alert, AlertDeed, AlertSeverity, ChangePreview } from '../api/api';
+import type { Alert, AlertDeed, ChangePreview } from '../api/api';
 import { Problem, call } from '../api/client';
-import { AlertInbox, SEVERITIES, SOURCES, readAlertFilter, type AlertFilter, type Status } from '../core/alerts';
+import { AlertInbox, SEVERITIES, SEVERITY_GLYPH, SOURCES, readAlertFilter, type AlertFilter, type Status } from '../core/alerts';
 import { follow, running } from '../core/jobs';
 import { subscribe } from '../core/live';
 import { place, setQuery, withQuery } from '../core/router';
@@ -23,9 +23,8 @@ import { Page } from '../parts/shell';
 import { Glyph } from '../parts/state';
 
 const POLL_MS = 30_000;
-const TONE: Record<AlertSeverity, string> = { critical: 'quarantined', high: 'quarantined', medium: 'atRisk', low: 'unknown' };
 const MINUTES = [15, 60, 240, 1440, 10080];
-const CLEAR = { sev: null, owner: null, source: null };
+const CLEAR = { sev: null, owner: null, source: null, code: null };
 
 const reachOf = (a: Alert) => (a.resolvedAt ? (a.worst ? t('alerts.reached', { n: a.worst }) : t('alerts.noDevice')) : a.devices ? t('alerts.reach', { n: a.devices }) : t('alerts.noDevice'));
 
@@ -42,6 +41,7 @@ function Filters({ filter: f, inbox }: { filter: AlertFilter; inbox: AlertInbox 
       <Seg label={t('alerts.severity')} value={f.sev} onPick={v => setQuery({ sev: v || null })} choices={any('alerts.any', SEVERITIES, v => t(`severity.${v}`))} />
       <Seg label={t('alerts.owner')} value={f.owner} onPick={v => setQuery({ owner: v || null })} choices={any('alerts.anyOwner', ['me', 'none'] as const, v => t(`alerts.owner.${v}`))} />
       <Seg label={t('alerts.source')} value={f.source} onPick={v => setQuery({ source: v || null })} choices={any('alerts.anySource', SOURCES, v => t(`alerts.source.${v}`))} />
+      {f.code ? <button type="button" class="btn sm" aria-pressed={true} aria-label={t('alerts.notOnly', { code: f.code })} onClick={() => setQuery({ code: null })}>{t('alerts.only', { code: f.code })}</button> : null}
     </div>
   );
 }
@@ -49,7 +49,7 @@ function Filters({ filter: f, inbox }: { filter: AlertFilter; inbox: AlertInbox 
 function Row({ a, here }: { a: Alert; here: boolean }) {
   return (
     <li class={here ? 'here' : ''}>
-      <Glyph state={TONE[a.severity]} size={14} />
+      <Glyph state={SEVERITY_GLYPH[a.severity]} size={14} />
       <h3><a href={place.value.path + withQuery(place.value.query, { id: a.id })} {...(here ? { 'aria-current': 'true' as const } : {})}>{a.title}</a></h3>
       <Ago t={a.resolvedAt ?? a.openedAt} />
       <p><b>{t(`severity.${a.severity}`)}</b> · {reachOf(a)} · {a.assignee ? t('alerts.with', { name: a.assignee.name ?? '' }) : named(`alertState.${a.state}`, a.state)}{a.flaps ? ` · ${t('alerts.flaps', { n: a.flaps })}` : ''}</p>
@@ -58,7 +58,7 @@ function Row({ a, here }: { a: Alert; here: boolean }) {
 }
 
 function Quiet({ inbox, filter }: { inbox: AlertInbox; filter: AlertFilter }) {
-  const narrow = filter.sev || filter.owner || filter.source;
+  const narrow = filter.sev || filter.owner || filter.source || filter.code;
   const since = inbox.summary.value?.quietSince;
   if (narrow) return <div class="empty"><b>{t('alerts.noMatch')}</b><button type="button" class="btn" onClick={() => setQuery(CLEAR)}>{t('devices.clear')}</button></div>;
   if (filter.status !== 'open') return <p class="empty"><b>{t(filter.status === 'silenced' ? 'alerts.noneSilenced' : 'alerts.noneResolved')}</b></p>;
@@ -209,7 +209,7 @@ function One({ inbox }: { inbox: AlertInbox }) {
   return (
     <section class="card c7 alert" aria-labelledby="one">
       <header>
-        <Glyph state={TONE[a.severity]} size={16} /><h2 id="one">{a.title}</h2><span class="grow" />
+        <Glyph state={SEVERITY_GLYPH[a.severity]} size={16} /><h2 id="one">{a.title}</h2><span class="grow" />
         <a class="btn sm ghost" href={place.value.path + withQuery(place.value.query, { id: null })}>{t('alerts.close')}</a>
       </header>
       <div class="pad form">
@@ -218,7 +218,7 @@ function One({ inbox }: { inbox: AlertInbox }) {
           <dt>{t('alerts.state')}</dt><dd>{named(`alertState.${a.state}`, a.state)}{a.state === 'silenced' && a.silencedUntil ? ` ${t('alerts.until', { at: longDate.format(new Date(a.silencedUntil)) })}` : ''}</dd>
           <dt>{t('alerts.since')}</dt><dd><Ago t={a.since} /></dd>
           <dt>{t('alerts.lastSeen')}</dt><dd><Ago t={a.lastAt} /> · {t('alerts.hits', { n: a.hits })}</dd>
-          <dt>{t('alerts.cause')}</dt><dd>{t(`alerts.source.${a.source}`)} {a.code === 'rule' ? '' : a.code}</dd>
+          <dt>{t('alerts.cause')}</dt><dd>{t(`alerts.source.${a.source}`)} {a.source === 'threat' && may('trust:read') ? <a class="link" href={`${hrefOf('/settings/threats')}?code=${a.code}`}>{a.code}</a> : a.code === 'rule' ? '' : a.code}</dd>
         </dl>
         <Deeds alert={a} inbox={inbox} />
         <Reach alert={a} inbox={inbox} />

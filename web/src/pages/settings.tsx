@@ -2,7 +2,7 @@
 //
 // settings: the person who is signed in, and, by role, people, tokens and catalogs.
 //
-//   /settings  account and browser  ·  /settings/users  ·  /settings/tokens  ·  /settings/catalogs  ·  /settings/notifications
+//   /settings  account and browser  ·  /settings/users  ·  /settings/tokens  ·  /settings/catalogs  ·  /settings/notifications  ·  /settings/threats
 
 import { useState } from 'preact/hooks';
 import type { Permission } from '../api/api';
@@ -15,6 +15,7 @@ import { Catalogs } from './catalogs';
 import { Lacking, NotFound } from './notices';
 import { Notifications } from './notifications';
 import { PasswordForm } from './password';
+import { Threats } from './threats';
 import { Tokens } from './tokens';
 import { Users } from './users';
 
@@ -24,6 +25,7 @@ const TABS: { name: string; label: Key; needs?: Permission }[] = [
   { name: 'tokens', label: 'tokens.title', needs: 'tokens:write' },
   { name: 'catalogs', label: 'catalogs.title' },
   { name: 'notifications', label: 'notify.title', needs: 'devices:read' },
+  { name: 'threats', label: 'threats.title', needs: 'trust:read' },
 ];
 
 const href = (name: string) => hrefOf('/settings' + (name ? '/' + name : ''));
@@ -77,7 +79,7 @@ function Mine() {
   );
 }
 
-const PARTS: Record<string, () => preact.JSX.Element> = { '': Mine, users: Users, tokens: Tokens, catalogs: Catalogs, notifications: Notifications };
+const PARTS: Record<string, () => preact.JSX.Element> = { '': Mine, users: Users, tokens: Tokens, catalogs: Catalogs, notifications: Notifications, threats: Threats };
 
 export function Settings({ params: [name = ''] }: { params: string[] }) {
   const tab = TABS.find(one => one.name === name);
