@@ -54,7 +54,7 @@ export function moment(text: string, now: number): number | null {
   return Number.isNaN(at) ? null : at;
 }
 
-export function range(w: Wanted, now: number): { from: number; to: number } {
+export function range(w: { from: string; to: string }, now: number): { from: number; to: number } {
   const to = moment(w.to, now) ?? now;
   const from = moment(w.from, now) ?? to - 3_600_000;
   return from < to ? { from, to } : { from: to - 3_600_000, to };

@@ -11,7 +11,7 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { Alert, Metric, TopTelemetry } from '../api/api';
 import { call } from '../api/client';
 import { useAgain, type Asked } from '../core/again';
-import { callOf, catalogueOf, CHARTS_MOST, exportOf, FILTERS, pace, range, SERIES_MOST, SPANS, SPLITS, wanted, type Line, type Span, type Wanted } from '../core/explore';
+import { callOf, catalogueOf, CHARTS_MOST, exportOf, FILTERS, pace, range, SERIES_MOST, SPANS, SPLITS, wanted, type Line, type Wanted } from '../core/explore';
 import { foremost, label, writeIn } from '../core/metrics';
 import { loadInventory, nameOf } from '../core/inventory';
 import { subscribe } from '../core/live';
@@ -25,6 +25,7 @@ import { named, number, t } from '../i18n/i18n';
 import { CrossIcon, DevicesIcon } from '../parts/icons';
 import { LineChart } from '../parts/line-chart';
 import { Menu } from '../parts/menu';
+import { RangePicker } from '../parts/range';
 import { Says } from '../parts/says';
 import { Seg } from '../parts/seg';
 import { Page } from '../parts/shell';
@@ -112,35 +113,6 @@ function DeviceFinder({ chosen, onAdd }: { chosen: string[]; onAdd: (id: string)
   );
 }
 
-const pad = (n: number) => String(n).padStart(2, '0');
-const local = (ms: number) => {
-  const d = new Date(ms);
-  return `${d.getFullYear()}-${pad(d.getMonth() + 1)}-${pad(d.getDate())}T${pad(d.getHours())}:${pad(d.getMinutes())}`;
-};
-
-function RangePicker({ w }: { w: Wanted }) {
-  const span = SPANS.find(s => w.from === '-' + s && !w.to);
-  const { from, to } = range(w, Date.now());
-  const set = (name: 'from' | 'to') => (e: Event) => {
-    const ms = Date.parse((e.target as HTMLInputElement).value);
-    if (Number.isNaN(ms)) return;
-    const next = { from: String(from), to: String(to), [name]: String(ms) };
-    if (Number(next.from) < Number(next.to)) setQuery(next);
-  };
-  return (
-    <>
-      <Seg label={t('telemetry.range')} value={span ?? ('' as Span)} onPick={s => setQuery({ from: '-' + s, to: null })}
-        choices={SPANS.map(value => ({ value, label: t(`range.${value}`) }))} />
-      <Menu label={t('explore.absolute')} face={<span class={'btn sm' + (span ? '' : ' on')}>{t('explore.absolute')}</span>}>
-        <div class="pad stack">
-          <label class="field"><span>{t('explore.from')}</span><input class="input" type="datetime-local" value={local(from)} onChange={set('from')} /></label>
-          <label class="field"><span>{t('explore.to')}</span><input class="input" type="datetime-local" value={local(to)} onChange={set('to')} /></label>
-        </div>
-      </Menu>
-    </>
-  );
-}
-
 function Taking({ w }: { w: Wanted }) {
   const [done, setDone] = useState('');
   const copy = async (text: string) => {
@@ -186,7 +158,7 @@ function Bar({ w, metrics }: { w: Wanted; metrics: Metric[] }) {
         )}
         <DeviceFinder chosen={w.devices} onAdd={id => setQuery({ d: [...w.devices, id].join(',') })} />
         <span class="grow" />
-        <RangePicker w={w} />
+        <RangePicker from={w.from} to={w.to} spans={SPANS} />
         <Taking w={w} />
       </div>
       {filters.length || w.devices.length ? (

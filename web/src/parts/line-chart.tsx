@@ -8,8 +8,12 @@ import type { ComponentChildren } from 'preact';
 import type { Line } from '../core/explore';
 import type { Mark } from '../core/marks';
 import { theme } from '../core/prefs';
+import { wear } from '../core/sheet';
 import { shortDate, t } from '../i18n/i18n';
+import css from '../style/lines.page.css';
 import type { Lines } from './plot-lines';
+
+wear(css);
 
 const HEIGHT = 240;
 const HUES = [236, 24, 158, 318, 196, 52, 276, 350, 110, 215];
