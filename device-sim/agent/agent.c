@@ -13,6 +13,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "agent/crash.h"
 #include "agent/enroll.h"
 #include "agent/identity.h"
 #include "agent/measure.h"
@@ -36,6 +37,7 @@ struct agent {
     uint8_t bootseed[32];
     struct measured measured;
     struct spool *spool;
+    struct crashes *crashes; // NULL without a folder for them
     struct link_env *env;
     struct link link;
     struct vitals vitals;
@@ -106,6 +108,27 @@ static void put_event(struct agent *a, const char *name, const char *level, cons
     if (owned_fields)
         json_object_set_new(o, "fields", owned_fields);
     put_json(a, o);
+}
+
+static void put_crash(void *ctx, const char *program, const char *text, json_t *owned_fields)
+{
+    struct agent *a = ctx;
+    json_t *o = new_message(a, MSG_EVENT);
+
+    log_warn(&a->ctx, "%s", text);
+    add_text(o, "name", "crash");
+    add_text(o, "level", "error");
+    add_text(o, "source", program);
+    add_text(o, "text", text);
+    json_object_set_new(o, "fields", owned_fields);
+    put_json(a, o);
+}
+
+static void note_crash(void *ctx, const char *text)
+{
+    struct agent *a = ctx;
+
+    log_info(&a->ctx, "%s", text);
 }
 
 static void put_reported(struct agent *a)
@@ -314,6 +337,8 @@ static void changed(void *owner, enum link_event e, const char *text)
         log_warn(&a->ctx, "%s", text);
         break;
     case LINK_DOWN:
+        if (a->crashes)
+            crashes_down(a->crashes);
         snprintf(line, sizeof line, "%.180s", text);
         log_info(&a->ctx, "%s, connecting again in %.1f s", line,
                  (double)(a->link.wake_ms - a->env->now_ms) / 1000);
@@ -333,6 +358,14 @@ static void changed(void *owner, enum link_event e, const char *text)
     }
 }
 
+static void dump(void *owner, const struct link_dump *d)
+{
+    struct agent *a = owner;
+
+    if (a->crashes)
+        crashes_answer(a->crashes, d);
+}
+
 static const struct link_ops ops = {
     .factory = give_factory,
     .credential = give_credential,
@@ -344,6 +377,7 @@ static const struct link_ops ops = {
     .rewind = rewind_spool,
     .nacked = nacked,
     .changed = changed,
+    .dump = dump,
 };
 
 // ---------------------------------------------------------------- start, loop, stop
@@ -390,7 +424,10 @@ static enum rc open_link(struct agent *a, struct fault *f)
     a->env->now_ms = clock_mono_ms();
     link_init(&a->link, a->env, &ops, a, a->id, a->boot);
     a->log_level = a->link.log_level;
-    return RC_OK;
+    if (!a->o->crash_dir)
+        return RC_OK;
+    a->crashes = crashes_open(a->o->crash_dir, &a->link, put_crash, note_crash, a);
+    return a->crashes ? RC_OK : fail(f, RC_INTERNAL, "out of memory");
 }
 
 static enum rc open_folder(struct agent *a, struct fault *f)
@@ -461,6 +498,8 @@ static void sample(struct agent *a)
     put_telemetry(a);
     tell_sample(a);
     tell_dropped(a);
+    if (a->crashes)
+        crashes_tick(a->crashes, a->env->now_ms);
     link_pump(&a->link);
 }
 
@@ -484,6 +523,7 @@ static void stop(struct agent *a)
 {
     if (a->env)
         link_done(&a->link);
+    crashes_close(a->crashes);
     link_env_close(a->env);
     spool_close(a->spool);
     OPENSSL_cleanse(&a->factory, sizeof a->factory);

@@ -19,6 +19,7 @@ struct agent_options {
     const char
         *ca_sha256;    // NULL, or: fetch the CA, which must have this hash, before anything else
     const char *claim; // a claim code, said until it is a device; NULL: none
+    const char *crash_dir; // core files appear there; NULL: none
     int64_t interval_ms;
     int64_t buffer_bytes;
 };

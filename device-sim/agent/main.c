@@ -32,6 +32,8 @@ static const char usage[] =
     "      be a device until SIGTERM; where it enrolled, the folder knows server and CA\n"
     "        --interval TIME   between two readings (1s)\n"
     "        --buffer BYTES    disk space for what the server does not have yet (16M)\n"
+    "        --crash-dir DIR   where core files of programs appear: each is told of, and brought\n"
+    "                          where the device's group lets crash dumps be collected\n"
     "  identity --dir DIR [--claims]\n"
     "      print this device's id and public key, made on first use;\n"
     "      --claims: as a body for POST claims\n"
@@ -42,6 +44,7 @@ static const char usage[] =
 
 static enum rc run_with(const struct args *a, struct agent_options *o, struct fault *f)
 {
+    o->crash_dir = args_get(a, "crash-dir", NULL);
     enum rc rc = args_time(a, "interval", 1000, 100, 3600000, &o->interval_ms, f);
 
     if (rc == RC_OK)
@@ -145,9 +148,10 @@ static enum rc manifest(const struct args *a, struct fault *f)
     return print_values("agent", f);
 }
 
-static const char *const run_options[] = { "dir=", "server=", "ca=", "interval=", "buffer=", NULL };
+static const char *const run_options[] = { "dir=",    "server=",    "ca=", "interval=",
+                                           "buffer=", "crash-dir=", NULL };
 static const char *const enroll_options[] = { "dir=",      "server=", "ca-sha256=", "claim=",
-                                              "interval=", "buffer=", NULL };
+                                              "interval=", "buffer=", "crash-dir=", NULL };
 static const char *const identity_options[] = { "dir=", "claims", NULL };
 static const char *const no_options[] = { NULL };
 

@@ -70,6 +70,7 @@ struct unit { // one emulated device
     int64_t every_ms, away_ms;  // as the story wants it; 0: as the behaviour has it
     double drift;
     int64_t drift_ms;
+    int64_t dump_ms; // monotonic: until then no crash dump is offered
 };
 
 struct fleet {

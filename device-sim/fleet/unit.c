@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "fleet/corefile.h"
 #include "fleet/fleet.h"
 #include "fleet/forged.h"
 #include "fleet/story.h"
@@ -173,6 +174,30 @@ static void give_facts(void *owner, struct eat_facts *out)
 
 // ---------------------------------------------------------------- coming and going
 
+static void offer_dump(struct unit *u)
+{
+    char text[COREFILE_SIZE], sha256[65];
+    size_t len = corefile_print(u->persona.name, u->link.boot, text);
+
+    if (u->fleet->env->now_ms < u->dump_ms)
+        return;
+    corefile_hash(u->persona.name, u->link.boot, sha256);
+    link_offer_dump(&u->link, sha256, (int64_t)len, "application", link_now_ms(&u->link));
+}
+
+// One piece is all of it.
+static void dump(void *owner, const struct link_dump *d)
+{
+    struct unit *u = owner;
+    char text[COREFILE_SIZE];
+    size_t len = corefile_print(u->persona.name, u->link.boot, text);
+
+    if (d->refused)
+        u->dump_ms = d->retry_s ? u->fleet->env->now_ms + d->retry_s * 1000 : INT64_MAX;
+    else if (!d->stored && d->next == 0)
+        link_send_piece(&u->link, 0, text, len);
+}
+
 static void went_up(struct unit *u)
 {
     struct fleet *f = u->fleet;
@@ -185,8 +210,10 @@ static void went_up(struct unit *u)
         u->drop_now = true;
     else if (!u->link.quarantined)
         unit_add(u, ITEM_REPORTED, 1, clock_mono_us());
-    if (u->crashed && !u->link.quarantined)
+    if (u->crashed && !u->link.quarantined) {
         unit_add(u, ITEM_CRASH, 1, clock_mono_us());
+        offer_dump(u);
+    }
     u->crashed = false;
 }
 
@@ -246,6 +273,7 @@ const struct link_ops unit_ops = {
     .rewind = rewind_box,
     .nacked = nacked,
     .changed = changed,
+    .dump = dump,
 };
 
 // ---------------------------------------------------------------- time

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fleet/corefile.h"
+
 #define TEMPLATES   64
 #define METRICS_MAX 64
 #define NUMBER_MAX  20
@@ -202,15 +204,18 @@ static size_t print_reported(const struct writer_who *who, int64_t seq, int64_t 
     return (size_t)(to - start);
 }
 
-static size_t print_crash(int64_t seq, int64_t t_ms, char *start, size_t room)
+static size_t print_crash(const struct writer_who *who, int64_t seq, int64_t t_ms, char *start,
+                          size_t room)
 {
-    char *to = start;
+    char *to = start, sha256[65];
 
     if (room < 512)
         return 0;
     to = put_head(to, "event", 5, seq, t_ms);
     to = PUT(to, ",\"name\":\"crash\",\"level\":\"error\",\"source\":\"watchdog\","
-                 "\"text\":\"the application stopped answering; the device started again\"}");
+                 "\"text\":\"the application stopped answering; the device started again\"");
+    corefile_hash(who->persona->name, who->boot, sha256);
+    to += snprintf(to, 120, ",\"fields\":{\"dump\":\"%s\"}}", sha256);
     return (size_t)(to - start);
 }
 
@@ -227,7 +232,7 @@ size_t writer_print(const struct writer *w, const struct writer_who *who, enum i
     case ITEM_REPORTED:
         return print_reported(who, seq, t_ms, to, room);
     case ITEM_CRASH:
-        return print_crash(seq, t_ms, to, room);
+        return print_crash(who, seq, t_ms, to, room);
     }
     return 0;
 }

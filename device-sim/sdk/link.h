@@ -50,6 +50,15 @@ enum link_event {
 
 struct link;
 
+// What the server says of a crash dump that was offered.
+struct link_dump {
+    const char *sha256;
+    const char *refused, *text; // code and words; NULL: not refused
+    int64_t retry_s;            // of a refusal; 0: never again
+    int64_t next;               // the byte to go on with
+    bool stored;
+};
+
 struct link_ops {
     bool (*factory)(void *owner, struct p256 *out);
     // The certificate kept, with new references; false if there is none.
@@ -66,6 +75,7 @@ struct link_ops {
 
     void (*nacked)(void *owner, int64_t seq, const char *code, const char *text);
     void (*changed)(void *owner, enum link_event e, const char *text);
+    void (*dump)(void *owner, const struct link_dump *d); // NULL: it offers none
 };
 
 struct link_options {
@@ -150,6 +160,11 @@ void link_tick(struct link *l);
 void link_pump(struct link *l);                   // the owner has something to send
 void link_drop(struct link *l, int64_t again_ms); // closes politely; comes back after again_ms
 void link_done(struct link *l);                   // closes politely, for good
+
+// A dump, one at a time, once ready; the answers come by ops->dump.
+bool link_offer_dump(struct link *l, const char *sha256, int64_t bytes, const char *name,
+                     int64_t at_ms);
+bool link_send_piece(struct link *l, int64_t from, const void *bytes, size_t len);
 
 #define LINK_LOG_USUAL 2             // info
 int link_level_of(const char *name); // "warn" is 1; -1 if there is none of that name

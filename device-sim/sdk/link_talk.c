@@ -5,6 +5,7 @@
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/auto.h"
@@ -291,13 +292,54 @@ static void on_nack(struct link *l, json_t *o)
     l->ops->nacked(l->owner, int_of(o, "seq", 0), text_of(o, "code"), text_of(o, "text"));
 }
 
+// ---------------------------------------------------------------- crash dumps
+
+bool link_offer_dump(struct link *l, const char *sha256, int64_t bytes, const char *name,
+                     int64_t at_ms)
+{
+    json_t *o = json_object();
+
+    add_text(o, "type", MSG_DUMP);
+    add_text(o, "sha256", sha256);
+    add_int(o, "bytes", bytes);
+    add_text(o, "name", name);
+    add_int(o, "t", at_ms);
+    return send_json(l, o);
+}
+
+bool link_send_piece(struct link *l, int64_t from, const void *bytes, size_t len)
+{
+    auto_free char *data = malloc(BASE64_SIZE(len));
+    json_t *o = json_object();
+
+    if (data)
+        base64_encode(bytes, len, data);
+    add_text(o, "type", MSG_PIECE);
+    add_int(o, "from", from);
+    add_text(o, "data", data);
+    return send_json(l, o) && data;
+}
+
+static void on_dump(struct link *l, json_t *o)
+{
+    const struct link_dump d = { .sha256 = text_of(o, "sha256"),
+                                 .refused = json_string_value(json_object_get(o, "refused")),
+                                 .text = text_of(o, "text"),
+                                 .retry_s = within(int_of(o, "retrySeconds", 0), 0, 30 * 86400),
+                                 .next = int_of(o, "next", 0),
+                                 .stored = json_is_true(json_object_get(o, "stored")) };
+
+    if (l->ops->dump)
+        l->ops->dump(l->owner, &d);
+}
+
 static const struct {
     const char *type;
     void (*handle)(struct link *l, json_t *o);
 } handlers[] = {
     { MSG_CHALLENGE, on_challenge }, { MSG_VERDICT, on_verdict },
     { MSG_SETTINGS, on_settings },   { MSG_ACK, on_ack },
-    { MSG_NACK, on_nack },
+    { MSG_NACK, on_nack },           { MSG_DUMP, on_dump },
 };
 
 static const char *digits(const char *at, const char *end, int64_t *out)

@@ -219,6 +219,74 @@ static void an_agent_says_more_while_it_is_asked_to(void **state)
     assert_int_equal(binary_stop(pid, SIGTERM), 0);
 }
 
+static void let_dumps_be_collected(const char *id)
+{
+    model_sql(pg_conninfo(),
+              "WITH p AS (INSERT INTO product (catalog, name) VALUES (%d, 'crashing')"
+              " RETURNING id), g AS (INSERT INTO device_group (catalog, product, name, crash_dumps)"
+              " SELECT %d, id, 'open', true FROM p RETURNING id)"
+              " UPDATE device SET device_group = g.id FROM g WHERE device.id = '%s'",
+              gate->demo, gate->demo, id);
+}
+
+// A core file of so many bytes, as old as one that is whole.
+static void leave_core(const char *name, int bytes)
+{
+    char line[300], out[100];
+
+    snprintf(line, sizeof line,
+             "mkdir -p %s/cores && head -c %d /dev/urandom > %s/cores/%s && touch -d -1min"
+             " %s/cores/%s",
+             folder, bytes, folder, name, folder, name);
+    FILE *p = popen(line, "r");
+    assert_non_null(p);
+    while (fgets(out, sizeof out, p))
+        continue;
+    assert_int_equal(WEXITSTATUS(pclose(p)), 0);
+}
+
+static bool core_is_there(const char *name)
+{
+    char path[200];
+
+    snprintf(path, sizeof path, "%s/cores/%s", folder, name);
+    return access(path, F_OK) == 0;
+}
+
+static void core_files_are_told_of_brought_and_deleted(void **state)
+{
+    (void)state;
+    char id[DEVICE_ID_LEN + 1], out[4000], sql[400];
+
+    admit("crashing", gate->demo, id);
+    let_dumps_be_collected(id);
+    assert_int_equal(binary_run(out, sizeof out, "orrery-device measure"), 0);
+    accept_values(gate->demo, out, NULL);
+    leave_core("core.pump.4711", 300000);
+    leave_core("core.huge.1", (16 << 20) + 1);
+    pid_t pid = binary_start("orrery-device run --dir %s/crashing --server localhost:%d"
+                             " --ca %s/ca.pem --interval 100ms --crash-dir %s/cores"
+                             " >> %s/crashing.log 2>&1",
+                             folder, gate->port, folder, folder, folder);
+    snprintf(sql, sizeof sql,
+             "SELECT count(*) FROM crash_dump c JOIN device d USING (catalog, device)"
+             " WHERE d.id = '%s' AND c.name = 'pump' AND c.bytes = 300000",
+             id);
+    assert_true(becomes(1, sql));
+    snprintf(sql, sizeof sql,
+             "SELECT count(*) FROM journal JOIN device d USING (catalog, device) WHERE d.id = '%s'"
+             " AND event AND journal.name = 'crash' AND (source = 'huge' OR fields ->> 'dump' ="
+             " (SELECT encode(sha256, 'hex') FROM crash_dump WHERE device = d.device))",
+             id);
+    assert_true(becomes(2, sql));
+    for (int i = 0; i < 300 && core_is_there("core.pump.4711.told"); i++)
+        usleep(100000);
+    assert_int_equal(binary_stop(pid, SIGTERM), 0);
+    assert_false(core_is_there("core.pump.4711.told"));
+    assert_false(core_is_there("core.pump.4711"));
+    assert_true(core_is_there("core.huge.1.kept"));
+}
+
 static void an_agent_that_was_changed_is_quarantined_and_stores_nothing(void **state)
 {
     (void)state;
@@ -391,6 +459,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_agent_kept_while_away_and_killed_is_stored_once),
         cmocka_unit_test(an_agent_says_more_while_it_is_asked_to),
+        cmocka_unit_test(core_files_are_told_of_brought_and_deleted),
         cmocka_unit_test(an_agent_that_was_changed_is_quarantined_and_stores_nothing),
         cmocka_unit_test(the_fleets_manifest_does_not_quarantine_an_agent_that_attests_again),
         cmocka_unit_test(an_agent_that_cannot_begin_says_why),

@@ -203,9 +203,25 @@ static void a_crash_loop_shows_in_boots_and_events(void **state)
         "s.hello_boot >= 3 AND (SELECT count(*) FROM journal j WHERE j.catalog = d.catalog"
         " AND j.device = d.device AND j.name = 'crash') >= 2";
 
-    pid_t pid = begin_with_new("crash", "0s count=3 crash-loop every=2s away=200ms", "");
+    static const char dumped[] =
+        "EXISTS (SELECT FROM crash_dump c JOIN journal j USING (catalog, device)"
+        " WHERE c.catalog = d.catalog AND c.device = d.device AND c.name = 'application'"
+        " AND j.name = 'crash' AND j.fields ->> 'dump' = encode(c.sha256, 'hex'))";
+
+    tale_make("crash", gate->demo, 1);
+    model_sql(pg_conninfo(),
+              "WITH p AS (INSERT INTO product (catalog, name) VALUES (%d, 'crashing')"
+              " RETURNING id), g AS (INSERT INTO device_group (catalog, product, name, crash_dumps)"
+              " SELECT %d, id, 'open', true FROM p RETURNING id)"
+              " UPDATE device SET device_group = g.id FROM g WHERE tags ->> 'fleet' = 'crash'",
+              gate->demo, gate->demo);
+    pid_t pid =
+        tale_again("crash", "0s count=3 crash-loop every=2s away=200ms", "--interval 200ms");
     become("crash", crashed, 3);
     become("crash", "s.hello_boot > 0", DEVICES);
+    for (int i = 0; i < WAIT_S * 10 && devices("crash", dumped) == 0; i++)
+        usleep(100000);
+    assert_true(devices("crash", dumped) > 0);
     finish(pid);
     assert_int_equal(devices("crash", "s.hello_boot > 1"), 3);
 }
