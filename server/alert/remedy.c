@@ -13,7 +13,8 @@
 #include "store/arg.h"
 #include "store/store.h"
 
-#define STEPS_MAX 5
+#define STEPS_MAX    5
+#define LOUD_MINUTES 30 // as the texts say
 
 struct step {
     const char *text;
@@ -27,7 +28,8 @@ static const struct {
 } remedies[] = {
     { "rule", {
         { "Look at what the devices have in common, and at the chart of one of them", NULL },
-        { "If what they measure is normal, change the rule", NULL } } },
+        { "If what they measure is normal, change the rule", NULL },
+        { "Let the devices say more for half an hour, and read their logs", "loglevel" } } },
     { "T01", {
         { "Quarantine the devices: both copies lose their operational certificate", "quarantine" },
         { "Find out which of the two addresses in the evidence is the real site", NULL },
@@ -63,6 +65,7 @@ static const struct {
         { "Let them attest again from their site", "reattest" } } },
     { "T13", {
         { "Look at the device's logs and telemetry since the alert began", NULL },
+        { "Let the devices say more for half an hour", "loglevel" },
         { "Restart the application that sends", NULL } } },
     { "T14", {
         { "Ask the site: power, network, SIM", NULL },
@@ -73,6 +76,7 @@ static const struct {
         { "Close the registration window, or change the password, if somebody came in", NULL } } },
     { "T18", {
         { "Look at the crash events and the last log lines before them", NULL },
+        { "Let the devices say more for half an hour", "loglevel" },
         { "Roll the application back", NULL } } },
     { "disk", {
         { "Make room where the instance lives, or give it a larger disk", NULL },
@@ -124,7 +128,7 @@ static bool is_action(const char *name)
     int a = device_action_from_name(name);
 
     return a == DEVICE_QUARANTINE || a == DEVICE_RELEASE || a == DEVICE_REATTEST ||
-           a == DEVICE_RETIRE;
+           a == DEVICE_RETIRE || a == DEVICE_LOGLEVEL;
 }
 
 json_t *remedy_steps(const char *code, const char *custom)
@@ -162,6 +166,10 @@ static json_t *change_of(const char *action, const char *title, int64_t alert, i
     add_text(o, "action", action);
     if (!strcmp(action, "quarantine"))
         add_text(o, "reason", reason);
+    if (!strcmp(action, "loglevel")) {
+        add_text(o, "level", "debug");
+        add_int(o, "minutes", LOUD_MINUTES);
+    }
     if (expect >= 0)
         add_int(o, "expect", expect);
     return o;

@@ -15,6 +15,7 @@
 #include "core/json_out.h"
 #include "core/number.h"
 #include "enroll/enroll.h"
+#include "journal/loudness.h"
 #include "store/arg.h"
 #include "store/store.h"
 
@@ -26,9 +27,9 @@ DEFINE_AUTO(struct rows *, rows_freep, rows_free)
 // ---------------------------------------------------------------- reading an order
 
 struct bulk_body {
-    const char *action, *reason;
+    const char *action, *reason, *level;
     json_t *filter, *ids, *group, *tags, *names;
-    int64_t expect;
+    int64_t expect, minutes;
 };
 
 static const struct field fields[] = {
@@ -40,6 +41,8 @@ static const struct field fields[] = {
     { TEXTS(struct bulk_body, names), OPTIONAL, 1, DEVICE_TAGS_MAX },
     { TEXT(struct bulk_body, reason), OPTIONAL, 1, CUSTODY_REASON_MAX },
     { INT(struct bulk_body, expect), OPTIONAL, 0, INT32_MAX },
+    { TEXT(struct bulk_body, level), OPTIONAL, 1, 8 },
+    { INT(struct bulk_body, minutes), OPTIONAL, 1, LOUDNESS_MINUTES_MAX },
 };
 
 static enum rc find_group(struct store *s, int32_t catalog, json_t *said, struct bulk *b,
@@ -65,6 +68,15 @@ static enum rc find_group(struct store *s, int32_t catalog, json_t *said, struct
     return RC_OK;
 }
 
+static enum rc check_level(const struct bulk_body *body, struct bulk *b, struct fault *f)
+{
+    if (journal_level_from_name(body->level) < 0)
+        return fail(f, RC_INVALID, "level must be one of error, warn, info, debug");
+    snprintf(b->where, sizeof b->where, " to %s for %lld minutes", body->level,
+             (long long)body->minutes);
+    return RC_OK;
+}
+
 // What an action needs to be complete; the rest must not be said, so that nothing is passed over.
 static enum rc check_parts(const struct bulk_body *b, enum device_action a, struct fault *f)
 {
@@ -77,6 +89,8 @@ static enum rc check_parts(const struct bulk_body *b, enum device_action a, stru
         { "tags", b->tags != NULL, DEVICE_TAG },
         { "names", b->names != NULL, DEVICE_UNTAG },
         { "reason", b->reason != NULL, DEVICE_QUARANTINE },
+        { "level", b->level != NULL, DEVICE_LOGLEVEL },
+        { "minutes", b->minutes != 0, DEVICE_LOGLEVEL },
     };
 
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
@@ -103,6 +117,7 @@ static uint32_t needs_of(enum device_action a)
     case DEVICE_MOVE:
     case DEVICE_TAG:
     case DEVICE_UNTAG:
+    case DEVICE_LOGLEVEL:
     case DEVICE_RETIRE:
     case DEVICE_ACTION_COUNT:
         break;
@@ -119,6 +134,8 @@ static void read_order(json_t *request, struct bulk *b)
     b->order.tags = b->tags;
     b->order.names = b->names;
     b->order.reason = json_string_value(json_object_get(request, "reason"));
+    b->order.level = (int)json_integer_value(json_object_get(request, "level"));
+    b->order.minutes = json_integer_value(json_object_get(request, "minutes"));
 }
 
 static json_t *request_of(const struct bulk_body *body, const struct bulk *b)
@@ -133,6 +150,10 @@ static json_t *request_of(const struct bulk_body *body, const struct bulk *b)
         json_object_set(o, "names", body->names);
     if (body->reason)
         add_text(o, "reason", body->reason);
+    if (body->level) {
+        add_int(o, "level", journal_level_from_name(body->level));
+        add_int(o, "minutes", body->minutes);
+    }
     return o;
 }
 
@@ -146,14 +167,16 @@ enum rc bulk_read(struct store *s, int32_t catalog, json_t *body, struct bulk *o
     int action = device_action_from_name(b.action);
     if (action < 0)
         return fail(f, RC_INVALID,
-                    "action must be one of move, tag, untag, unclaim, retire, quarantine, "
-                    "release, reattest");
+                    "action must be one of move, tag, untag, loglevel, unclaim, retire, "
+                    "quarantine, release, reattest");
     out->order.action = (enum device_action)action;
     out->needs = needs_of(out->order.action);
     out->expect = b.expect;
     rc = check_parts(&b, out->order.action, f);
     if (rc == RC_OK && out->order.action == DEVICE_MOVE)
         rc = find_group(s, catalog, b.group, out, f);
+    if (rc == RC_OK && b.level)
+        rc = check_level(&b, out, f);
     if (rc == RC_OK)
         rc = b.ids ? device_filter_ids(b.ids, catalog, &out->filter, f)
                    : device_filter_from(b.filter, catalog, &out->filter, f);
@@ -238,10 +261,15 @@ enum rc bulk_preview(struct store *tx, const struct bulk *b, json_t **out, struc
 static void title_of(const struct bulk *b, int64_t total, char out[JOB_TITLE_MAX])
 {
     static const char *const verbs[DEVICE_ACTION_COUNT] = {
-        [DEVICE_MOVE] = "Move",       [DEVICE_TAG] = "Tag",
-        [DEVICE_UNTAG] = "Untag",     [DEVICE_UNCLAIM] = "Unclaim",
-        [DEVICE_RETIRE] = "Retire",   [DEVICE_QUARANTINE] = "Quarantine",
-        [DEVICE_RELEASE] = "Release", [DEVICE_REATTEST] = "Attest again",
+        [DEVICE_MOVE] = "Move",
+        [DEVICE_TAG] = "Tag",
+        [DEVICE_LOGLEVEL] = "Set the log level of",
+        [DEVICE_UNTAG] = "Untag",
+        [DEVICE_UNCLAIM] = "Unclaim",
+        [DEVICE_RETIRE] = "Retire",
+        [DEVICE_QUARANTINE] = "Quarantine",
+        [DEVICE_RELEASE] = "Release",
+        [DEVICE_REATTEST] = "Attest again",
     };
     char count[JOB_COUNT_SIZE];
     bool moves = b->order.action == DEVICE_MOVE;
@@ -344,6 +372,10 @@ static void tell(const struct job_services *s, void *arg)
         .kind = BUS_DEVICE, .catalog = n->catalog, .at = clock_now_ms(), .lifecycle = DEVICE_CLAIMED
     };
 
+    if (n->action == DEVICE_LOGLEVEL) {
+        bus_publish(s->bus, &(struct bus_event){ .kind = BUS_LEVELS, .catalog = n->catalog });
+        return;
+    }
     for (size_t i = 0; i < n->count; i++) {
         const struct device_turned *t = &n->list[i];
         struct enroll_news one = { .catalog = n->catalog, .revoked = true, .what = t->touched };

@@ -28,7 +28,7 @@ struct bulk {
     char *tags, *names; // owned; as JSON
     uint32_t needs;     // enum permission
     int64_t expect;     // -1: nothing said
-    char where[120];    // "Product / Group" of a move; "" for none
+    char where[120];    // what a title ends with: "Product / Group" of a move; "" for none
 };
 
 struct store;

@@ -14,10 +14,15 @@
 DEFINE_AUTO(struct rows *, rows_freep, rows_free)
 
 static const char *const names[DEVICE_ACTION_COUNT] = {
-    [DEVICE_MOVE] = "move",       [DEVICE_TAG] = "tag",
-    [DEVICE_UNTAG] = "untag",     [DEVICE_UNCLAIM] = "unclaim",
-    [DEVICE_RETIRE] = "retire",   [DEVICE_QUARANTINE] = "quarantine",
-    [DEVICE_RELEASE] = "release", [DEVICE_REATTEST] = "reattest",
+    [DEVICE_MOVE] = "move",
+    [DEVICE_TAG] = "tag",
+    [DEVICE_UNTAG] = "untag",
+    [DEVICE_LOGLEVEL] = "loglevel",
+    [DEVICE_UNCLAIM] = "unclaim",
+    [DEVICE_RETIRE] = "retire",
+    [DEVICE_QUARANTINE] = "quarantine",
+    [DEVICE_RELEASE] = "release",
+    [DEVICE_REATTEST] = "reattest",
 };
 
 const char *device_action_name(enum device_action a)
@@ -58,17 +63,18 @@ static enum rc turn_here(struct store *tx, int32_t catalog, const struct device_
                          struct fault *f)
 {
     static const struct query *const queries[] = {
-        [DEVICE_MOVE] = &Q_DEVICE_TURN_MOVE,
-        [DEVICE_TAG] = &Q_DEVICE_TURN_TAG,
-        [DEVICE_UNTAG] = &Q_DEVICE_TURN_UNTAG,
+        [DEVICE_MOVE] = &Q_DEVICE_TURN_MOVE,       [DEVICE_TAG] = &Q_DEVICE_TURN_TAG,
+        [DEVICE_UNTAG] = &Q_DEVICE_TURN_UNTAG,     [DEVICE_LOGLEVEL] = &Q_DEVICE_TURN_LOGLEVEL,
         [DEVICE_UNCLAIM] = &Q_DEVICE_TURN_UNCLAIM,
     };
     auto_with(rows_freep) struct rows *rows = NULL;
     const char *group = o->group ? ARG_INT(o->group) : NULL;
     const char *args[] = { ARG_INT(catalog), devices,
-                           o->action == DEVICE_MOVE  ? group
-                           : o->action == DEVICE_TAG ? o->tags
-                                                     : o->names };
+                           o->action == DEVICE_MOVE       ? group
+                           : o->action == DEVICE_TAG      ? o->tags
+                           : o->action == DEVICE_LOGLEVEL ? ARG_INT(o->level)
+                                                          : o->names,
+                           ARG_INT(o->minutes) };
     enum rc rc = store_run(tx, queries[o->action], args, &rows, f);
 
     if (rc != RC_OK)

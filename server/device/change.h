@@ -5,8 +5,8 @@
 //   order + devices --device_turn()--> each changed, or not and why --> told after the commit
 //
 // What ends certificates and sessions is decided in device/custody and by unclaiming; the rest
-// (group, tags) only changes what people see. A device that a change does not fit is told with
-// the reason, and the others are changed.
+// (group, tags) only changes what people see, or what the device says (log level). A device that a
+// change does not fit is told with the reason, and the others are changed.
 
 #pragma once
 
@@ -24,6 +24,7 @@ enum device_action {
     DEVICE_MOVE,
     DEVICE_TAG,
     DEVICE_UNTAG,
+    DEVICE_LOGLEVEL, // the device hears of it by whoever publishes BUS_LEVELS
     DEVICE_UNCLAIM,
     DEVICE_RETIRE,
     DEVICE_QUARANTINE,
@@ -41,6 +42,8 @@ struct device_order {
     const char *tags;   // DEVICE_TAG: a JSON object of texts
     const char *names;  // DEVICE_UNTAG: a JSON array of texts
     const char *reason; // DEVICE_QUARANTINE
+    int level;          // DEVICE_LOGLEVEL: enum journal_level
+    int64_t minutes;    // … and for how long
 };
 
 struct device_turned {

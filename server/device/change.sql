@@ -62,6 +62,24 @@ SELECT was.device, was.id, was.lifecycle, 0 AS refused_before,
             ELSE '' END AS why
   FROM was ORDER BY was.device;
 
+-- name: device_turn_loglevel (catalog, devices, level, minutes)
+WITH was AS (
+    SELECT d.device, d.id, d.lifecycle
+      FROM device d
+     WHERE d.catalog = $1 AND d.device = ANY ($2::bigint[])
+     ORDER BY d.device FOR UPDATE OF d
+), c AS (
+    INSERT INTO log_level (catalog, device, level, until)
+    SELECT $1, was.device, $3, now() + $4::int * interval '1 minute'
+      FROM was WHERE was.lifecycle <> 2
+        ON CONFLICT (catalog, device, device_group) DO UPDATE
+       SET level = EXCLUDED.level, until = EXCLUDED.until
+)
+SELECT was.device, was.id, was.lifecycle, 0 AS refused_before,
+       was.lifecycle = 2 AS refused,
+       CASE WHEN was.lifecycle = 2 THEN 'it is retired' ELSE '' END AS why
+  FROM was ORDER BY was.device;
+
 -- name: device_turn_unclaim (catalog, devices)
 -- What a person decided by hand, and the highest security version seen, outlive it.
 WITH was AS (

@@ -6,6 +6,7 @@
 // threaded
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 
 #include "alert/alert.h"
 #include "core/auto.h"
+#include "core/bus.h"
 #include "core/clock.h"
 #include "job/runner.h"
 #include "store/store.h"
@@ -554,24 +556,32 @@ static void a_step_is_looked_at_before_it_is_done(void **state)
     assert_int_equal(step(admin, "1", "preview", NULL), 400); // a person's
 }
 
-static void what_became_of_a_remedy_is_in_the_history(void **state)
+// Until all are done and the alert's history says so.
+static void let_jobs_run(void)
 {
-    (void)state;
     const struct job_services services = { .roster = rest.services.roster, .bus = rest.bus };
     struct job_runner *runner = NULL;
     struct fault f = { 0 };
     int64_t until = clock_mono_ms() + 30000;
 
-    a_fleet(100);
-    raise_threat(1, 10);
-    assert_int_equal(step(admin, "1", "run", "{\"expect\":10}"), 202);
     assert_int_equal(job_runner_new(pg_conninfo(), rest.store, &services, &runner, &f), RC_OK);
     assert_int_equal(job_runner_start(runner, &f), RC_OK);
-    while (SQL("SELECT count(*) FROM job WHERE state = 'done'") == 0 && clock_mono_ms() < until)
+    while (SQL("SELECT count(*) FROM job WHERE state <> 'done'") > 0 && clock_mono_ms() < until)
         usleep(20000);
     job_runner_stop(runner);
     job_runner_free(runner);
     assert_int_equal(alert_upkeep(rest.store, &f), RC_OK);
+}
+
+static void what_became_of_a_remedy_is_in_the_history(void **state)
+{
+    (void)state;
+    struct fault f = { 0 };
+
+    a_fleet(100);
+    raise_threat(1, 10);
+    assert_int_equal(step(admin, "1", "run", "{\"expect\":10}"), 202);
+    let_jobs_run();
     assert_int_equal(alert_upkeep(rest.store, &f), RC_OK);
     assert_int_equal(SQL("SELECT count(*) FROM device_trust WHERE by_hand = 'Alert %s: Evidence was"
                          " replayed'",
@@ -582,6 +592,44 @@ static void what_became_of_a_remedy_is_in_the_history(void **state)
                          " AND actor = 'max'"),
                      1);
     assert_int_equal(SQL("SELECT count(*) FROM alert_history WHERE act = 'remedy'"), 2);
+}
+
+static void hear_of_levels(void *ctx, const struct bus_event *e)
+{
+    if (e->kind == BUS_LEVELS && e->catalog == demo)
+        atomic_fetch_add((atomic_int *)ctx, 1);
+}
+
+static void a_step_lets_its_devices_say_more_for_a_while(void **state)
+{
+    (void)state;
+    static atomic_int heard;
+
+    bus_subscribe(rest.bus, hear_of_levels, &heard);
+    a_fleet(20);
+    raise_threat(1, 10);
+    SQL("UPDATE alert SET code = 'T18' WHERE catalog = %d RETURNING 1", demo);
+    SQL("UPDATE device SET lifecycle = 2 WHERE catalog = %d AND device = 3 RETURNING 1", demo);
+    assert_int_equal(step(viewer, "2", "preview", NULL), 403);
+    assert_int_equal(step(mine, "2", "preview", NULL), 200); // an operator
+    int64_t total = json_integer_value(rest_member("total"));
+    char body[40];
+    snprintf(body, sizeof body, "{\"expect\":%lld}", (long long)total);
+    assert_int_equal(step(mine, "2", "run", body), 202);
+    assert_int_equal(SQL("SELECT count(*) FROM log_level"), 0);
+    let_jobs_run();
+    assert_int_equal(
+        SQL("SELECT count(*) FROM log_level WHERE catalog = %d AND level = 3"
+            " AND device BETWEEN 2 AND 11 AND device <> 3"
+            " AND until BETWEEN now() + interval '29 min' AND now() + interval '30 min'",
+            demo),
+        9);
+    assert_int_equal(SQL("SELECT count(*) FROM log_level"), 9);
+    assert_int_equal(SQL("SELECT count(*) FROM alert_history WHERE act = 'remedy' AND detail LIKE"
+                         " 'Set the log level of %% to debug for 30 minutes: done; changed 9,%%'"),
+                     1);
+    assert_true(atomic_load(&heard) >= 1);
+    SQL("UPDATE device SET lifecycle = 1 WHERE catalog = %d AND device = 3 RETURNING 1", demo);
 }
 
 static void a_device_shows_evidence_anew_when_asked(void **state)
@@ -660,6 +708,7 @@ int main(void)
         IT(its_reach_names_what_its_devices_share),
         IT(a_step_is_looked_at_before_it_is_done),
         IT(what_became_of_a_remedy_is_in_the_history),
+        IT(a_step_lets_its_devices_say_more_for_a_while),
         IT(a_device_shows_evidence_anew_when_asked),
         IT(of_two_at_once_one_wins),
     };

@@ -416,13 +416,15 @@ export type ClaimsResult = {
 };
 
 export type DeviceChanges = {
-  action: 'move' | 'tag' | 'untag' | 'unclaim' | 'retire' | 'quarantine' | 'release' | 'reattest';
+  action: 'move' | 'tag' | 'untag' | 'loglevel' | 'unclaim' | 'retire' | 'quarantine' | 'release' | 'reattest';
   filter?: Record<string, unknown>;
   ids?: string[];
   group?: string | null;
   tags?: Tags;
   names?: string[];
   reason?: string;
+  level?: 'error' | 'warn' | 'info' | 'debug';
+  minutes?: number;
   expect?: number;
 };
 
@@ -530,7 +532,7 @@ export type Alert = {
 
 export type AlertStep = {
   text: string;
-  action: 'quarantine' | 'release' | 'reattest' | 'retire' | null;
+  action: 'quarantine' | 'release' | 'reattest' | 'retire' | 'loglevel' | null;
 };
 
 export type AlertReach = {

@@ -124,13 +124,13 @@ function StepDialog({ alert, n, onClose, onDone }: { alert: Alert; n: number; on
 function Steps({ alert, inbox }: { alert: Alert; inbox: AlertInbox }) {
   const [n, setN] = useState(0);
   if (!alert.steps?.length) return null;
-  const able = may('alerts:write') && may('trust:write');
+  const able = (action: string) => may('alerts:write') && may(action === 'loglevel' || action === 'retire' ? 'devices:write' : 'trust:write');
   return (
     <section aria-labelledby="steps">
       <h3 id="steps">{t('alerts.steps')}</h3>
       <ol class="steps">
         {alert.steps.map((s, i) => (
-          <li key={i}><span>{s.text}</span>{s.action && able ? <button type="button" class="btn sm" onClick={() => setN(i + 1)}>{named(`bulk.${s.action}`, s.action)}…</button> : null}</li>
+          <li key={i}><span>{s.text}</span>{s.action && able(s.action) ? <button type="button" class="btn sm" onClick={() => setN(i + 1)}>{named(`bulk.${s.action}`, s.action)}…</button> : null}</li>
         ))}
       </ol>
       {n ? <StepDialog alert={alert} n={n} onClose={() => setN(0)} onDone={() => inbox.refresh()} /> : null}

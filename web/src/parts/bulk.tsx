@@ -18,6 +18,7 @@ import { stateWord } from './state';
 
 const PREVIEW_MS = 300;
 const MOST_PARTS = 5;
+const LOUD_MINUTES = [15, 60, 240, 1440];
 
 export type Action = DeviceChanges['action'];
 
@@ -32,6 +33,7 @@ const KINDS: Kind[] = [
   { action: 'move', needs: 'devices:write', ready: c => c.group !== undefined },
   { action: 'tag', needs: 'devices:write', ready: c => Object.keys(c.tags ?? {}).length > 0 },
   { action: 'untag', needs: 'devices:write', ready: c => Boolean(c.names?.length) },
+  { action: 'loglevel', needs: 'devices:write', ready: c => Boolean(c.minutes) },
   { action: 'quarantine', needs: 'trust:write', ready: c => Boolean(c.reason?.trim()) },
   { action: 'release', needs: 'trust:write', ready: () => true },
   { action: 'reattest', needs: 'trust:write', ready: () => true },
@@ -103,6 +105,14 @@ function Fields({ kind, change, onChange }: { kind: Kind; change: DeviceChanges;
       <div class="field"><label for="bulk-names">{t('bulk.tagNames')}</label>
         <input class="input" id="bulk-names" maxLength={400} onInput={e => onChange({ names: text(e).split(',').map(n => n.trim()).filter(Boolean) })} /><small>{t('bulk.tagNamesHow')}</small></div>
     );
+    case 'loglevel': return (
+      <div class="field"><label for="bulk-minutes">{t('bulk.minutes')}</label>
+        <select class="input" id="bulk-minutes" onChange={e => onChange({ level: 'debug', minutes: Number(text(e)) || undefined })}>
+          <option value="" />
+          {LOUD_MINUTES.map(m => <option key={m} value={m}>{t(`alerts.span.${m}` as Key)}</option>)}
+        </select>
+      </div>
+    );
     case 'quarantine': return (
       <div class="field"><label for="bulk-reason">{t('bulk.reason')}</label><input class="input" id="bulk-reason" maxLength={200} onInput={e => onChange({ reason: text(e) })} /><small>{t('bulk.reasonHow')}</small></div>
     );
@@ -111,7 +121,7 @@ function Fields({ kind, change, onChange }: { kind: Kind; change: DeviceChanges;
 }
 
 const whatItDoes: Record<Action, Key> = {
-  move: 'bulk.doMove', tag: 'bulk.doTag', untag: 'bulk.doUntag', quarantine: 'bulk.doQuarantine', release: 'bulk.doRelease', reattest: 'bulk.doReattest', unclaim: 'bulk.doUnclaim', retire: 'bulk.doRetire',
+  move: 'bulk.doMove', tag: 'bulk.doTag', untag: 'bulk.doUntag', loglevel: 'bulk.doLoglevel', quarantine: 'bulk.doQuarantine', release: 'bulk.doRelease', reattest: 'bulk.doReattest', unclaim: 'bulk.doUnclaim', retire: 'bulk.doRetire',
 };
 
 export function BulkDialog({ action, target, count, onClose, onJob }: {
