@@ -20,6 +20,7 @@ import { cutter } from './cutter.mjs';
 import { check, finish, skip, step } from './harness.mjs';
 import { deviceSteps } from './devices.mjs';
 import { overviewSteps } from './overview.mjs';
+import { ruleSteps } from './rules.mjs';
 
 const env = process.env;
 const account = env.ORRERY_NAME ?? 'owner';
@@ -510,6 +511,8 @@ await step('the keyboard alone signs in', async () => {
 await deviceSteps({ browser, base, page, cable, quiet, judge, pause });
 
 await overviewSteps({ browser, base, page, cable, frames, screens, quiet, pause, signIn });
+
+await ruleSteps({ page, quiet, judge });
 
 await step('signing out ends the session', async () => {
   await page.goto('/settings');
