@@ -92,6 +92,7 @@ static void from_row(const struct rows *r, int row, struct catalog *out)
         .telemetry_hours = rows_int(r, row, "telemetry_hours"),
         .journal_hours = rows_int(r, row, "journal_hours"),
         .rollup_hours = rows_int(r, row, "rollup_hours"),
+        .alert_calm_s = rows_int(r, row, "alert_calm_s"),
         .version = rows_int(r, row, "version"),
         .created_at = rows_int(r, row, "created_at"),
     };
@@ -126,9 +127,12 @@ enum rc catalog_load(struct store *s, int32_t id, struct catalog *out, struct fa
 enum rc catalog_retain(struct store *s, const struct catalog *wanted, struct fault *f)
 {
     auto_with(rows_freep) struct rows *rows = NULL;
-    const char *args[] = { ARG_INT(wanted->id), ARG_INT(wanted->version),
-                           ARG_INT(wanted->telemetry_hours), ARG_INT(wanted->journal_hours),
-                           ARG_INT(wanted->rollup_hours) };
+    const char *args[] = { ARG_INT(wanted->id),
+                           ARG_INT(wanted->version),
+                           ARG_INT(wanted->telemetry_hours),
+                           ARG_INT(wanted->journal_hours),
+                           ARG_INT(wanted->rollup_hours),
+                           ARG_INT(wanted->alert_calm_s) };
     enum rc rc = store_run(s, &Q_CATALOG_RETAIN, args, &rows, f);
 
     if (rc != RC_OK || rows_count(rows) > 0)

@@ -17,6 +17,7 @@
 
 #define CATALOG_NAME_MAX  50
 #define CATALOG_HOURS_MAX 87600
+#define CATALOG_CALM_MAX  86400
 
 struct catalog {
     int32_t id;
@@ -24,6 +25,7 @@ struct catalog {
     int64_t telemetry_hours;
     int64_t journal_hours;
     int64_t rollup_hours;
+    int64_t alert_calm_s; // how long an alert that resolved itself may come back unheard
     int64_t version;
     int64_t created_at; // Unix ms
 };
@@ -39,7 +41,7 @@ enum rc catalog_make(struct store *s, const char *name, int32_t *out, struct fau
 // Makes it unless it is there; *out is its number.
 enum rc catalog_ensure(struct store *s, const char *name, int32_t *out, struct fault *f);
 enum rc catalog_load(struct store *s, int32_t id, struct catalog *out, struct fault *f);
-// For how long things are kept, as wanted has it. RC_CONFLICT when its version is not the current
+// What is kept for how long, and its calm time, as wanted has it. RC_CONFLICT when its version is not the current
 // one.
 enum rc catalog_retain(struct store *s, const struct catalog *wanted, struct fault *f);
 

@@ -49,6 +49,7 @@ static json_t *to_json(const struct catalog *c, const struct rows *tallies)
     add_int(o, "telemetryHours", c->telemetry_hours);
     add_int(o, "journalHours", c->journal_hours);
     add_int(o, "rollupHours", c->rollup_hours);
+    add_int(o, "alertCalmSeconds", c->alert_calm_s);
     tally_add(o, n);
     add_time(o, "createdAt", c->created_at);
     return o;
@@ -175,6 +176,7 @@ static const struct field retention_fields[] = {
     { INT_AS(struct catalog, telemetry_hours, "telemetryHours"), OPTIONAL, 1, CATALOG_HOURS_MAX },
     { INT_AS(struct catalog, journal_hours, "journalHours"), OPTIONAL, 1, CATALOG_HOURS_MAX },
     { INT_AS(struct catalog, rollup_hours, "rollupHours"), OPTIONAL, 1, CATALOG_HOURS_MAX },
+    { INT_AS(struct catalog, alert_calm_s, "alertCalmSeconds"), OPTIONAL, 0, CATALOG_CALM_MAX },
 };
 
 static enum rc change(struct req *q, struct reply *r, struct fault *f)
@@ -195,8 +197,9 @@ static enum rc change(struct req *q, struct reply *r, struct fault *f)
         return rc;
     snprintf(r->object, sizeof r->object, "%s", c.name);
     snprintf(r->detail, sizeof r->detail,
-             "telemetryHours %lld, journalHours %lld, rollupHours %lld",
-             (long long)c.telemetry_hours, (long long)c.journal_hours, (long long)c.rollup_hours);
+             "telemetryHours %lld, journalHours %lld, rollupHours %lld, alertCalmSeconds %lld",
+             (long long)c.telemetry_hours, (long long)c.journal_hours, (long long)c.rollup_hours,
+             (long long)c.alert_calm_s);
     return show(q, r, f);
 }
 

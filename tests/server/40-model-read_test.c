@@ -465,7 +465,7 @@ static void retention_changes_only_from_the_current_version(void **state)
     struct model_call c = { .routes = catalog_routes,
                             .method = "PATCH",
                             .pattern = "/api/v1/catalogs/{catalog}",
-                            .body = "{\"telemetryHours\":48,\"rollupHours\":9000}",
+                            .body = "{\"telemetryHours\":48,\"rollupHours\":9000,\"alertCalmSeconds\":0}",
                             .if_match = "1",
                             .catalog = acme };
     struct model_answer *a = ask(&c);
@@ -474,6 +474,7 @@ static void retention_changes_only_from_the_current_version(void **state)
     assert_int_equal(json_integer_value(json_object_get(a->body, "telemetryHours")), 48);
     assert_int_equal(json_integer_value(json_object_get(a->body, "journalHours")), 720);
     assert_int_equal(json_integer_value(json_object_get(a->body, "rollupHours")), 9000);
+    assert_int_equal(json_integer_value(json_object_get(a->body, "alertCalmSeconds")), 0);
     assert_int_equal(ask(&c)->rc, RC_CONFLICT);
     assert_true(answer.stale);
     c.if_match = "2";
@@ -481,6 +482,13 @@ static void retention_changes_only_from_the_current_version(void **state)
     assert_int_equal(ask(&c)->rc, RC_INVALID);
     c.body = "{\"rollupHours\":87601}";
     assert_int_equal(ask(&c)->rc, RC_INVALID);
+    c.body = "{\"alertCalmSeconds\":-1}";
+    assert_int_equal(ask(&c)->rc, RC_INVALID);
+    c.body = "{\"alertCalmSeconds\":86401}";
+    assert_int_equal(ask(&c)->rc, RC_INVALID);
+    c.body = "{\"journalHours\":100}";
+    assert_int_equal(ask(&c)->status, 200);
+    assert_int_equal(json_integer_value(json_object_get(answer.body, "alertCalmSeconds")), 0);
 }
 
 // ---------------------------------------------------------------- strangers

@@ -165,6 +165,7 @@ export type Catalog = {
   telemetryHours: number;
   journalHours: number;
   rollupHours: number;
+  alertCalmSeconds: number;
   devices: number;
   counts: DeviceCounts;
   createdAt: Time;
@@ -179,6 +180,7 @@ export type CatalogChange = {
   telemetryHours?: number;
   journalHours?: number;
   rollupHours?: number;
+  alertCalmSeconds?: number;
 };
 
 export type DeviceState = 'healthy' | 'updating' | 'atRisk' | 'quarantined' | 'offline' | 'unknown';

@@ -11,17 +11,17 @@ import { Ago } from '../core/time';
 import { t } from '../i18n/i18n';
 import { Done, Says } from '../parts/says';
 
-// How long readings and the journal of a catalog are kept.
+// How long readings and the journal of a catalog are kept, and when an alert is a new one.
 function Keep({ catalog, onDone }: { catalog: Catalog; onDone: (text: string) => void }) {
   const [error, setError] = useState<unknown>(null);
   const form = useRef<HTMLFormElement>(null);
   async function submit(e: Event) {
     e.preventDefault();
-    const hours = (name: string) => Number(new FormData(form.current!).get(name));
+    const number = (name: string) => Number(new FormData(form.current!).get(name));
     try {
       const path = { catalog: catalog.name };
       const { tag } = await read('GET /catalogs/{catalog}', { path });
-      await call('PATCH /catalogs/{catalog}', { path, ifMatch: tag, body: { telemetryHours: hours('telemetry'), journalHours: hours('journal') } });
+      await call('PATCH /catalogs/{catalog}', { path, ifMatch: tag, body: { telemetryHours: number('telemetry'), journalHours: number('journal'), alertCalmSeconds: Math.round(number('calm') * 60) } });
       setError(null);
       onDone(t('catalogs.kept', { name: catalog.name }));
     } catch (failure) {
@@ -35,6 +35,7 @@ function Keep({ catalog, onDone }: { catalog: Catalog; onDone: (text: string) =>
         <div class="field"><label for="keep-telemetry">{t('catalogs.telemetry')}</label><input class="input num" id="keep-telemetry" name="telemetry" type="number" min={1} required defaultValue={String(catalog.telemetryHours)} /></div>
         <div class="field"><label for="keep-journal">{t('catalogs.journal')}</label><input class="input num" id="keep-journal" name="journal" type="number" min={1} required defaultValue={String(catalog.journalHours)} /></div>
       </div>
+      <div class="field"><label for="calm">{t('catalogs.calm')}</label><input class="input num" id="calm" name="calm" type="number" min={0} max={1440} step="any" required defaultValue={String(catalog.alertCalmSeconds / 60)} /><small>{t('catalogs.calmHow')}</small></div>
       <div class="actions"><button class="btn" type="submit">{t('catalogs.keep', { name: catalog.name })}</button></div>
     </form>
   );
