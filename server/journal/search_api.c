@@ -2,6 +2,8 @@
 
 #include "journal/search_api.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/auto.h"
@@ -9,21 +11,25 @@
 #include "core/json_out.h"
 #include "core/number.h"
 #include "device/device.h"
-#include "journal/search.h"
+#include "device/export_api.h"
+#include "journal/lines.h"
 
 #define HOUR_MS (3600LL * 1000)
 #define DAY_MS  (24 * HOUR_MS)
 #define BUCKETS 60
 #define LOGS    "/api/v1/catalogs/{catalog}/logs"
 
-static handler list, histogram, sources;
+static handler list, histogram, sources, export_lines;
 
 const struct route search_routes[] = {
     { "GET", LOGS, MAY_SEE_TELEMETRY, list, ROUTE_SLOW },
     { "GET", LOGS "/histogram", MAY_SEE_TELEMETRY, histogram, ROUTE_SLOW },
     { "GET", LOGS "/sources", MAY_SEE_TELEMETRY, sources, ROUTE_SLOW },
+    { "GET", LOGS "/export", MAY_SEE_TELEMETRY, export_lines, ROUTE_SLOW },
     { 0 },
 };
+
+DEFINE_AUTO(struct export_ask *, export_ask_freep, export_ask_free)
 
 // ---------------------------------------------------------------- what is asked for
 
@@ -199,4 +205,42 @@ static enum rc sources(struct req *q, struct reply *r, struct fault *f)
     if (rc == RC_OK)
         rc = search_sources(q->store, q->catalog, &s, add_source, items, f);
     return rc == RC_OK ? reply_page(q, r, json_incref(items), NULL) : rc;
+}
+
+// ---------------------------------------------------------------- as a file
+
+static enum rc read_export(const struct req *q, struct export_ask *a, struct fault *f)
+{
+    struct lines *l = calloc(1, sizeof *l);
+    enum rc rc = l ? export_read_format(q, a, f) : fail(f, RC_INTERNAL, "out of memory");
+
+    a->what = l;
+    a->what_free = free;
+    a->write = lines_write;
+    if (rc != RC_OK)
+        return rc;
+    l->store = q->store;
+    l->catalog = q->catalog;
+    l->format = a->format;
+    return read_search(q, &l->search, f);
+}
+
+static enum rc export_lines(struct req *q, struct reply *r, struct fault *f)
+{
+    auto_with(export_ask_freep) struct export_ask *a = calloc(1, sizeof *a);
+    char said[200];
+    const struct export_told told = { "GET " LOGS "/export", "logs", said, 1 };
+    enum rc rc = a ? read_export(q, a, f) : fail(f, RC_INTERNAL, "out of memory");
+
+    if (rc == RC_OK)
+        rc = export_room(q, r, f);
+    if (rc != RC_OK)
+        return rc;
+    const struct search *s = &((const struct lines *)a->what)->search;
+    snprintf(said, sizeof said, "%s, %lld to %lld, %s and worse%s%s",
+             a->format == EXPORT_CSV ? "csv" : "ndjson", (long long)s->from, (long long)s->to,
+             journal_level_name(s->level), s->device ? ", of one device" : "",
+             s->words.count ? ", with words" : "");
+    rc = export_audit(q, &told, f);
+    return rc == RC_OK ? export_reply(q, r, &a, "logs", f) : rc;
 }

@@ -1364,6 +1364,7 @@ export interface Routes {
   'GET /catalogs/{catalog}/devices/{id}/journal': { path: { catalog: string; id: string }; query: { limit?: number; cursor?: string; level?: Level; event?: boolean }; body: undefined; answer: JournalPage };
   'GET /catalogs/{catalog}/logs': { path: { catalog: string }; query: { limit?: number; cursor?: string; q?: string; level?: Level; source?: string; device?: string; kind?: 'logs' | 'events'; from?: number; to?: number }; body: undefined; answer: LogPage };
   'GET /catalogs/{catalog}/logs/histogram': { path: { catalog: string }; query: { q?: string; level?: Level; source?: string; device?: string; kind?: 'logs' | 'events'; from?: number; to?: number; buckets?: number }; body: undefined; answer: LogHistogram };
+  'GET /catalogs/{catalog}/logs/export': { path: { catalog: string }; query: { q?: string; level?: Level; source?: string; device?: string; kind?: 'logs' | 'events'; from?: number; to?: number; format?: 'csv' | 'ndjson' }; body: undefined; answer: undefined };
   'GET /catalogs/{catalog}/logs/sources': { path: { catalog: string }; query: { level?: Level; kind?: 'logs' | 'events'; from?: number; to?: number }; body: undefined; answer: LogSources };
   'GET /catalogs/{catalog}/devices/{id}/log-level': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: LogLevel };
   'PUT /catalogs/{catalog}/devices/{id}/log-level': { path: { catalog: string; id: string }; query: {}; body: LogLevelNew; answer: LogLevel };

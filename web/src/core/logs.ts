@@ -6,7 +6,7 @@
 
 import { batch, signal } from '@preact/signals';
 import type { Level, LogHistogram, LogLine, LogSources } from '../api/api';
-import { call } from '../api/client';
+import { address, call } from '../api/client';
 import type { Frame } from './live';
 
 export const SPANS = { '15m': 900_000, '1h': 3_600_000, '24h': 86_400_000, '7d': 604_800_000, '30d': 2_592_000_000 } as const;
@@ -46,6 +46,10 @@ export const isLiveFilter = (f: LogFilter) => f.to === null;
 export const isNarrow = (f: LogFilter) => !!(f.q || f.level || f.source || f.device || f.kind || f.to !== null);
 
 const members = ({ q, level, source, device, kind }: LogFilter) => ({ q: q || null, level: level || null, source: source || null, device: device || null, kind: kind || null });
+
+// Where all that is found is, as a file.
+export const exportOf = (catalog: string, f: LogFilter, format: 'csv' | 'ndjson') =>
+  address('/catalogs/{catalog}/logs/export', { catalog }, { ...members(f), from: f.from ?? Date.now() - SPANS[f.span], to: f.to, format });
 
 // A line's own mark: the same line told live and found again is one.
 const mark = (l: LogLine) => `${l.t} ${l.device} ${l.level} ${l.name ?? ''} ${l.source ?? ''} ${l.text}`;
@@ -118,18 +122,6 @@ export class LogView {
     } catch (e) {
       if (turn === this.turn) this.error.value = e;
     }
-  }
-
-  // All that is found, page by page, at most so many lines.
-  async each(most: number, take: (items: LogLine[]) => void): Promise<void> {
-    const range = this.range();
-    let [cursor, got]: [string | null, number] = [null, 0];
-    do {
-      const page: { items: LogLine[]; next: string | null } = await call('GET /catalogs/{catalog}/logs', { path: { catalog: this.catalog }, query: { limit: 200, cursor, ...members(this.filter), ...range } });
-      take(page.items);
-      got += page.items.length;
-      cursor = page.next;
-    } while (cursor && got < most);
   }
 
   subscription = () => Object.fromEntries(Object.entries(members(this.filter)).filter(([, v]) => v !== null));

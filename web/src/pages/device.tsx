@@ -17,6 +17,7 @@ import { moments } from '../core/timeline';
 import { Watch } from '../core/watch';
 import { named, t } from '../i18n/i18n';
 import { Chart } from '../parts/chart';
+import { CrashDumps } from '../parts/crash-dumps';
 import { DeviceActions } from '../parts/device-actions';
 import { CopyIcon } from '../parts/icons';
 import { Says } from '../parts/says';
@@ -228,7 +229,7 @@ function TabBody({ tab, watch, d }: { tab: Tab; watch: Watch; d: Device }) {
   const telemetry = may('telemetry:read');
   switch (tab) {
     case 'telemetry': return <div class="c12 stack">{telemetry ? <TelemetryCard watch={watch} /> : <Lacks title={t('telemetry.title')} permission="telemetry:read" />}</div>;
-    case 'logs': return <div class="c12 stack">{telemetry ? <><LogTail watch={watch} /><Insights device={watch.id} /></> : <Lacks title={t('log.title')} permission="telemetry:read" />}</div>;
+    case 'logs': return <div class="c12 stack">{telemetry ? <><LogTail watch={watch} /><Insights device={watch.id} /><CrashDumps device={watch.id} /></> : <Lacks title={t('log.title')} permission="telemetry:read" />}</div>;
     case 'trust': return may('trust:read')
       ? <><div class="c5 stack"><Trust device={d} evidence={watch.evidence.value} /></div><div class="c7 stack"><BootLog evidence={watch.evidence.value} /></div></>
       : <div class="c12 stack"><Lacks title={t('trust.title')} permission="trust:read" /></div>;

@@ -7,11 +7,12 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { LogLine as Line } from '../api/api';
 import { subscribe } from '../core/live';
-import { LEVELS, LogView, SPANS, isLiveFilter, isNarrow, readLogFilter, type LogFilter, type Span } from '../core/logs';
+import { LEVELS, LogView, SPANS, exportOf, isLiveFilter, isNarrow, readLogFilter, type LogFilter, type Span } from '../core/logs';
 import { place, setQuery } from '../core/router';
 import { catalog } from '../core/session';
 import { named, shortDate, t } from '../i18n/i18n';
 import { CrossIcon, DownIcon, PauseIcon, PlayIcon } from '../parts/icons';
+import { CrashDumps } from '../parts/crash-dumps';
 import { Insights } from '../parts/insights';
 import { LogBars } from '../parts/log-bars';
 import { LogLine } from '../parts/log-line';
@@ -21,45 +22,19 @@ import { Seg } from '../parts/seg';
 import { Page } from '../parts/shell';
 
 const RECOUNT_MS = 30_000;
-const EXPORT_MOST = 100_000;
 const CLEAR = { q: null, level: null, source: null, device: null, kind: null, from: null, to: null };
 
 // ---------------------------------------------------------------- as a file
 
-type Format = 'csv' | 'ndjson';
-const FIELDS = ['t', 'device', 'deviceName', 'event', 'level', 'name', 'source', 'text', 'fields'] as const;
-
-// A leading =, +, - or @ would be a formula to a spreadsheet.
-const cell = (v: unknown) => {
-  const text = v === null || v === undefined ? '' : typeof v === 'object' ? JSON.stringify(v) : String(v);
-  const safe = /^[=+\-@\t\r]/.test(text) ? "'" + text : text;
-  return /[",\n\r;]/.test(safe) ? `"${safe.replace(/"/g, '""')}"` : safe;
-};
-const asText: Record<Format, (items: Line[]) => string> = {
-  csv: items => items.map(l => FIELDS.map(f => cell(f === 't' ? new Date(l.t).toISOString() : l[f])).join(',') + '\r\n').join(''),
-  ndjson: items => items.map(l => JSON.stringify(l) + '\n').join(''),
-};
-
-async function save(view: LogView, format: Format): Promise<void> {
-  const parts = format === 'csv' ? [FIELDS.join(',') + '\r\n'] : [];
-  await view.each(EXPORT_MOST, items => parts.push(asText[format](items)));
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob(parts, { type: 'text/plain' }));
-  link.download = `logs-${catalog.value}.${format}`;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-}
-
-function Export({ view }: { view: LogView }) {
-  const [busy, setBusy] = useState(false);
-  const run = (format: Format) => {
-    setBusy(true);
-    void save(view, format).catch(e => (view.error.value = e)).finally(() => setBusy(false));
+// The address is made when it is followed: a span ends then.
+function Export({ filter }: { filter: LogFilter }) {
+  const item = (format: 'csv' | 'ndjson', label: string) => {
+    const fresh = (e: { currentTarget: HTMLAnchorElement }) => (e.currentTarget.href = exportOf(catalog.value, filter, format));
+    return <a class="item" href={exportOf(catalog.value, filter, format)} onPointerDown={fresh} onFocus={fresh} download>{label}</a>;
   };
   return (
-    <Menu class="export" label={t('logs.export')} face={<span class="btn"><DownIcon />{t(busy ? 'logs.exporting' : 'logs.export')}</span>}>
-      <button type="button" class="item" onClick={() => run('csv')}>CSV</button>
-      <button type="button" class="item" onClick={() => run('ndjson')}>NDJSON</button>
+    <Menu class="export" label={t('logs.export')} face={<span class="btn"><DownIcon />{t('logs.export')}</span>}>
+      {item('csv', 'CSV')}{item('ndjson', 'NDJSON')}
     </Menu>
   );
 }
@@ -182,12 +157,12 @@ export function Logs() {
     return () => clearInterval(timer);
   }, [view, key]);
   return (
-    <Page title={t('nav.logs')} tools={<Export view={view} />}>
+    <Page title={t('nav.logs')} tools={<Export filter={filter} />}>
       <section class="card c12 logask" aria-label={t('logs.find')}>
         <header><Filters view={view} filter={filter} /></header>
         <Bars view={view} />
       </section>
-      {filter.kind === 'events' && !filter.device ? <Insights /> : null}
+      {filter.kind === 'events' && !filter.device ? <><Insights /><CrashDumps /></> : null}
       <Lines view={view} filter={filter} />
     </Page>
   );
