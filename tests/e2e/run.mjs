@@ -17,7 +17,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { executablePath, hasBrowser, launch, open, overflow, violations } from './browser.mjs';
 import { cutter } from './cutter.mjs';
-import { check, finish, skip, step } from './harness.mjs';
+import { check, finish, skip, step, until } from './harness.mjs';
 import { deviceSteps } from './devices.mjs';
 import { overviewSteps } from './overview.mjs';
 import { ruleSteps } from './rules.mjs';
