@@ -4,11 +4,12 @@
 //
 //   ?m&d&by&from&to and the list's filter --> catalogue of metrics, a chart a metric, who is on top now
 //
-// While the range ends now, the picture is made anew as often as a bucket fills.
+// While the range ends now, the picture is made anew as often as a bucket fills; that of devices gets
+// its last seconds in between.
 
 import type { ComponentChildren } from 'preact';
-import { useEffect, useMemo, useState } from 'preact/hooks';
-import type { Alert, Metric, TopTelemetry } from '../api/api';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import type { Alert, Metric, SeriesByDevice, TopTelemetry } from '../api/api';
 import { call } from '../api/client';
 import { useAgain, type Asked } from '../core/again';
 import { callOf, catalogueOf, CHARTS_MOST, exportOf, FILTERS, pace, range, SERIES_MOST, SPANS, SPLITS, wanted, type Line, type Wanted } from '../core/explore';
@@ -19,6 +20,7 @@ import { marksOf, together, type Mark } from '../core/marks';
 import { place, setQuery } from '../core/router';
 import { draft } from '../core/rules';
 import { wear } from '../core/sheet';
+import { joined, tailFrom } from '../core/tail';
 import { catalog, devicesHref, hrefOf, may } from '../core/session';
 import { Ago, ago, now } from '../core/time';
 import { named, number, t } from '../i18n/i18n';
@@ -36,6 +38,8 @@ wear(css);
 
 const POINTS = 300;
 const BAND_POINTS = 160;
+const TAIL_MS = 3000;
+const WHOLE_MS = 30_000; // at least between two pictures that have a tail
 const TOP = 8;
 const ALERTED = 5;
 
@@ -52,6 +56,7 @@ interface Picture {
   from: number;
   to: number;
   note: string;
+  drawn: Record<string, 'raw' | 'bucket' | 'hour'>; // by line
 }
 
 async function seriesOf(w: Wanted, metric: string, signal: AbortSignal): Promise<Picture> {
@@ -59,7 +64,7 @@ async function seriesOf(w: Wanted, metric: string, signal: AbortSignal): Promise
     path: path(), query: { metric, device: w.devices, from: w.from, to: w.to || null, points: POINTS }, signal,
   });
   const lines = a.series.map(s => ({ key: s.id, label: s.name ?? s.id.slice(0, 8), note: RESOLUTION[s.resolution](), t: s.t, mid: s.avg, low: s.min, high: s.max }));
-  return { lines, width: a.width, from: a.from, to: a.to, note: '' };
+  return { lines, width: a.width, from: a.from, to: a.to, note: '', drawn: Object.fromEntries(a.series.map(s => [s.id, s.resolution])) };
 }
 
 async function bandOf(w: Wanted, metric: string, signal: AbortSignal): Promise<Picture> {
@@ -70,12 +75,33 @@ async function bandOf(w: Wanted, metric: string, signal: AbortSignal): Promise<P
     key: b.key, label: w.by ? (b.label ?? t('explore.without')) : t('explore.all'), note: t('explore.sampled', { n: b.sampled, of: b.of }),
     t: b.t, mid: b.p50, low: w.by ? b.p5 : b.min, high: w.by ? b.p95 : b.max,
   }));
-  return { lines, width: a.width, from: a.from, to: a.to, note: t(w.by ? 'explore.bandOf' : 'explore.peaksOf') };
+  return { lines, width: a.width, from: a.from, to: a.to, note: t(w.by ? 'explore.bandOf' : 'explore.peaksOf'), drawn: {} };
 }
 
 function useMetrics(): Asked<Metric[]> & { metrics: Metric[] | null } {
   const asked = useAgain(`metrics ${catalog.value}`, null, signal => catalogueOf(catalog.value, signal));
   return { ...asked, metrics: asked.value };
+}
+
+interface Tail {
+  of: Picture;
+  from: number;
+  answer: SeriesByDevice;
+}
+
+async function tailOf(w: Wanted, metric: string, of: Picture, signal: AbortSignal): Promise<Tail> {
+  const from = tailFrom(of.to, of.width);
+  return { of, from, answer: await call('GET /catalogs/{catalog}/telemetry/series', { path: path(), query: { metric, device: w.devices, from: String(from), points: POINTS }, signal }) };
+}
+
+// The picture moves on by as much as time did; whole hours stay as they are.
+function withTail(of: Picture, { from, answer: a }: Tail): Picture {
+  const lines = of.lines.map(l => {
+    const s = a.series.find(x => x.id === l.key);
+    return s && of.drawn[l.key] !== 'hour' ? joined(l, s, from, of.width, of.drawn[l.key] === 'raw') : l;
+  });
+  const moved = Math.max(0, a.to - of.to);
+  return { ...of, lines, from: of.from + moved, to: of.to + moved };
 }
 
 // ---------------------------------------------------------------- choosing
@@ -184,15 +210,21 @@ function ruleHref(w: Wanted, metric: string, lines: Line[]): string {
 function Chart({ w, metric, marks, children }: { w: Wanted; metric: Metric; marks: Mark[]; children?: ComponentChildren }) {
   const span = range(w, Date.now());
   const points = w.devices.length ? POINTS : BAND_POINTS;
-  const every = w.to ? null : pace(span.to - span.from, points) * (w.devices.length ? 1 : 2);
+  const tails = !w.to && w.devices.length > 0;
+  const usual = pace(span.to - span.from, points);
+  const every = w.to ? null : tails ? Math.max(WHOLE_MS, usual) : usual * 2;
   const key = JSON.stringify([catalog.value, w, metric.name]);
   const { value, error, retry } = useAgain(key, every, signal => (w.devices.length ? seriesOf(w, metric.name, signal) : bandOf(w, metric.name, signal)));
+  const whole = useRef(value);
+  whole.current = value;
+  const tail = useAgain(`tail ${key}`, tails ? TAIL_MS : null, signal => (tails && whole.current ? tailOf(w, metric.name, whole.current, signal) : Promise.resolve(null)));
+  const shown = useMemo(() => (value && tail.value && tail.value.of === value ? withTail(value, tail.value) : value), [value, tail.value]);
   const write = useMemo(() => (v: number) => writeIn(metric.unit, v), [metric.unit]);
-  const lines = value?.lines ?? [];
+  const lines = shown?.lines ?? [];
   const drop = (id: string) => setQuery({ d: w.devices.filter(d => d !== id).join(',') || null });
   return (
     <LineChart id={`m-${metric.name}`} title={label(metric.name)} note={[metric.name, metric.description].filter(Boolean).join(' · ')} lines={lines}
-      width={value?.width ?? 1000} from={value?.from ?? span.from} to={value?.to ?? span.to} write={write} marks={marks}
+      width={shown?.width ?? 1000} from={shown?.from ?? span.from} to={shown?.to ?? span.to} write={write} marks={marks}
       tools={<>{value?.note ? <span class="sub">{value.note}</span> : null}{may('devices:write') && lines.length ? <a class="btn sm" href={ruleHref(w, metric.name, lines)}>{t('explore.makeRule')}</a> : null}</>}>
       {children}
       {error ? <div class="pad"><Says error={error} retry={retry} /></div> : null}
