@@ -199,7 +199,7 @@ static double pack(double *cpu)
     struct compact_place place = { 0 };
     struct compact_count n = { 0 };
     int64_t began;
-    bool done = false;
+    bool done = false, gone = false;
 
     check(c != NULL, "out of memory");
     check(compact_make_room(l, hour, &f) == RC_OK, f.text);
@@ -210,6 +210,7 @@ static double pack(double *cpu)
     began = clock_mono_us() - began;
     *cpu = (cpu_us() - *cpu) / (double)points();
     check((int64_t)n.points == points(), "not all was packed");
+    check(compact_drop(l, hour, &gone, &f) == RC_OK && gone, "the hour's rows are still there");
     compact_free(c);
     return (double)n.points * 1e6 / (double)began;
 }
