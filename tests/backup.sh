@@ -68,13 +68,15 @@ pack_some() {
     day=$(date -u +%F) week=$(date -u -d "@$(($(date +%s) / 604800 * 604800))" +%F)
     sql "SET ROLE orrery_server;
         CREATE TABLE telemetry_chunk_${day//-/}00 PARTITION OF telemetry_chunk FOR VALUES FROM ('$day+00') TO ('$(date -u -d "$day + 1 day" +%F)+00');
+        CREATE TABLE telemetry_minute_${day//-/}00 PARTITION OF telemetry_minute FOR VALUES FROM ('$day+00') TO ('$(date -u -d "$day + 1 day" +%F)+00');
         CREATE TABLE telemetry_rollup_${week//-/}00 PARTITION OF telemetry_rollup FOR VALUES FROM ('$week+00') TO ('$(date -u -d "$week + 7 days" +%F)+00');
         INSERT INTO telemetry_chunk SELECT 1, n, '$day+00', 1, 1, 0, 0, '{1,2}', '\\x0102' FROM generate_series(1, 100) AS n;
+        INSERT INTO telemetry_minute SELECT 1, n, '$day+00', 1, 1, 1, '{1,2}', '\\x0102' FROM generate_series(1, 100) AS n;
         INSERT INTO telemetry_rollup SELECT 1, n, '$day+00', 1, 1, now(), '{1}', '{1}', '{1}', '{1}', '{1}' FROM generate_series(1, 100) AS n" > /dev/null
 }
 packed() {
     sql "SELECT (SELECT count(*) FROM telemetry_chunk WHERE body = '\\x0102'), (SELECT count(*) FROM telemetry_rollup),
-        (SELECT count(*) FROM pg_class WHERE relname ~ '^telemetry_(chunk|rollup)' AND relkind IN ('r', 'p') AND relowner = 'orrery_server'::regrole)"
+        (SELECT count(*) FROM pg_class WHERE relname ~ '^telemetry_(chunk|minute|rollup)' AND relkind IN ('r', 'p') AND relowner = 'orrery_server'::regrole)"
 }
 all_are_certified() {
     for _ in $(seq 100); do
@@ -136,7 +138,7 @@ mv "$first/admin-token" "$dir/j/"
 i=$dir/j
 check "a server comes up on it" start
 check "devices, certificates and reference values are there" test "$(counts)" = "$before"
-check "what was packed is there, and is the server's" test "$(packed)" = "100 100 4"
+check "what was packed is there, and is the server's" test "$(packed)" = "100 100 6"
 check "the keeper knows every certificate that the database does" none_is_forgotten
 "$build/orrery-fleet" run --dir "$dir/fleet" --server "localhost:$((port + 1))" --ca "$i/pki/server-ca.pem" --interval 200ms --duration 5s > "$dir/fleet.out" 2>> "$dir/fleet.log" &
 fleet=$!

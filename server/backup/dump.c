@@ -275,6 +275,7 @@ static const char settle_sql[] =
     " FOR part IN SELECT relid FROM pg_partition_tree('telemetry')"
     "             UNION ALL SELECT relid FROM pg_partition_tree('journal')"
     "             UNION ALL SELECT relid FROM pg_partition_tree('telemetry_chunk')"
+    "             UNION ALL SELECT relid FROM pg_partition_tree('telemetry_minute')"
     "             UNION ALL SELECT relid FROM pg_partition_tree('telemetry_rollup') LOOP"
     "  EXECUTE format('ALTER TABLE %s OWNER TO orrery_server', part);"
     " END LOOP;"

@@ -91,6 +91,7 @@ static void from_row(const struct rows *r, int row, struct catalog *out)
         .id = (int32_t)rows_int(r, row, "id"),
         .telemetry_hours = rows_int(r, row, "telemetry_hours"),
         .journal_hours = rows_int(r, row, "journal_hours"),
+        .minute_hours = rows_int(r, row, "minute_hours"),
         .rollup_hours = rows_int(r, row, "rollup_hours"),
         .alert_calm_s = rows_int(r, row, "alert_calm_s"),
         .version = rows_int(r, row, "version"),
@@ -131,6 +132,7 @@ enum rc catalog_retain(struct store *s, const struct catalog *wanted, struct fau
                            ARG_INT(wanted->version),
                            ARG_INT(wanted->telemetry_hours),
                            ARG_INT(wanted->journal_hours),
+                           ARG_INT(wanted->minute_hours),
                            ARG_INT(wanted->rollup_hours),
                            ARG_INT(wanted->alert_calm_s) };
     enum rc rc = store_run(s, &Q_CATALOG_RETAIN, args, &rows, f);

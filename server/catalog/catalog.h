@@ -24,6 +24,7 @@ struct catalog {
     char name[CATALOG_NAME_MAX + 1];
     int64_t telemetry_hours;
     int64_t journal_hours;
+    int64_t minute_hours;
     int64_t rollup_hours;
     int64_t alert_calm_s; // how long an alert that resolved itself may come back unheard
     int64_t version;

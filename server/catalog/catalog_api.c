@@ -48,6 +48,7 @@ static json_t *to_json(const struct catalog *c, const struct rows *tallies)
     add_text(o, "name", c->name);
     add_int(o, "telemetryHours", c->telemetry_hours);
     add_int(o, "journalHours", c->journal_hours);
+    add_int(o, "minuteHours", c->minute_hours);
     add_int(o, "rollupHours", c->rollup_hours);
     add_int(o, "alertCalmSeconds", c->alert_calm_s);
     tally_add(o, n);
@@ -175,6 +176,7 @@ static enum rc make(struct req *q, struct reply *r, struct fault *f)
 static const struct field retention_fields[] = {
     { INT_AS(struct catalog, telemetry_hours, "telemetryHours"), OPTIONAL, 1, CATALOG_HOURS_MAX },
     { INT_AS(struct catalog, journal_hours, "journalHours"), OPTIONAL, 1, CATALOG_HOURS_MAX },
+    { INT_AS(struct catalog, minute_hours, "minuteHours"), OPTIONAL, 1, CATALOG_HOURS_MAX },
     { INT_AS(struct catalog, rollup_hours, "rollupHours"), OPTIONAL, 1, CATALOG_HOURS_MAX },
     { INT_AS(struct catalog, alert_calm_s, "alertCalmSeconds"), OPTIONAL, 0, CATALOG_CALM_MAX },
 };
@@ -197,9 +199,10 @@ static enum rc change(struct req *q, struct reply *r, struct fault *f)
         return rc;
     snprintf(r->object, sizeof r->object, "%s", c.name);
     snprintf(r->detail, sizeof r->detail,
-             "telemetryHours %lld, journalHours %lld, rollupHours %lld, alertCalmSeconds %lld",
-             (long long)c.telemetry_hours, (long long)c.journal_hours, (long long)c.rollup_hours,
-             (long long)c.alert_calm_s);
+             "telemetryHours %lld, journalHours %lld, minuteHours %lld, rollupHours %lld,"
+             " alertCalmSeconds %lld",
+             (long long)c.telemetry_hours, (long long)c.journal_hours, (long long)c.minute_hours,
+             (long long)c.rollup_hours, (long long)c.alert_calm_s);
     return show(q, r, f);
 }
 

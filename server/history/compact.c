@@ -11,6 +11,7 @@
 #include "core/auto.h"
 #include "core/clock.h"
 #include "history/chunk.h"
+#include "history/minute.h"
 #include "ingest/batch.h"
 #include "ingest/partition.h"
 #include "ingest/pgcopy.h"
@@ -37,7 +38,9 @@ struct compact {
     int64_t *t;
     double *v;
     size_t v_room;
-    struct pile chunks, rollups;
+    struct pile chunks, minutes, rollups;
+    struct squeezer *z;
+    struct minutes_packed *packed;
 };
 
 DEFINE_AUTO(struct rows *, rows_freep, rows_free)
@@ -51,7 +54,10 @@ void compact_free(struct compact *c)
     free(c->rows);
     free(c->t);
     free(c->v);
+    squeezer_free(c->z);
+    free(c->packed);
     free(c->chunks.data);
+    free(c->minutes.data);
     free(c->rollups.data);
     free(c);
 }
@@ -65,7 +71,9 @@ struct compact *compact_new(void)
     c->packer = packer_new();
     c->rows = malloc(SLICE_ROWS * sizeof *c->rows);
     c->t = malloc(SLICE_ROWS * sizeof *c->t);
-    return c->packer && c->rows && c->t ? take(&c) : NULL;
+    c->z = squeezer_new();
+    c->packed = malloc(sizeof *c->packed);
+    return c->packer && c->rows && c->t && c->z && c->packed ? take(&c) : NULL;
 }
 
 // ---------------------------------------------------------------- rows in
@@ -150,13 +158,13 @@ static enum rc read_rows(struct compact *c, const struct rows *r, struct compact
 
 // ---------------------------------------------------------------- chunks out
 
-static char *put_ends(char *p, const struct chunk_packed *k, uint32_t metrics)
+static char *put_ends(char *p, const int32_t *ends, uint32_t metrics)
 {
     p = put32(p, ARRAY_HEAD + 8 * (metrics + 1));
     p = put32(put32(put32(p, 1), 0), INT4_OID);
     p = put32(put32(p, metrics + 1), 1);
     for (uint32_t i = 0; i <= metrics; i++)
-        p = put_int4(p, k->ends[i]);
+        p = put_int4(p, ends[i]);
     return p;
 }
 
@@ -172,7 +180,23 @@ static bool put_chunk(struct pile *to, const struct row *first, const struct chu
     p = put_int4(put_int4(p, first->shape), (int32_t)from->rows);
     p = put_int4(p, (int32_t)(from->t[0] - from->hour));
     p = put_int4(p, (int32_t)(from->t[from->rows - 1] - from->hour));
-    p = put_bytes(put_ends(p, k, from->metrics), k->body, k->len);
+    p = put_bytes(put_ends(p, k->ends, from->metrics), k->body, k->len);
+    to->len = (size_t)(p - to->data);
+    return true;
+}
+
+static bool put_minutes(struct pile *to, const struct row *first, const struct chunk_source *from,
+                        const struct minutes_packed *k)
+{
+    char *p;
+
+    if (!pile_room(to, 200 + 8 * CHUNK_METRICS_MAX + k->len))
+        return false;
+    p = put_int4(put16(to->data + to->len, 8), first->catalog);
+    p = put_time(put_int8(p, first->device), from->hour);
+    p = put_int4(put_int4(p, first->shape), (int32_t)from->rows);
+    p = put_int4(p, (int32_t)k->count);
+    p = put_bytes(put_ends(p, k->ends, from->metrics), k->body, k->len);
     to->len = (size_t)(p - to->data);
     return true;
 }
@@ -252,7 +276,10 @@ static bool pack_rows(struct compact *c, int64_t hour, const struct row *rows, s
     count->points += n * rows->metrics;
     count->chunks++;
     count->bytes += k.len;
-    return put_chunk(&c->chunks, rows, &from, &k) && put_rollup(&c->rollups, rows, &from, &k);
+    minutes_pack(c->z, &from, &k, c->packed);
+    return put_chunk(&c->chunks, rows, &from, &k) &&
+           put_minutes(&c->minutes, rows, &from, c->packed) &&
+           put_rollup(&c->rollups, rows, &from, &k);
 }
 
 static bool is_same_chunk(const struct row *a, const struct row *b)
@@ -282,18 +309,21 @@ static bool end_copy(struct pile *p)
 
 static bool pack_all(struct compact *c, int64_t hour, size_t n, struct compact_count *count)
 {
-    bool ok = start_copy(&c->chunks) && start_copy(&c->rollups);
+    bool ok = start_copy(&c->chunks) && start_copy(&c->minutes) && start_copy(&c->rollups);
 
     for (size_t from = 0, to; ok && from < n; from = to) {
         for (to = from + 1; to < n && is_same_chunk(&c->rows[from], &c->rows[to]);)
             to++;
         ok = pack_rows(c, hour, &c->rows[from], to - from, count);
     }
-    return ok && end_copy(&c->chunks) && end_copy(&c->rollups);
+    return ok && end_copy(&c->chunks) && end_copy(&c->minutes) && end_copy(&c->rollups);
 }
 
 #define COPY_CHUNKS                                                                                \
     "COPY telemetry_chunk (catalog, device, hour, shape, n, first, last, ends, body)"              \
+    " FROM STDIN BINARY;"
+#define COPY_MINUTES                                                                               \
+    "COPY telemetry_minute (catalog, device, hour, shape, n, minutes, ends, body)"                 \
     " FROM STDIN BINARY;"
 #define COPY_ROLLUPS                                                                               \
     "COPY telemetry_rollup (catalog, device, hour, shape, n, last, low, high, total, squares,"     \
@@ -301,16 +331,16 @@ static bool pack_all(struct compact *c, int64_t hour, size_t n, struct compact_c
 
 static enum rc put_all(struct compact *c, struct link *l, struct fault *f)
 {
+    const struct pile *const piles[] = { &c->chunks, &c->minutes, &c->rollups };
     bool more = false;
-    enum rc rc = link_copy_begin(l, COPY_CHUNKS COPY_ROLLUPS "COMMIT", f);
+    enum rc rc = link_copy_begin(l, COPY_CHUNKS COPY_MINUTES COPY_ROLLUPS "COMMIT", f);
 
-    if (rc == RC_OK)
-        rc = link_copy_put(l, c->chunks.data, c->chunks.len, f);
-    if (rc == RC_OK)
-        rc = link_copy_end(l, &more, f);
-    if (rc == RC_OK)
-        rc = link_copy_put(l, c->rollups.data, c->rollups.len, f);
-    return rc == RC_OK ? link_copy_end(l, &more, f) : rc;
+    for (size_t i = 0; rc == RC_OK && i < sizeof piles / sizeof *piles; i++) {
+        rc = link_copy_put(l, piles[i]->data, piles[i]->len, f);
+        if (rc == RC_OK)
+            rc = link_copy_end(l, &more, f);
+    }
+    return rc;
 }
 
 static enum rc take_rows(struct link *l, int64_t hour, const struct compact_place *place,
@@ -363,16 +393,17 @@ enum rc compact_slice(struct compact *c, struct link *l, int64_t hour, struct co
 
 enum rc compact_make_room(struct link *l, int64_t hour, struct fault *f)
 {
-    static const enum partition_table tables[] = { PARTITION_CHUNK, PARTITION_ROLLUP };
-    static const char *const columns[] = { "chunks", "rollups" };
+    static const enum partition_table tables[] = { PARTITION_CHUNK, PARTITION_MINUTE,
+                                                   PARTITION_ROLLUP };
+    static const char *const columns[] = { "chunks", "minutes", "rollups" };
     auto_with(rows_freep) struct rows *r = NULL;
-    char names[2][PARTITION_LEN + 1];
+    char names[3][PARTITION_LEN + 1];
     enum rc rc;
 
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 3; i++)
         partition_name(tables[i], partition_start(tables[i], hour), names[i]);
-    rc = link_run(l, &Q_COMPACT_ROOM, (const char *[]){ names[0], names[1] }, &r, f);
-    for (int i = 0; rc == RC_OK && i < 2; i++) {
+    rc = link_run(l, &Q_COMPACT_ROOM, (const char *[]){ names[0], names[1], names[2] }, &r, f);
+    for (int i = 0; rc == RC_OK && i < 3; i++) {
         char sql[PARTITION_SQL_LEN];
 
         if (rows_bool(r, 0, columns[i]))

@@ -3,7 +3,7 @@
 // compact: an hour of telemetry, from rows to chunks and sums.
 //
 //   telemetry_2026112221 --slice: DELETE … RETURNING, pack, COPY, one commit--> telemetry_chunk,
-//                                                                               telemetry_rollup
+//                                                             telemetry_minute, telemetry_rollup
 //   … --nothing left--> DROP
 //
 // A slice moves exactly the rows it deletes, in one transaction: a crash loses and doubles none,

@@ -13,8 +13,9 @@ DELETE FROM telemetry
         ORDER BY catalog, device, ts LIMIT $6))
 RETURNING catalog, device, ts, shape, vals;
 
--- name: compact_room (chunks, rollups)
-SELECT to_regclass($1) IS NOT NULL AS chunks, to_regclass($2) IS NOT NULL AS rollups;
+-- name: compact_room (chunks, minutes, rollups)
+SELECT to_regclass($1) IS NOT NULL AS chunks, to_regclass($2) IS NOT NULL AS minutes,
+       to_regclass($3) IS NOT NULL AS rollups;
 
 -- name: compact_may_drop (space, key)
 -- Not while a writer finds out which of its rows are refused.

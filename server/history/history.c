@@ -10,82 +10,29 @@
 #include "core/auto.h"
 #include "core/clock.h"
 #include "history/chunk.h"
+#include "history/history_own.h"
 #include "history_sql.h"
-#include "ingest/pgcopy.h"
 #include "store/arg.h"
 #include "store/store.h"
 
-#define HOUR          ((int64_t)CHUNK_SPAN_MS)
 #define WINDOW_MAX    (HOUR << 26) // a clock's whole range in few steps
 #define WINDOW_FEW    100000       // points: the next stretch may be longer
+#define WINDOW_LEAP   32           // where they were that many times fewer
 #define WINDOW_MANY   1000000      // the next one is shorter
 #define SCAN_PAGE     5000
 #define SCAN_PAGE_MAX 5000000 // rows of one device in one hour
 
 DEFINE_AUTO(struct rows *, rows_freep, rows_free)
-DEFINE_AUTO(struct squeezer *, squeezer_freep, squeezer_free)
-
-static int64_t hour_of(int64_t t)
-{
-    return (t >= 0 ? t / HOUR : -1 - (-1 - t) / HOUR) * HOUR;
-}
-
-// ---------------------------------------------------------------- binary columns
-
-static int64_t int8_at(const struct rows *r, int row, int column)
-{
-    size_t len;
-
-    return (int64_t)get64(rows_bytes(r, row, column, &len));
-}
-
-static int64_t time_at(const struct rows *r, int row, int column)
-{
-    int64_t us = int8_at(r, row, column);
-
-    return (us >= 0 ? us / 1000 : -1 - (-1 - us) / 1000) + PG_EPOCH_MS;
-}
-
-static double real_at(const struct rows *r, int row, int column)
-{
-    uint64_t bits = (uint64_t)int8_at(r, row, column);
-    double v;
-
-    memcpy(&v, &bits, sizeof v);
-    return v;
-}
-
-// 0 for SQL NULL.
-static int32_t int4_at(const struct rows *r, int row, int column)
-{
-    size_t len;
-    const void *at = rows_bytes(r, row, column, &len);
-
-    return at ? (int32_t)get32(at) : 0;
-}
-
-static bool is_null(const struct rows *r, int row, int column)
-{
-    size_t len;
-
-    return !rows_bytes(r, row, column, &len);
-}
 
 // ---------------------------------------------------------------- shapes
 
-struct places { // of a metric; texts of arrays
-    struct rows *rows;
-    const char *shapes, *in_shape;
-};
-
-static void places_done(struct places *p)
+void places_done(struct places *p)
 {
     rows_free(p->rows);
 }
-#define auto_places auto_with(places_done) struct places
 
-static enum rc find_places(struct store *s, int32_t catalog, const char *metric, struct places *out,
-                           struct fault *f)
+enum rc places_find(struct store *s, int32_t catalog, const char *metric, struct places *out,
+                    struct fault *f)
 {
     enum rc rc = store_run(s, &Q_HISTORY_SHAPES, (const char *[]){ ARG_INT(catalog), metric },
                            &out->rows, f);
@@ -94,12 +41,8 @@ static enum rc find_places(struct store *s, int32_t catalog, const char *metric,
         return rc;
     out->shapes = rows_text(out->rows, 0, "shapes");
     out->in_shape = rows_text(out->rows, 0, "places");
+    out->nobody = !strcmp(out->shapes, "{}");
     return RC_OK;
-}
-
-static bool nobody_has(const struct places *p)
-{
-    return !strcmp(p->shapes, "{}");
 }
 
 // ---------------------------------------------------------------- an hour of points
@@ -319,9 +262,11 @@ static enum rc read_window(struct reading *g, int64_t from, int64_t to, struct f
 }
 
 // In stretches that are as long as few points allow, so that a device that says much is never read
-// in one piece, nor one that says little in many.
+// in one piece, nor one that says little in many: a day of most devices takes two.
 static int64_t next_window(const struct reading *g, int64_t window)
 {
+    if (g->seen < WINDOW_FEW / WINDOW_LEAP && window < WINDOW_MAX / WINDOW_LEAP)
+        return window * WINDOW_LEAP;
     if (g->seen < WINDOW_FEW && window < WINDOW_MAX)
         return window * 4;
     return g->seen > WINDOW_MANY && window > HOUR ? window / 4 : window;
@@ -352,10 +297,10 @@ static enum rc read_metric(struct reading *g, struct fault *f)
 static enum rc read_which(struct reading *g, struct fault *f)
 {
     auto_places places = { 0 };
-    enum rc rc = find_places(g->store, g->q->catalog, g->q->metrics[g->which], &places, f);
+    enum rc rc = places_find(g->store, g->q->catalog, g->q->metrics[g->which], &places, f);
 
     g->places = &places;
-    if (rc == RC_OK && !nobody_has(&places))
+    if (rc == RC_OK && !places.nobody)
         rc = read_metric(g, f);
     g->places = NULL;
     return rc;
@@ -375,12 +320,7 @@ enum rc history_read(struct store *s, const struct history_query *q, history_poi
 
 // ---------------------------------------------------------------- its hours
 
-static double bounded(double v)
-{
-    return isnan(v) ? 0 : isinf(v) ? copysign(DBL_MAX, v) : v;
-}
-
-static void merge(struct history_hour *h, const struct history_hour *part)
+void hour_merge(struct history_hour *h, const struct history_hour *part)
 {
     if (!h->count || part->min < h->min)
         h->min = part->min;
@@ -434,7 +374,7 @@ static enum rc merge_hours(const struct rows *r, struct history_hour **out, size
         part = part_of(r, i);
         if (!n || list[n - 1].t != part.t)
             list[n++].t = part.t;
-        merge(&list[n - 1], &part);
+        hour_merge(&list[n - 1], &part);
     }
     *out = take(&list);
     *count = n;
@@ -468,8 +408,8 @@ enum rc history_hours(struct store *s, const struct history_query *q, history_ho
         auto_free struct history_hour *list = NULL;
         size_t count = 0;
 
-        rc = find_places(s, q->catalog, q->metrics[which], &places, f);
-        if (rc == RC_OK && !nobody_has(&places))
+        rc = places_find(s, q->catalog, q->metrics[which], &places, f);
+        if (rc == RC_OK && !places.nobody)
             rc = read_hours(s, q, &places, &list, &count, f);
         if (rc == RC_OK && count)
             more = sink(ctx, which, list, count);
@@ -577,8 +517,8 @@ enum rc history_scan(struct store *s, const struct history_scan *q, history_scan
     if (q->devices && !devices)
         rc = out_of_memory(f);
     if (rc == RC_OK)
-        rc = find_places(s, q->catalog, q->metric, &places, f);
-    if (rc != RC_OK || nobody_has(&places))
+        rc = places_find(s, q->catalog, q->metric, &places, f);
+    if (rc != RC_OK || places.nobody)
         return rc;
     for (int64_t hour = hour_of(q->from); rc == RC_OK && !c.ended && hour <= q->to; hour += HOUR)
         rc = scan_hour(&c, hour, f);

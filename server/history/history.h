@@ -2,10 +2,9 @@
 //
 // history: what devices measured, wherever it lies by now.
 //
-//   telemetry (rows, the last hours) ─┐
-//                                     ├─ history_read, history_hours, history_scan ─> points by
-//                                     time
-//   telemetry_chunk, telemetry_rollup ┘
+//   telemetry (rows, the last hours) ─┐  history_read, history_scan ─> points by time
+//   telemetry_chunk (all of it)       ├─ history_minutes ─┐
+//   telemetry_minute, _rollup (sums)  ┘  history_hours ───┴─> sums by time
 //
 // compact.c moves rows into chunks in one transaction; here both are read in one statement, so
 // that a reader sees each point once. Times are Unix ms, ranges include both ends. A sink that
@@ -51,6 +50,19 @@ typedef bool history_hours_sink(void *ctx, size_t which, const struct history_ho
 
 enum rc history_hours(struct store *s, const struct history_query *q, history_hours_sink *sink,
                       void *ctx, struct fault *f);
+
+// What the minutes of one metric of one device can tell about a time.
+struct history_reach {
+    int64_t messages; // all that they are made of
+    bool any;         // packed minutes were read, not rows alone
+    bool whole;       // readings that are there have their minutes too
+    bool kept;        // minutes that are there have their readings too
+};
+
+// The same by the minute, which begins at t; squares stays 0. q->from and to are widened to
+// minutes, q->count is 1. Unless *reach is whole the sink is not called.
+enum rc history_minutes(struct store *s, const struct history_query *q, history_hours_sink *sink,
+                        void *ctx, struct history_reach *reach, struct fault *f);
 
 // One metric of a catalog, hour by hour, within an hour device by device, of each the points by
 // time.

@@ -35,6 +35,27 @@ SELECT ts, NULL, ts, vals[($4::int[])[array_position($3::int[], shape)]], NULL, 
  WHERE catalog = $1 AND device = $2 AND ts >= $5 AND ts < $6 AND shape = ANY ($3::int[])
  ORDER BY at;
 
+-- name: history_minutes (catalog, device, shapes, places, hour, from, to)
+-- result: binary
+-- Packed minutes; how many messages the chunks of these hours have, to see whether all have their
+-- minutes; and what is not packed yet: of one snapshot.
+SELECT hour AS at, n, minutes, substr(body, 1, greatest(ends[1], 0)) AS times,
+       substr(body, ends[k] + 1, greatest(ends[k + 1] - ends[k], 0)) AS points, NULL::float8 AS value
+  FROM (SELECT hour, n, minutes, ends, body,
+               ($4::int[])[array_position($3::int[], shape)] AS k
+          FROM telemetry_minute
+         WHERE catalog = $1 AND device = $2 AND hour >= $5 AND hour <= $7
+           AND shape = ANY ($3::int[])) m
+ UNION ALL
+SELECT hour, n, NULL, NULL, NULL, NULL
+  FROM telemetry_chunk
+ WHERE catalog = $1 AND device = $2 AND hour >= $5 AND hour <= $7 AND shape = ANY ($3::int[])
+ UNION ALL
+SELECT ts, NULL, NULL, NULL, NULL, vals[($4::int[])[array_position($3::int[], shape)]]
+  FROM telemetry
+ WHERE catalog = $1 AND device = $2 AND ts >= $6 AND ts <= $7 AND shape = ANY ($3::int[])
+ ORDER BY at;
+
 -- name: history_scan (catalog, shapes, places, hour, from, to, devices, after, limit)
 -- result: binary
 -- plan: fresh

@@ -11,7 +11,8 @@ INSERT INTO shape (catalog, id, names) VALUES ($1, $2, $3) ON CONFLICT DO NOTHIN
 SELECT c.relname AS name, p.place, i.inhrelid IS NOT NULL AND NOT i.inhdetachpending AS attached,
        coalesce(i.inhdetachpending, false) AS pending, c.reloptions IS NOT NULL AS unvacuumed,
        pg_total_relation_size(c.oid) AS bytes
-  FROM (VALUES (0, 'telemetry'), (1, 'journal'), (2, 'telemetry_chunk'), (3, 'telemetry_rollup'))
+  FROM (VALUES (0, 'telemetry'), (1, 'journal'), (2, 'telemetry_chunk'), (3, 'telemetry_rollup'),
+               (4, 'telemetry_minute'))
          AS p (place, parent)
   JOIN pg_class c ON c.relname ~ ('^' || p.parent || '_[0-9]{10}$') AND c.relkind = 'r'
    AND c.relnamespace = 'public'::regnamespace
@@ -89,7 +90,7 @@ SELECT m.id AS mark, d.catalog, d.device, d.id, s.state, s.online, s.boot, s.las
 DELETE FROM alert_mark WHERE id = ANY ($1::bigint[]);
 
 -- name: ingest_retention ()
-SELECT id, telemetry_hours, journal_hours, rollup_hours FROM catalog;
+SELECT id, telemetry_hours, journal_hours, minute_hours, rollup_hours FROM catalog;
 
 -- name: ingest_trim (partition, catalog, most)
 SELECT partition_trim($1::text::regclass, $2, $3) AS gone;

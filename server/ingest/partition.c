@@ -25,10 +25,9 @@ static const struct {
     const char *parent;
     int64_t hours;
 } tables[PARTITION_ALL] = {
-    { "telemetry", 1 },
-    { "journal", 1 },
-    { "telemetry_chunk", 24 },
-    { "telemetry_rollup", 7 * 24 },
+    { "telemetry", 1 },         { "journal", 1 },
+    { "telemetry_chunk", 24 },  { "telemetry_rollup", 7 * 24 },
+    { "telemetry_minute", 24 },
 };
 
 const char *partition_parent(enum partition_table t)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// partition: telemetry and journal are kept in one table an hour, what is packed in one a day,
-// its sums in one a week.
+// partition: telemetry and journal are kept in one table an hour, what is packed, and the sums of
+// its minutes, in one a day, the sums of its hours in one a week.
 //
 //   missing hour --CREATE LIKE + ATTACH--> telemetry_2026112221 --retention--> DETACH, DROP
 //
@@ -33,6 +33,7 @@ enum partition_table {
     PARTITION_TABLES,                   // those that ingest writes to
     PARTITION_CHUNK = PARTITION_TABLES, // history does, to these
     PARTITION_ROLLUP,
+    PARTITION_MINUTE,
     PARTITION_ALL,
 };
 

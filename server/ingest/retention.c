@@ -44,7 +44,8 @@ enum rc retention_ahead(struct ingest *g, struct link *l, struct fault *f)
 static const char *hours_column(enum partition_table t)
 {
     static const char *const columns[PARTITION_ALL] = { "telemetry_hours", "journal_hours",
-                                                        "telemetry_hours", "rollup_hours" };
+                                                        "telemetry_hours", "rollup_hours",
+                                                        "minute_hours" };
 
     return columns[t];
 }

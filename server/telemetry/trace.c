@@ -13,12 +13,21 @@
 // From where on whole hours are fine enough, or points too many.
 #define HOUR_WIDTH_MS (HOUR_MS / 2)
 #define HOUR_RANGE_MS (14 * 24 * HOUR_MS)
+#define MINUTE_MS     (60 * 1000LL)
 
 const char *trace_from_name(enum trace_from from)
 {
-    static const char *const names[] = { "raw", "bucket", "hour" };
+    static const char *const names[] = { "raw", "bucket", "minute", "hour" };
 
     return names[from];
+}
+
+// The whole steps that from and to lie in.
+static void widen(struct trace_plan *p, int64_t step, int64_t steps)
+{
+    p->from = p->from / step * step;
+    p->to = p->to / step * step + step - 1;
+    p->width = (p->to - p->from + steps) / steps;
 }
 
 void trace_plan(int64_t from, int64_t to, int points, struct trace_plan *out)
@@ -28,24 +37,30 @@ void trace_plan(int64_t from, int64_t to, int points, struct trace_plan *out)
 
     *out = (struct trace_plan){ .from = from, .to = to, .width = width, .most = (size_t)points };
     out->hours = width >= HOUR_WIDTH_MS || range > HOUR_RANGE_MS;
-    if (!out->hours)
-        return;
-    out->from = from / HOUR_MS * HOUR_MS;
-    out->to = to / HOUR_MS * HOUR_MS + HOUR_MS - 1;
-    width = (out->to - out->from + steps) / steps;
-    out->width = (width + HOUR_MS - 1) / HOUR_MS * HOUR_MS;
+    out->minutes = !out->hours && width >= 2 * MINUTE_MS;
+    if (out->hours) {
+        widen(out, HOUR_MS, steps);
+        out->width = (out->width + HOUR_MS - 1) / HOUR_MS * HOUR_MS;
+    } else if (out->minutes) {
+        widen(out, MINUTE_MS, steps);
+    }
+}
+
+// t is all zeros.
+static void start(struct trace *t, const struct trace_plan *plan)
+{
+    t->plan = *plan;
+    t->whole = true;
+    t->made_from = plan->hours ? TRACE_HOUR : plan->even ? TRACE_BUCKET : TRACE_RAW;
+    t->buckets = t->made_from == TRACE_RAW ? 0 : plan->most;
 }
 
 struct trace *trace_new(const struct trace_plan *plan)
 {
     struct trace *t = calloc(1, sizeof *t + plan->most * sizeof t->list[0]);
 
-    if (!t)
-        return NULL;
-    t->plan = *plan;
-    t->whole = true;
-    t->made_from = plan->hours ? TRACE_HOUR : plan->even ? TRACE_BUCKET : TRACE_RAW;
-    t->buckets = t->made_from == TRACE_RAW ? 0 : plan->most;
+    if (t)
+        start(t, plan);
     return t;
 }
 
@@ -113,12 +128,49 @@ static bool add_points(void *ctx, size_t which, const int64_t *at, const double 
     return t->whole;
 }
 
-static bool add_hours(void *ctx, size_t which, const struct history_hour *h, size_t n)
+static bool add_sums(void *ctx, size_t which, const struct history_hour *h, size_t n)
 {
     (void)which;
     for (size_t i = 0; i < n; i++)
-        trace_add(ctx, &(struct trace_point){ h[i].t, h[i].count, h[i].min, h[i].max, h[i].sum });
+        if (isfinite(h[i].min) && isfinite(h[i].max))
+            trace_add(ctx,
+                      &(struct trace_point){ h[i].t, h[i].count, h[i].min, h[i].max, h[i].sum });
     return true;
+}
+
+static void start_again(struct trace *t)
+{
+    struct trace_plan plan = t->plan;
+
+    memset(t, 0, sizeof *t + plan.most * sizeof t->list[0]);
+    start(t, &plan);
+}
+
+// *done: these minutes are the answer.
+static enum rc read_minutes(struct store *s, const struct history_query *q, struct trace *t,
+                            bool *done, struct fault *f)
+{
+    struct history_reach reach;
+    enum rc rc;
+
+    t->made_from = TRACE_MINUTE;
+    t->buckets = t->plan.most;
+    rc = history_minutes(s, q, add_sums, t, &reach, f);
+    *done = reach.any && reach.whole && (!reach.kept || reach.messages > (int64_t)t->plan.most);
+    if (rc == RC_OK && !*done)
+        start_again(t);
+    return rc;
+}
+
+static enum rc read_points(struct store *s, const struct history_query *q, struct trace *t,
+                           struct fault *f)
+{
+    bool done = false;
+    enum rc rc = RC_OK;
+
+    if (t->plan.minutes)
+        rc = read_minutes(s, q, t, &done, f);
+    return rc == RC_OK && !done ? history_read(s, q, add_points, t, f) : rc;
 }
 
 enum rc trace_read(struct store *s, int32_t catalog, int64_t device, const char *metric,
@@ -135,8 +187,7 @@ enum rc trace_read(struct store *s, int32_t catalog, int64_t device, const char 
 
     if (!t)
         return fail(f, RC_INTERNAL, "out of memory");
-    rc =
-        plan->hours ? history_hours(s, &q, add_hours, t, f) : history_read(s, &q, add_points, t, f);
+    rc = plan->hours ? history_hours(s, &q, add_sums, t, f) : read_points(s, &q, t, f);
     if (rc != RC_OK)
         return rc;
     trace_end(t);

@@ -4,10 +4,13 @@
 //
 //   few points ---------------------------------> each of them             TRACE_RAW
 //   many points --into buckets of equal width---> count, min, max, mean    TRACE_BUCKET
+//   the same ----from sums of minutes-----------> count, min, max, mean    TRACE_MINUTE
 //   weeks of them --from sums of whole hours----> count, min, max, mean    TRACE_HOUR
 //
 // No way loses a peak. Buckets begin at multiples of their width, so that a chart that is asked for
-// again a moment later has the same ones; hours count as wholes, at both ends too.
+// again a moment later has the same ones; hours, and minutes where buckets hold two or more, count
+// as wholes, at both ends too. Sums of minutes are taken where readings are too many to show each,
+// or gone; where both miss something, the readings.
 
 #pragma once
 
@@ -25,6 +28,7 @@ struct store;
 enum trace_from {
     TRACE_RAW,
     TRACE_BUCKET,
+    TRACE_MINUTE,
     TRACE_HOUR,
 };
 
@@ -33,7 +37,8 @@ struct trace_plan {
     int64_t width;    // of a bucket
     size_t most;      // points
     bool hours;
-    bool even; // buckets also where each point would find room
+    bool minutes; // may be taken
+    bool even;    // buckets also where each point would find room
 };
 
 struct trace_point {

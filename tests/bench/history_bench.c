@@ -306,6 +306,7 @@ int main(int argc, char **argv)
     rate = pack(&cpu);
     tell("pack", rate, "points/s", cpu);
     tell("cold_bytes", bytes_of("telemetry_chunk"), "bytes a point", 0);
+    tell("minutes_bytes", bytes_of("telemetry_minute"), "bytes a point", 0);
     tell("sums_bytes", bytes_of("telemetry_rollup"), "bytes a point", 0);
     compare_all(s);
     rate = scan(s, &cpu);

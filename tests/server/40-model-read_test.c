@@ -465,7 +465,9 @@ static void retention_changes_only_from_the_current_version(void **state)
     struct model_call c = { .routes = catalog_routes,
                             .method = "PATCH",
                             .pattern = "/api/v1/catalogs/{catalog}",
-                            .body = "{\"telemetryHours\":48,\"rollupHours\":9000,\"alertCalmSeconds\":0}",
+                            .body =
+                                "{\"telemetryHours\":48,\"minuteHours\":96,\"rollupHours\":9000,"
+                                "\"alertCalmSeconds\":0}",
                             .if_match = "1",
                             .catalog = acme };
     struct model_answer *a = ask(&c);
@@ -473,6 +475,7 @@ static void retention_changes_only_from_the_current_version(void **state)
     assert_string_equal(a->etag, "2");
     assert_int_equal(json_integer_value(json_object_get(a->body, "telemetryHours")), 48);
     assert_int_equal(json_integer_value(json_object_get(a->body, "journalHours")), 720);
+    assert_int_equal(json_integer_value(json_object_get(a->body, "minuteHours")), 96);
     assert_int_equal(json_integer_value(json_object_get(a->body, "rollupHours")), 9000);
     assert_int_equal(json_integer_value(json_object_get(a->body, "alertCalmSeconds")), 0);
     assert_int_equal(ask(&c)->rc, RC_CONFLICT);

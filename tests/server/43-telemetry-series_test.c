@@ -10,6 +10,8 @@
 #include "access/api_token.h"
 #include "core/auto.h"
 #include "core/clock.h"
+#include "history/compact.h"
+#include "store/link.h"
 #include "support/model.h"
 #include "support/pg.h"
 #include "support/rest.h"
@@ -290,6 +292,37 @@ static void weeks_come_from_hours_and_keep_their_peaks(void **state)
     assert_int_equal(json_integer_value(rest_member("width")), HOUR_MS);
 }
 
+// Device one's hour is packed: readings that are too many to show come from its minutes.
+static void a_long_chart_of_what_is_packed_comes_from_minutes(void **state)
+{
+    (void)state;
+    long long from = base - 12 * HOUR_MS, to = base + 2 * HOUR_MS - 1;
+    struct compact *c = compact_new();
+    struct compact_place place = { 0 };
+    struct compact_count n = { 0 };
+    struct link *l = NULL;
+    bool done = false;
+
+    assert_int_equal(link_open(pg_conninfo(), "test", 0, &l, NULL), RC_OK);
+    for (int packed = 0; packed < 2; packed++) {
+        assert_int_equal(get(SERIES "?metric=cpu&device=%s&from=%lld&to=%lld", one, from, to), 200);
+        assert_string_equal(resolution(0), packed ? "minute" : "bucket");
+        assert_int_equal(least(column(0, "min")), -70);
+        assert_int_equal(most(column(0, "max")), 995);
+        assert_int_equal(total(column(0, "count")), 3600);
+        assert_int_equal(json_integer_value(rest_member("width")), 168562);
+        assert_int_equal(get(SERIES "?metric=temp&device=%s&from=%lld&to=%lld", two, from, to),
+                         200);
+        assert_string_equal(resolution(0), "raw");
+        assert_int_equal(total(column(0, "count")), 3);
+        assert_int_equal(compact_make_room(l, base / HOUR_MS, NULL), RC_OK);
+        while (!done)
+            assert_int_equal(compact_slice(c, l, base / HOUR_MS, &place, &done, &n, NULL), RC_OK);
+    }
+    link_close(l);
+    compact_free(c);
+}
+
 static void several_devices_come_in_the_order_they_were_named(void **state)
 {
     (void)state;
@@ -411,6 +444,7 @@ int main(void)
         cmocka_unit_test(a_bands_bad_requests_say_what_is_wrong),
         cmocka_unit_test(a_band_says_of_how_many_it_stands_for_how_many),
         cmocka_unit_test(a_band_that_is_split_has_a_part_each),
+        cmocka_unit_test(a_long_chart_of_what_is_packed_comes_from_minutes),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -441,6 +441,167 @@ static void hours_count_late_messages_once(void **state)
     }
 }
 
+// ---------------------------------------------------------------- minutes
+
+struct told_minutes {
+    size_t count;
+    struct history_hour list[300];
+    struct history_reach reach;
+};
+
+static bool tell_minutes(void *ctx, size_t which, const struct history_hour *h, size_t n)
+{
+    struct told_minutes *to = ctx;
+
+    (void)which;
+    assert_true(to->count + n <= sizeof to->list / sizeof *to->list);
+    memcpy(to->list + to->count, h, n * sizeof *h);
+    to->count += n;
+    return true;
+}
+
+static void read_minutes(const char *metric, struct told_minutes *to)
+{
+    struct history_query q = query(3);
+    struct fault f = { 0 };
+
+    to->count = 0;
+    q.metrics = &metric;
+    q.count = 1;
+    if (history_minutes(store, &q, tell_minutes, to, &to->reach, &f) != RC_OK)
+        fail_msg("%s", f.text);
+}
+
+// From the points that history_read tells.
+static void minutes_of_points(const char *metric, struct told_minutes *to)
+{
+    struct history_query q = query(3);
+
+    q.metrics = &metric;
+    q.count = 1;
+    before.count = to->count = 0;
+    assert_int_equal(history_read(store, &q, tell_points, &before, NULL), RC_OK);
+    for (size_t i = 0; i < before.count; i++) {
+        int64_t minute = before.t[i] / 60000 * 60000;
+        double v = before.v[i];
+        struct history_hour *m = &to->list[to->count];
+
+        if (to->count && m[-1].t == minute)
+            m--;
+        else
+            to->list[to->count++] = (struct history_hour){ .t = minute, .min = v, .max = v };
+        m->count++;
+        m->min = fmin(m->min, v);
+        m->max = fmax(m->max, v);
+        m->sum += v;
+        m->last = v;
+        m->last_at = before.t[i];
+    }
+}
+
+static void same_minutes(const struct told_minutes *a, const struct told_minutes *b)
+{
+    assert_int_equal(a->count, b->count);
+    for (size_t i = 0; i < a->count; i++) {
+        const struct history_hour *x = &a->list[i], *y = &b->list[i];
+
+        assert_int_equal(x->t, y->t);
+        assert_int_equal(x->count, y->count);
+        assert_int_equal(x->last_at, y->last_at);
+        assert_true(x->min == y->min && x->max == y->max);
+        // Of messages of one moment either is the last.
+        assert_true(x->last == y->last || x->count > 1);
+        assert_true(isinf(x->sum) || close_to(x->sum, y->sum) || fabs(x->sum - y->sum) < 1e-9);
+    }
+}
+
+static void add_late(const char *later, const char *values)
+{
+    char sql[300];
+
+    snprintf(sql, sizeof sql,
+             "INSERT INTO telemetry SELECT 1, 3, to_timestamp(%lld) + interval '%s', 1, '%s'",
+             (long long)hour * 3600, later, values);
+    run(sql);
+}
+
+static void minutes_are_those_of_the_readings_late_ones_too(void **state)
+{
+    (void)state;
+    static struct told_minutes want, is;
+
+    fill();
+    for (int step = 0; step < 6; step++) {
+        if (step == 1)
+            pack(hour);
+        if (step == 2)
+            pack(hour + 1);
+        if (step == 3)
+            add_late("1 minute 2 seconds", "{-50,-50,1e6}");
+        if (step == 4)
+            pack(hour);
+        if (step == 5)
+            add_late("77 minutes", "{1,1,1}");
+        for (int i = 0; i < 3; i++) {
+            minutes_of_points(metrics[i], &want);
+            read_minutes(metrics[i], &is);
+            assert_true(is.count >= 60);
+            same_minutes(&want, &is);
+            assert_true(is.reach.whole && is.reach.kept);
+            assert_int_equal(is.reach.any, step > 0);
+            assert_int_equal(is.reach.messages, before.count);
+        }
+    }
+}
+
+static void minutes_outlive_readings_and_say_where_they_miss_some(void **state)
+{
+    (void)state;
+    static struct told_minutes want, is;
+
+    fill();
+    pack_both();
+    read_minutes("count", &want);
+    run("DELETE FROM telemetry_chunk");
+    read_minutes("count", &is);
+    same_minutes(&want, &is);
+    assert_true(is.reach.whole && !is.reach.kept);
+    fill();
+    pack(hour);
+    run("DELETE FROM telemetry_minute");
+    read_minutes("count", &is);
+    assert_false(is.reach.whole);
+    assert_int_equal(is.count, 0);
+    read_minutes("nothing", &is);
+    assert_true(is.reach.whole && !is.reach.any && is.count == 0);
+}
+
+static void damaged_minutes_are_an_error_not_a_crash(void **state)
+{
+    (void)state;
+    static const char *const harms[] = {
+        "UPDATE telemetry_minute SET body = '\\x'",     "UPDATE telemetry_minute SET n = n + 1",
+        "UPDATE telemetry_minute SET minutes = 0",      "UPDATE telemetry_minute SET minutes = -5",
+        "UPDATE telemetry_minute SET minutes = 1000",   "UPDATE telemetry_minute SET ends = '{}'",
+        "UPDATE telemetry_minute SET ends = '{1,2,3}'",
+    };
+    static struct told_minutes is;
+    struct history_query q = query(1);
+    struct fault f = { 0 };
+
+    fill();
+    pack_both();
+    q.count = 1;
+    run("CREATE TABLE good AS SELECT * FROM telemetry_minute");
+    for (size_t i = 0; i < sizeof harms / sizeof *harms; i++) {
+        run("DELETE FROM telemetry_minute; INSERT INTO telemetry_minute SELECT * FROM good");
+        run(harms[i]);
+        assert_int_equal(history_minutes(store, &q, tell_minutes, &is, &is.reach, &f), RC_INTERNAL);
+        assert_non_null(strstr(f.text, "damaged"));
+    }
+    run("DROP TABLE good");
+}
+
 // ---------------------------------------------------------------- what may go wrong
 
 static void rows_that_no_message_can_be_stay(void **state)
@@ -703,18 +864,22 @@ static void put_hour(int64_t ago, int catalog)
     snprintf(
         sql, sizeof sql,
         "INSERT INTO telemetry_chunk VALUES (%d, 1, to_timestamp(%lld), 1, 1, 0, 0, '{1}', '');"
+        "INSERT INTO telemetry_minute VALUES (%d, 1, to_timestamp(%lld), 1, 1, 1, '{1}', '');"
         "INSERT INTO telemetry_rollup VALUES (%d, 1, to_timestamp(%lld), 1, 1, now(), '{1}',"
         " '{1}', '{1}', '{1}', '{1}')",
-        catalog, (long long)at * 3600, catalog, (long long)at * 3600);
+        catalog, (long long)at * 3600, catalog, (long long)at * 3600, catalog,
+        (long long)at * 3600);
     run(sql);
 }
 
 static void packed_hours_and_sums_are_dropped_when_nobody_wants_them(void **state)
 {
     (void)state;
-    feed_run(&w, "INSERT INTO catalog (name) VALUES ('short');"
-                 "UPDATE catalog SET telemetry_hours = 100, rollup_hours = 1000;"
-                 "UPDATE catalog SET telemetry_hours = 50, rollup_hours = 500 WHERE id = 2");
+    feed_run(&w,
+             "INSERT INTO catalog (name) VALUES ('short');"
+             "UPDATE catalog SET telemetry_hours = 100, minute_hours = 150, rollup_hours = 1000;"
+             "UPDATE catalog SET telemetry_hours = 50, minute_hours = 60, rollup_hours = 500"
+             " WHERE id = 2");
     put_hour(2000, 1);
     put_hour(200, 1);
     put_hour(80, 1);
@@ -725,6 +890,8 @@ static void packed_hours_and_sums_are_dropped_when_nobody_wants_them(void **stat
     retain();
     assert_int_equal(feed_ask(&w, "SELECT count(*) FROM telemetry_chunk WHERE catalog = 1"), 1);
     assert_int_equal(feed_ask(&w, "SELECT count(*) FROM telemetry_chunk WHERE catalog = 2"), 1);
+    assert_int_equal(feed_ask(&w, "SELECT count(*) FROM telemetry_minute WHERE catalog = 1"), 1);
+    assert_int_equal(feed_ask(&w, "SELECT count(*) FROM telemetry_minute WHERE catalog = 2"), 1);
     assert_int_equal(feed_ask(&w, "SELECT count(*) FROM telemetry_rollup WHERE catalog = 1"), 3);
     assert_int_equal(feed_ask(&w, "SELECT count(*) FROM telemetry_rollup WHERE catalog = 2"), 2);
     assert_int_equal(feed_ask(&w, "SELECT count(*) FROM pg_class WHERE relkind = 'r'"
@@ -748,6 +915,9 @@ int main(void)
         STORY(pages_of_a_scan_lose_and_repeat_nothing),
         STORY(hours_are_the_same_before_and_after),
         STORY(hours_count_late_messages_once),
+        STORY(minutes_are_those_of_the_readings_late_ones_too),
+        STORY(minutes_outlive_readings_and_say_where_they_miss_some),
+        STORY(damaged_minutes_are_an_error_not_a_crash),
         STORY(rows_that_no_message_can_be_stay),
         STORY(a_damaged_chunk_is_an_error_not_a_crash),
         STORY(a_connection_lost_at_any_moment_loses_and_doubles_nothing),

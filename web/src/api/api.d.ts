@@ -164,6 +164,7 @@ export type Catalog = {
   name: string;
   telemetryHours: number;
   journalHours: number;
+  minuteHours: number;
   rollupHours: number;
   alertCalmSeconds: number;
   devices: number;
@@ -179,6 +180,7 @@ export type CatalogPage = {
 export type CatalogChange = {
   telemetryHours?: number;
   journalHours?: number;
+  minuteHours?: number;
   rollupHours?: number;
   alertCalmSeconds?: number;
 };
@@ -1022,7 +1024,7 @@ export type SeriesByDevice = {
   series: ({
     id: string;
     name: TextOrNull;
-    resolution: 'raw' | 'bucket' | 'hour';
+    resolution: 'raw' | 'bucket' | 'minute' | 'hour';
     complete: boolean;
     t: number[];
     min: number[];

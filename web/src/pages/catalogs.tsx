@@ -11,7 +11,14 @@ import { Ago } from '../core/time';
 import { t } from '../i18n/i18n';
 import { Done, Says } from '../parts/says';
 
-// How long readings and the journal of a catalog are kept, and when an alert is a new one.
+const KEPT = [
+  { name: 'telemetry', hours: (c: Catalog) => c.telemetryHours },
+  { name: 'minutes', hours: (c: Catalog) => c.minuteHours },
+  { name: 'rollups', hours: (c: Catalog) => c.rollupHours },
+  { name: 'journal', hours: (c: Catalog) => c.journalHours },
+] as const;
+
+// How long readings, their sums and the journal of a catalog are kept, and when an alert is a new one.
 function Keep({ catalog, onDone }: { catalog: Catalog; onDone: (text: string) => void }) {
   const [error, setError] = useState<unknown>(null);
   const form = useRef<HTMLFormElement>(null);
@@ -21,7 +28,12 @@ function Keep({ catalog, onDone }: { catalog: Catalog; onDone: (text: string) =>
     try {
       const path = { catalog: catalog.name };
       const { tag } = await read('GET /catalogs/{catalog}', { path });
-      await call('PATCH /catalogs/{catalog}', { path, ifMatch: tag, body: { telemetryHours: number('telemetry'), journalHours: number('journal'), alertCalmSeconds: Math.round(number('calm') * 60) } });
+      await call('PATCH /catalogs/{catalog}', {
+        path, ifMatch: tag, body: {
+          telemetryHours: number('telemetry'), minuteHours: number('minutes'), rollupHours: number('rollups'), journalHours: number('journal'),
+          alertCalmSeconds: Math.round(number('calm') * 60),
+        },
+      });
       setError(null);
       onDone(t('catalogs.kept', { name: catalog.name }));
     } catch (failure) {
@@ -32,9 +44,15 @@ function Keep({ catalog, onDone }: { catalog: Catalog; onDone: (text: string) =>
     <form class="form pad divided" ref={form} onSubmit={submit}>
       <Says error={error} />
       <div class="pair">
-        <div class="field"><label for="keep-telemetry">{t('catalogs.telemetry')}</label><input class="input num" id="keep-telemetry" name="telemetry" type="number" min={1} required defaultValue={String(catalog.telemetryHours)} /></div>
-        <div class="field"><label for="keep-journal">{t('catalogs.journal')}</label><input class="input num" id="keep-journal" name="journal" type="number" min={1} required defaultValue={String(catalog.journalHours)} /></div>
+        {KEPT.map(k => (
+          <div class="field" key={k.name}>
+            <label for={`keep-${k.name}`}>{t(`catalogs.${k.name}`)}</label>
+            <input class="input num" id={`keep-${k.name}`} name={k.name} type="number" min={1} max={87600} required defaultValue={String(k.hours(catalog))} aria-describedby={`keep-${k.name}-help`} />
+            <small id={`keep-${k.name}-help`}>{t(`catalogs.${k.name}Help`)}</small>
+          </div>
+        ))}
       </div>
+      <p class="dim">{t('catalogs.keepHow')}</p>
       <div class="field"><label for="calm">{t('catalogs.calm')}</label><input class="input num" id="calm" name="calm" type="number" min={0} max={1440} step="any" required defaultValue={String(catalog.alertCalmSeconds / 60)} /><small>{t('catalogs.calmHow')}</small></div>
       <div class="actions"><button class="btn" type="submit">{t('catalogs.keep', { name: catalog.name })}</button></div>
     </form>
@@ -91,13 +109,12 @@ export function Catalogs() {
         {error || done ? <div class="pad"><Says error={error} retry={() => void load()} />{error ? null : <Done text={done} />}</div> : null}
         <div class="scrolls" tabIndex={0} role="group" aria-labelledby="catalogs">
           <table>
-            <thead><tr><th scope="col">{t('account.name')}</th><th scope="col" class="r">{t('nav.devices')}</th><th scope="col" class="r">{t('catalogs.telemetryFor')}</th><th scope="col" class="r">{t('catalogs.journalFor')}</th><th scope="col">{t('users.since')}</th></tr></thead>
+            <thead><tr><th scope="col">{t('account.name')}</th><th scope="col" class="r">{t('nav.devices')}</th>{KEPT.map(k => <th key={k.name} scope="col" class="r">{t(`catalogs.${k.name}For`)}</th>)}<th scope="col">{t('users.since')}</th></tr></thead>
             <tbody>{all?.map(c => (
               <tr key={c.name}>
                 <th scope="row" class="cell"><a class="link" href={homeHref(c.name)}>{c.name}</a></th>
                 <td class="r num">{t('number', { n: c.devices })}</td>
-                <td class="r num">{t('catalogs.hours', { n: c.telemetryHours })}</td>
-                <td class="r num">{t('catalogs.hours', { n: c.journalHours })}</td>
+                {KEPT.map(k => <td key={k.name} class="r num">{t('catalogs.hours', { n: k.hours(c) })}</td>)}
                 <td><Ago t={c.createdAt} /></td>
               </tr>
             ))}</tbody>

@@ -48,7 +48,7 @@ const path = () => ({ catalog: catalog.value });
 
 // ---------------------------------------------------------------- what is asked of the server
 
-const RESOLUTION = { raw: () => t('explore.raw'), bucket: () => t('explore.bucket'), hour: () => t('explore.hour') };
+const RESOLUTION = { raw: () => t('explore.raw'), bucket: () => t('explore.bucket'), minute: () => t('explore.minute'), hour: () => t('explore.hour') };
 
 interface Picture {
   lines: Line[];
