@@ -6,6 +6,7 @@
 
 import type { Metric } from '../api/api';
 import { address, call } from '../api/client';
+import { allOf } from './pages';
 
 export const SERIES_MOST = 20;
 export const CHARTS_MOST = 6;
@@ -63,20 +64,11 @@ export function range(w: { from: string; to: string }, now: number): { from: num
 // How long a picture stays as it is while it ends now.
 export const pace = (span: number, points: number) => Math.min(60_000, Math.max(5000, span / points / 2));
 
-const CATALOGUE_PAGE = 200;
 const CATALOGUE_MOST = 2000;
 
 // What the devices of a catalog measure.
-export async function catalogueOf(catalog: string, signal: AbortSignal): Promise<Metric[]> {
-  const all: Metric[] = [];
-  let cursor: string | null = null;
-  do {
-    const page: { items: Metric[]; next: string | null } = await call('GET /catalogs/{catalog}/metrics', { path: { catalog }, query: { limit: CATALOGUE_PAGE, cursor }, signal });
-    all.push(...page.items);
-    cursor = page.next;
-  } while (cursor && all.length < CATALOGUE_MOST);
-  return all;
-}
+export const catalogueOf = (catalog: string, signal: AbortSignal): Promise<Metric[]> =>
+  allOf(query => call('GET /catalogs/{catalog}/metrics', { path: { catalog }, query, signal }), CATALOGUE_MOST);
 
 // One line and what lies around it.
 export interface Line {

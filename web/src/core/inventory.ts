@@ -3,24 +3,14 @@
 // inventory: the products and groups of the catalog, for names and choices on every page.
 
 import { signal } from '@preact/signals';
-import type { Group, Next, Product } from '../api/api';
+import type { Group, Product } from '../api/api';
 import { call } from '../api/client';
 import type { Filter, Param } from './filter';
+import { allOf } from './pages';
 
 export const products = signal<Product[] | null>(null);
 export const groups = signal<Group[] | null>(null);
 let of = '';
-
-const all = async <T>(page: (query: { limit: number; cursor: Next }) => Promise<{ items: T[]; next: Next }>): Promise<T[]> => {
-  const items: T[] = [];
-  let cursor: Next = null;
-  do {
-    const found: { items: T[]; next: Next } = await page({ limit: 200, cursor });
-    items.push(...found.items);
-    cursor = found.next;
-  } while (cursor);
-  return items;
-};
 
 export async function loadInventory(catalog: string): Promise<void> {
   if (of !== catalog) {
@@ -30,7 +20,7 @@ export async function loadInventory(catalog: string): Promise<void> {
   }
   const path = { catalog };
   const [p, g] = await Promise.all([
-    all(query => call('GET /catalogs/{catalog}/products', { path, query })), all(query => call('GET /catalogs/{catalog}/device-groups', { path, query })),
+    allOf(query => call('GET /catalogs/{catalog}/products', { path, query })), allOf(query => call('GET /catalogs/{catalog}/device-groups', { path, query })),
   ]);
   if (of !== catalog) return;
   products.value = p;

@@ -9,22 +9,14 @@ import type { AlertSeverity, Rule } from '../api/api';
 import { call } from '../api/client';
 import { named, type Key } from '../i18n/i18n';
 import { nameOf } from './inventory';
+import { allOf } from './pages';
 
 export const SHOWS = ['all', 'on', 'off', 'firing'] as const;
 export type Show = (typeof SHOWS)[number];
-const PAGE = 200;
 const MOST = 2000; // the server keeps no more in a catalog
 
-export async function loadRules(catalog: string, signal: AbortSignal): Promise<Rule[]> {
-  const all: Rule[] = [];
-  let cursor: string | null = null;
-  do {
-    const page: { items: Rule[]; next: string | null } = await call('GET /catalogs/{catalog}/rules', { path: { catalog }, query: { limit: PAGE, cursor }, signal });
-    all.push(...page.items);
-    cursor = page.next;
-  } while (cursor && all.length < MOST);
-  return all;
-}
+export const loadRules = (catalog: string, signal: AbortSignal): Promise<Rule[]> =>
+  allOf(query => call('GET /catalogs/{catalog}/rules', { path: { catalog }, query, signal }), MOST);
 
 export const isShown = (r: Rule, show: Show, part: string) =>
   (show === 'all' || (show === 'firing' ? r.firing > 0 : r.enabled === (show === 'on'))) &&

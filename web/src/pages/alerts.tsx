@@ -218,7 +218,7 @@ function One({ inbox }: { inbox: AlertInbox }) {
           <dt>{t('alerts.state')}</dt><dd>{named(`alertState.${a.state}`, a.state)}{a.state === 'silenced' && a.silencedUntil ? ` ${t('alerts.until', { at: longDate.format(new Date(a.silencedUntil)) })}` : ''}</dd>
           <dt>{t('alerts.since')}</dt><dd><Ago t={a.since} /></dd>
           <dt>{t('alerts.lastSeen')}</dt><dd><Ago t={a.lastAt} /> · {t('alerts.hits', { n: a.hits })}</dd>
-          <dt>{t('alerts.cause')}</dt><dd>{t(`alerts.source.${a.source}`)} {a.source === 'threat' && may('trust:read') ? <a class="link" href={`${hrefOf('/settings/threats')}?code=${a.code}`}>{a.code}</a> : a.code === 'rule' ? '' : a.code}</dd>
+          <dt>{t('alerts.cause')}</dt><dd>{t(`alerts.source.${a.source}`)} {a.source === 'threat' && may('trust:read') ? <a class="link" href={`${hrefOf('/settings/threats')}?code=${a.code}`}>{a.code}</a> : a.rule && may('telemetry:read') ? <a class="link" href={hrefOf(`/rules/${a.rule}`)}>{t('alerts.toRule')}</a> : a.code === 'rule' ? '' : a.code}</dd>
         </dl>
         <Deeds alert={a} inbox={inbox} />
         <Reach alert={a} inbox={inbox} />
