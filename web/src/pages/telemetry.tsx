@@ -56,7 +56,7 @@ interface Picture {
   from: number;
   to: number;
   note: string;
-  drawn: Record<string, 'raw' | 'bucket' | 'hour'>; // by line
+  drawn: Record<string, keyof typeof RESOLUTION>; // by line
 }
 
 async function seriesOf(w: Wanted, metric: string, signal: AbortSignal): Promise<Picture> {
