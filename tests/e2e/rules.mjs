@@ -70,7 +70,29 @@ export async function ruleSteps({ page, quiet, judge }) {
     await judge('rules');
   });
 
+  await step('a chart marks the alert, and what it shows is the beginning of a rule', async () => {
+    await page.goto('/c/demo/telemetry?m=uptime&from=-15m');
+    await page.locator('.alerted').getByRole('link', { name: NAME }).first().waitFor();
+    await page.locator('.lines-card canvas').first().waitFor();
+    await judge('telemetry');
+    await page.getByRole('link', { name: 'Make a rule' }).first().click();
+    await said.getByText(/^It is for/).waitFor();
+    check((await field('Rule').inputValue()).startsWith('avg(uptime) over 5m > '), 'it is not about what the chart showed');
+  });
+
+  await step('the chart of a device gets its last seconds as they come', async () => {
+    const top = await page.evaluate(async () => (await (await fetch('/api/v1/catalogs/demo/telemetry/top?metric=temp.motor&n=1')).json()).items[0].id);
+    const tail = page.waitForResponse(r => /telemetry\/series\?.*&from=\d+&/.test(r.url()) && r.ok());
+    await page.goto(`/c/demo/telemetry?m=temp.motor&from=-15m&d=${top}`);
+    await tail;
+    const last = () => page.locator('.legend b').first().innerText();
+    const before = await last();
+    await until(async () => (await last()) !== before, 'nothing new came');
+    quiet();
+  });
+
   await step('who changed it meanwhile is told before anything is overwritten', async () => {
+    await page.goto(list);
     await row.getByRole('link', { name: NAME, exact: true }).click();
     await said.getByText(/^It is for/).waitFor();
     await field('Rule').fill('uptime > 1 severity low');
