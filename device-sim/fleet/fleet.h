@@ -68,6 +68,7 @@ struct unit { // one emulated device
     bool started, up, drop_now, crashed;
     int64_t sample_ms, drop_ms; // INT64_MAX: never
     int64_t every_ms, away_ms;  // as the story wants it; 0: as the behaviour has it
+    char guess[20];             // the claim code it tries
     double drift;
     int64_t drift_ms;
     int64_t dump_ms; // monotonic: until then no crash dump is offered

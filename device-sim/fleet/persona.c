@@ -62,6 +62,18 @@ const struct behaviour behaviours[BEHAVIOUR_COUNT] = {
                               .talks = true,
                               .attested = true,
                               .replays = true },
+    [BEHAVIOUR_STUBBORN] = { .name = "stubborn",
+                             .drop_every_s = 5,
+                             .away_s = 2,
+                             .talks = true,
+                             .keeps = true },
+    [BEHAVIOUR_UNKNOWN] = { .name = "unknown", .copied = true, .forges = true },
+    [BEHAVIOUR_GUESSING] = { .name = "guessing",
+                             .drop_every_s = 10,
+                             .away_s = 1,
+                             .copied = true,
+                             .guesses = true },
+    [BEHAVIOUR_MOVED] = { .name = "moved", .talks = true, .moves = true },
 };
 
 static const struct kind kinds[] = {

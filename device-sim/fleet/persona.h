@@ -31,6 +31,10 @@ enum behaviour_id {
     BEHAVIOUR_TWINNED,   // a copy of it as it is now is about
     BEHAVIOUR_FORGED,    // its certificate is of a CA that nobody knows
     BEHAVIOUR_REPLAYING, // what it sends as evidence was made for another challenge
+    BEHAVIOUR_STUBBORN,  // shows the certificate it has for ever, and renews nothing
+    BEHAVIOUR_UNKNOWN,   // beside it is somebody whose certificate names nobody
+    BEHAVIOUR_GUESSING,  // beside it is somebody who tries claim codes
+    BEHAVIOUR_MOVED,     // comes from another network
     BEHAVIOUR_COUNT,
 };
 
@@ -46,6 +50,7 @@ struct behaviour {
     bool older;    // runs the withdrawn system
     bool debug, replays, forges;
     bool copied; // a unit of its own lives like this, beside the device
+    bool keeps, guesses, moves;
 };
 
 extern const struct behaviour behaviours[BEHAVIOUR_COUNT];

@@ -32,6 +32,10 @@ static const struct {
     { "twin", "5s count=2 twin" },
     { "forged", "5s count=6 forged" },
     { "replay", "5s count=2 replaying" },
+    { "expired", "5s count=3 stubborn" },
+    { "unknown", "5s count=3 unknown" },
+    { "guess", "5s count=3 guessing" },
+    { "moved", "5s count=3 moved" },
     { "bad-batch", "0s batch=largest tampered" },
     { "bad-day", "0s share=3% flaky\n"
                  "0s share=1% silent\n"
@@ -48,17 +52,6 @@ const char *story_named(const char *name)
         if (!strcmp(named[i].name, name))
             return named[i].text;
     return NULL;
-}
-
-const char *story_names(void)
-{
-    static char names[300];
-    size_t len = 0;
-
-    for (size_t i = 0; i < LENGTH(named) && len < sizeof names; i++)
-        len +=
-            (size_t)snprintf(names + len, sizeof names - len, "%s%s", i ? ", " : "", named[i].name);
-    return names;
 }
 
 // ---------------------------------------------------------------- words
@@ -269,8 +262,10 @@ enum rc story_load(const char *name_or_file, struct story *out, struct fault *f)
     if (!text) {
         FILE *file = fopen(name_or_file, "re");
         if (!file)
-            return fail(f, RC_NOT_FOUND, "there is no story '%.80s' (%s) and no such file",
-                        name_or_file, story_names());
+            return fail(
+                f, RC_NOT_FOUND,
+                "there is no story and no file '%.80s'; orrery-fleet alone lists the stories",
+                name_or_file);
         read = calloc(1, FILE_MAX + 1);
         size_t n = read ? fread(read, 1, FILE_MAX, file) : 0;
         bool whole = read && !ferror(file) && n < FILE_MAX && strlen(read) == n;

@@ -37,8 +37,6 @@ struct story {
 
 // The text of a story that comes with the program, NULL if there is none of that name.
 const char *story_named(const char *name);
-// All names, separated by commas.
-const char *story_names(void);
 
 // RC_INVALID names the line and what is wrong there.
 enum rc story_read(const char *text, struct story *out, struct fault *f);

@@ -14,6 +14,7 @@
 #define LOG_ONE_IN   40
 #define EVENT_ONE_IN 150
 #define FOR_GOOD_MS  (365 * 86400000LL)
+#define ELSEWHERE    (7u << 16) // 127.7.0.1 and on
 
 // ---------------------------------------------------------------- messages
 
@@ -137,13 +138,19 @@ static bool give_credential(void *owner, struct credential *out)
 
     if (behaviours[u->behaviour].forges)
         return forged_credential(&record_of(u)->factory, link_now_ms(&u->link), out);
-    return state_credential(u->fleet->state, record_of(u), out);
+    if (!state_credential(u->fleet->state, record_of(u), out))
+        return false;
+    if (behaviours[u->behaviour].keeps)
+        out->not_after = out->renew_at = INT64_MAX;
+    return true;
 }
 
 static void keep_credential(void *owner, const struct credential *c)
 {
     const struct unit *u = owner;
 
+    if (behaviours[u->behaviour].keeps && !c)
+        return;
     state_keep(record_of(u), c);
     if (c)
         state_set_time(u->fleet->state, link_now_ms(&u->link));
@@ -262,20 +269,6 @@ static void changed(void *owner, enum link_event e, const char *text)
     }
 }
 
-const struct link_ops unit_ops = {
-    .factory = give_factory,
-    .credential = give_credential,
-    .keep = keep_credential,
-    .facts = give_facts,
-    .next = next_message,
-    .in_flight = in_flight,
-    .settled = settled,
-    .rewind = rewind_box,
-    .nacked = nacked,
-    .changed = changed,
-    .dump = dump,
-};
-
 // ---------------------------------------------------------------- time
 
 // The same numbers in every run of a seed.
@@ -287,6 +280,34 @@ static int64_t dice(struct unit *u, int64_t limit)
 
     return (int64_t)(n % (uint64_t)(limit > 0 ? limit : 1));
 }
+
+// Looks right, and is another one each time.
+static const char *give_claim(void *owner)
+{
+    struct unit *u = owner;
+
+    if (!behaviours[u->behaviour].guesses)
+        return NULL;
+    for (size_t i = 0; i < sizeof u->guess - 1; i++)
+        u->guess[i] = i % 5 == 4 ? '-' : (char)('A' + dice(u, 8));
+    u->guess[sizeof u->guess - 1] = '\0';
+    return u->guess;
+}
+
+const struct link_ops unit_ops = {
+    .factory = give_factory,
+    .credential = give_credential,
+    .claim = give_claim,
+    .keep = keep_credential,
+    .facts = give_facts,
+    .next = next_message,
+    .in_flight = in_flight,
+    .settled = settled,
+    .rewind = rewind_box,
+    .nacked = nacked,
+    .changed = changed,
+    .dump = dump,
+};
 
 void unit_init(struct unit *u, struct fleet *fleet, uint32_t index, uint32_t slot)
 {
@@ -395,7 +416,7 @@ void unit_tick(struct unit *u)
         plan_drop(u);
         if (u->up && u->behaviour == BEHAVIOUR_CRASHING)
             restart(u, away(u));
-        else if (u->up)
+        else if (u->up || behaviours[u->behaviour].guesses) // who guesses does not wait
             drop(u, away(u));
     }
     unit_schedule(u);
@@ -423,6 +444,23 @@ static void flash(struct unit *u)
         restart(u, 0);
 }
 
+// Comes from there from now on.
+static void appear(struct unit *u, uint32_t source)
+{
+    u->link.source = source;
+    if (u->started)
+        drop(u, dice(u, 1000));
+}
+
+// Somebody whom nobody has registered, in the place of the copy.
+static void estrange(struct unit *u)
+{
+    if (p256_new(&u->copy->factory, NULL) != RC_OK)
+        return;
+    p256_id(&u->copy->factory, u->link.id);
+    unit_start(u);
+}
+
 static void recover(struct unit *u, enum behaviour_id was)
 {
     u->drift_ms = 0;
@@ -432,6 +470,8 @@ static void recover(struct unit *u, enum behaviour_id was)
         drop(u, dice(u, 3000)); // not all in the same instant
     else if (behaviours[was].copied)
         drop(u, FOR_GOOD_MS); // the copy itself is switched off
+    else if (behaviours[was].keeps || behaviours[was].moves)
+        appear(u, 0);
     else if (was == BEHAVIOUR_SILENT && u->fleet->o->interval_ms)
         u->sample_ms = u->fleet->env->now_ms + dice(u, u->fleet->o->interval_ms);
 }
@@ -465,6 +505,16 @@ void unit_become(struct unit *u, enum behaviour_id what, const struct story_step
         break;
     case BEHAVIOUR_CLONED:
         unit_start(u);
+        break;
+    case BEHAVIOUR_UNKNOWN:
+    case BEHAVIOUR_GUESSING:
+        estrange(u);
+        break;
+    case BEHAVIOUR_STUBBORN:
+        appear(u, 0);
+        break;
+    case BEHAVIOUR_MOVED:
+        appear(u, ELSEWHERE + u->index % 60000);
         break;
     case BEHAVIOUR_HEALTHY:
     case BEHAVIOUR_FLAKY:

@@ -527,14 +527,18 @@ static void receive(struct link *l)
 
 // ---------------------------------------------------------------- connecting
 
-static bool bind_source(struct link_env *e, int fd)
+static bool bind_source(struct link *l, int fd)
 {
+    struct link_env *e = l->env;
+    const struct sockaddr_in *to = (const struct sockaddr_in *)&e->to;
     struct sockaddr_in from = { .sin_family = AF_INET };
+    bool own = l->source && ntohl(to->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
     int on = 1;
 
-    if (!e->sources || e->to.ss_family != AF_INET)
+    if ((!e->sources && !own) || e->to.ss_family != AF_INET)
         return true;
-    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + e->next_source++ % e->sources);
+    from.sin_addr.s_addr =
+        htonl(INADDR_LOOPBACK + (own ? l->source : e->next_source++ % e->sources));
     setsockopt(fd, IPPROTO_IP, IP_NO_PORT, &on, sizeof on);
     return !bind(fd, (const struct sockaddr *)&from, sizeof from);
 }
@@ -545,7 +549,7 @@ static bool open_socket(struct link *l)
     int on = 1;
 
     l->fd = socket(e->to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (l->fd < 0 || !bind_source(e, l->fd))
+    if (l->fd < 0 || !bind_source(l, l->fd))
         return false;
     setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (connect(l->fd, (const struct sockaddr *)&e->to, e->to_len) && errno != EINPROGRESS)

@@ -63,6 +63,8 @@ struct link_ops {
     bool (*factory)(void *owner, struct p256 *out);
     // The certificate kept, with new references; false if there is none.
     bool (*credential)(void *owner, struct credential *out);
+    // The code to say with the factory key; NULL, as result or here: that of the options.
+    const char *(*claim)(void *owner);
     void (*keep)(void *owner, const struct credential *c); // NULL: forget it
     void (*facts)(void *owner, struct eat_facts *out);     // for the evidence
 
@@ -138,6 +140,7 @@ struct link {
     int fd;
     uint32_t frame_bytes, in_flight_max, ping_ms;
     uint32_t interest; // epoll events
+    uint32_t source;   // comes from 127.0.0.1 and so many, to a server there; 0: as the options say
     enum link_state state;
     enum credential_kind kind; // opened the session; NONE: the factory key
     uint8_t attempt;

@@ -27,6 +27,8 @@ static bool send_json(struct link *l, json_t *owned)
 
 void talk_hello(struct link *l)
 {
+    const char *own = l->ops->claim ? l->ops->claim(l->owner) : NULL;
+    const char *claim = own ? own : l->env->claim;
     json_t *o = json_object();
 
     add_text(o, "type", MSG_HELLO);
@@ -34,8 +36,8 @@ void talk_hello(struct link *l)
     add_text(o, "agent", l->env->agent);
     add_text(o, "attester", ATTESTER_SOFT);
     add_int(o, "boot", l->boot);
-    if (l->env->claim && l->kind == CREDENTIAL_NONE)
-        add_text(o, "claim", l->env->claim);
+    if (claim && l->kind == CREDENTIAL_NONE)
+        add_text(o, "claim", claim);
     l->retry_s = 0;
     link_set_state(l, LINK_HELLO, STEP_MS);
     send_json(l, o);

@@ -11,107 +11,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/auto.h"
 #include "core/clock.h"
+#include "support/alarm.h"
 #include "support/binary.h"
 #include "support/gate.h"
 #include "support/model.h"
 #include "support/pg.h"
 #include "support/tale.h"
 #include "test.h"
-#include "threat/threat_api.h"
 
 #define WAIT_S 180
 
 static struct gate *gate;
-
-// ---------------------------------------------------------------- thresholds
-
-static void thresholds(const char *method, int32_t catalog, const char *body, const char *version,
-                       struct model_answer *out)
-{
-    struct services services = { .bus = gate->bus, .threats = gate->threats };
-    const struct model_call c = { .routes = threat_routes,
-                                  .method = method,
-                                  .pattern = "/api/v1/catalogs/{catalog}/threats",
-                                  .catalog = catalog,
-                                  .body = body,
-                                  .if_match = version };
-
-    model_run(gate->store, &services, &c, out);
-}
-
-// Sets them, whatever they were.
-static void set(int32_t catalog, const char *body)
-{
-    struct model_answer now, then;
-
-    thresholds("GET", catalog, NULL, NULL, &now);
-    assert_int_equal(now.rc, RC_OK);
-    thresholds("PUT", catalog, body, now.etag, &then);
-    if (then.rc != RC_OK)
-        fail_msg("%s", then.text);
-    model_answer_done(&now);
-    model_answer_done(&then);
-}
-
-// ---------------------------------------------------------------- alerts
-
-#define OF_STORY                                                                                   \
-    "FROM alert a JOIN alert_device h ON h.catalog = a.catalog AND h.alert = a.id"                 \
-    " JOIN device d ON d.catalog = h.catalog AND d.device = h.device"                              \
-    " WHERE d.tags ->> 'fleet' = '%s'"
-
-// Devices of a story that an alert of this code stands for, where it looks like that.
-static int64_t threatened(const char *story, const char *code, const char *where)
-{
-    return model_sql(pg_conninfo(),
-                     "SELECT count(DISTINCT h.device) " OF_STORY
-                     " AND a.code = '%s' AND h.cleared_at IS NULL AND (%s)",
-                     story, code, where);
-}
-
-static void become(const char *story, const char *code, const char *where, int64_t wanted)
-{
-    for (int i = 0; i < WAIT_S * 10; i++) {
-        if (threatened(story, code, where) == wanted)
-            return;
-        usleep(100000);
-    }
-    fail_msg("%s: %" PRId64 " of %" PRId64 " devices have %s, %s", story,
-             threatened(story, code, where), wanted, code, where);
-}
-
-// Alerts that any device of the story was ever in.
-static int64_t alerts(const char *story)
-{
-    return model_sql(pg_conninfo(), "SELECT count(DISTINCT (a.catalog, a.key)) " OF_STORY, story);
-}
-
-static void publish(const char *name, int64_t device)
-{
-    bus_publish(gate->bus, &(struct bus_event){ .kind = BUS_SIGNAL,
-                                                .catalog = gate->acme,
-                                                .device = device,
-                                                .at = clock_now_ms(),
-                                                .name = name });
-}
-
-// Signals are heard in their order: what was said before this one has been weighed.
-static void settle(void)
-{
-    static int64_t last;
-
-    publish("debug", ++last);
-    for (int i = 0; i < WAIT_S * 10; i++) {
-        if (model_sql(pg_conninfo(),
-                      "SELECT count(*) FROM alert_device WHERE catalog = %d AND device = %" PRId64,
-                      gate->acme, last) == 1)
-            return;
-        usleep(100000);
-    }
-    fail_msg("signals are not heard");
-}
 
 // ---------------------------------------------------------------- the stories
 
@@ -147,8 +58,8 @@ static void end_tale(const char *name) // NULL: all
 static void was_in(const char *story, int64_t wanted)
 {
     end_tale(story);
-    settle();
-    assert_int_equal(alerts(story), wanted);
+    alarm_settle(gate);
+    assert_int_equal(alarm_count(story), wanted);
 }
 
 static void wait_for_devices(const char *story, const char *where)
@@ -201,11 +112,11 @@ static void a_flaky_link_is_no_threat(void **state)
 static void changed_firmware_is_one_alert_for_each_component(void **state)
 {
     (void)state;
-    become("tampered", "T05",
-           "a.title = 'A build of ''pump.pump-control'' runs that is not among the reference"
-           " values' AND h.evidence::jsonb ->> 'component' = 'pump.pump-control'"
-           " AND h.evidence::jsonb ->> 'found' <> '' AND a.severity = 2",
-           4);
+    alarm_become("tampered", "T05",
+                 "a.title = 'A build of ''pump.pump-control'' runs that is not among the reference"
+                 " values' AND h.evidence::jsonb ->> 'component' = 'pump.pump-control'"
+                 " AND h.evidence::jsonb ->> 'found' <> '' AND a.severity = 2",
+                 4);
     was_in("tampered", 1);
 }
 
@@ -220,10 +131,10 @@ static void what_attests_well_again_is_over(void **state)
     memcpy(digest, d->sha256, sizeof digest);
     memset(d->sha256, 'a', sizeof digest - 1);
     assert_true(gate_enroll(gate, d, "contraindicated"));
-    become("mended", "T05", "a.key = 'threat:T05:app.pump'", 1);
+    alarm_become("mended", "T05", "a.key = 'threat:T05:app.pump'", 1);
     memcpy(d->sha256, digest, sizeof digest);
     assert_true(gate_enroll(gate, d, "affirming"));
-    become("mended", "T05", "true", 0);
+    alarm_become("mended", "T05", "true", 0);
     was_in("mended", 1);
     assert_int_equal(model_sql(pg_conninfo(), "SELECT count(*) FROM alert WHERE key ="
                                               " 'threat:T05:app.pump'"
@@ -235,38 +146,39 @@ static void what_attests_well_again_is_over(void **state)
 static void a_rollback_is_critical(void **state)
 {
     (void)state;
-    become("rollback", "T06",
-           "a.title = '''meter.os'' was rolled back to a withdrawn version' AND a.severity = 3"
-           " AND h.evidence::jsonb ->> 'found' LIKE 'security version 2 %%'",
-           2);
+    alarm_become(
+        "rollback", "T06",
+        "a.title = '''meter.os'' was rolled back to a withdrawn version' AND a.severity = 3"
+        " AND h.evidence::jsonb ->> 'found' LIKE 'security version 2 %%'",
+        2);
     was_in("rollback", 1);
 }
 
 static void open_debug_access_is_seen(void **state)
 {
     (void)state;
-    become("debug", "T07", "a.title = 'Debugging is on'", 3);
+    alarm_become("debug", "T07", "a.title = 'Debugging is on'", 3);
     was_in("debug", 1);
 }
 
 static void a_clock_that_is_off_is_seen(void **state)
 {
     (void)state;
-    become("clock", "T08", "h.evidence::jsonb ->> 'found' LIKE '1_0_ s behind'", 3);
+    alarm_become("clock", "T08", "h.evidence::jsonb ->> 'found' LIKE '1_0_ s behind'", 3);
     was_in("clock", 1);
 }
 
 static void evidence_for_another_challenge_is_a_replay(void **state)
 {
     (void)state;
-    become("replay", "T12", "h.evidence::jsonb ->> 'why' LIKE 'eat_nonce %%'", 2);
+    alarm_become("replay", "T12", "h.evidence::jsonb ->> 'why' LIKE 'eat_nonce %%'", 2);
     was_in("replay", 1);
 }
 
 static void a_copy_is_seen_by_its_boot_count(void **state)
 {
     (void)state;
-    become(
+    alarm_become(
         "clone", "T02",
         "a.title LIKE 'Boot counts %%' AND (h.evidence LIKE '%%bootcount%%' OR h.evidence LIKE '%%\"before\"%%')",
         2);
@@ -277,36 +189,20 @@ static void a_copy_is_seen_by_its_boot_count(void **state)
 static void an_identity_at_two_addresses_is_seen(void **state)
 {
     (void)state;
-    become("twin", "T01",
-           "h.evidence::jsonb ->> 'source' <> h.evidence::jsonb ->> 'before' AND a.title ="
-           " 'One identity is used at two addresses at once'",
-           2);
+    alarm_become("twin", "T01",
+                 "h.evidence::jsonb ->> 'source' <> h.evidence::jsonb ->> 'before' AND a.title ="
+                 " 'One identity is used at two addresses at once'",
+                 2);
     end_tale("twin");
-    settle();
-    assert_true(alerts("twin") <= 2);
-    assert_int_equal(threatened("twin", "T01", "true"), 2);
-}
-
-// What comes from an address of which no device can be told.
-static void from_there(int32_t catalog, const char *key, const char *where)
-{
-    for (int i = 0; i < WAIT_S * 10; i++) {
-        if (model_sql(
-                pg_conninfo(),
-                "SELECT count(*) FROM alert a JOIN alert_device h ON h.catalog = a.catalog AND"
-                " h.alert = a.id WHERE a.catalog = %d AND a.key = 'threat:%s'"
-                " AND h.device = 0 AND (%s)",
-                catalog, key, where) == 1)
-            return;
-        usleep(100000);
-    }
-    fail_msg("no alert %s that is %s", key, where);
+    alarm_settle(gate);
+    assert_true(alarm_count("twin") <= 2);
+    assert_int_equal(alarm_devices("twin", "T01", "true"), 2);
 }
 
 static void certificates_of_somebody_elses_ca_are_seen_by_their_address(void **state)
 {
     (void)state;
-    from_there(gate->demo, "T09:foreign",
+    alarm_from(gate->demo, "T09:foreign",
                "h.evidence::jsonb ->> 'source' = '127.0.0.1'"
                " AND (h.evidence::jsonb ->> 'times')::int >= 5"
                " AND length(h.evidence::jsonb ->> 'claims') = 32");
@@ -326,8 +222,8 @@ static void a_revoked_certificate_is_seen_when_it_comes_again_and_again(void **s
     gate_unclaim(gate, d);
     for (int i = 0; i < 5; i++)
         assert_null(wire_connect(&o));
-    become("revoked", "T09", "a.key = 'threat:T09:revoked'", 1);
-    assert_int_equal(alerts("revoked"), 1);
+    alarm_become("revoked", "T09", "a.key = 'threat:T09:revoked'", 1);
+    assert_int_equal(alarm_count("revoked"), 1);
     gate_device_free(d);
 }
 
@@ -348,7 +244,7 @@ static void guessing_claim_codes_is_seen(void **state)
         json_decref(wire_hear(w, "nack"));
         wire_free(w);
     }
-    from_there(gate->demo, "T17:code", "h.evidence::jsonb ->> 'source' = '127.0.0.1'");
+    alarm_from(gate->demo, "T17:code", "h.evidence::jsonb ->> 'source' = '127.0.0.1'");
     gate_window_close(gate, gate->demo, window);
     gate_device_free(d);
 }
@@ -365,8 +261,8 @@ static void who_sends_far_more_than_it_used_to_is_seen(void **state)
     device = model_sql(pg_conninfo(), "SELECT device FROM device WHERE id = '%s'", d->id);
     for (int minute = 0; minute < 45; minute++) {
         if (minute == 38) {
-            settle();
-            assert_int_equal(alerts("loud"), 0);
+            alarm_settle(gate);
+            assert_int_equal(alarm_count("loud"), 0);
         }
         bus_publish(gate->bus,
                     &(struct bus_event){ .kind = BUS_READING,
@@ -376,8 +272,8 @@ static void who_sends_far_more_than_it_used_to_is_seen(void **state)
                                          .count = 5,
                                          .messages = minute < 38 ? 58 + minute % 5 : 600 });
     }
-    become("loud", "T13", "(h.evidence::jsonb ->> 'aMinute')::int = 600", 1);
-    assert_int_equal(alerts("loud"), 1);
+    alarm_become("loud", "T13", "(h.evidence::jsonb ->> 'aMinute')::int = 600", 1);
+    assert_int_equal(alarm_count("loud"), 1);
     gate_device_free(d);
 }
 
@@ -395,14 +291,14 @@ static void who_does_not_renew_is_silent_until_it_comes_back(void **state)
               " cert_not_after = now() - interval '11 hours' FROM device d"
               " WHERE d.catalog = t.catalog AND d.device = t.device AND d.id = '%s'",
               d->id);
-    set(gate->acme, "{\"codes\":{}}");
-    settle();
-    assert_int_equal(alerts("silent"), 0); // the half of a lifetime is not over yet
-    set(gate->acme, "{\"codes\":{\"T14\":{\"lifetimePercent\":140}}}");
-    become("silent", "T14", "h.evidence::jsonb ->> 'until' <> ''", 1);
+    alarm_set(gate, gate->acme, "{\"codes\":{}}");
+    alarm_settle(gate);
+    assert_int_equal(alarm_count("silent"), 0); // the half of a lifetime is not over yet
+    alarm_set(gate, gate->acme, "{\"codes\":{\"T14\":{\"lifetimePercent\":140}}}");
+    alarm_become("silent", "T14", "h.evidence::jsonb ->> 'until' <> ''", 1);
     assert_true(gate_enroll(gate, d, "affirming"));
-    become("silent", "T14", "true", 0);
-    assert_int_equal(alerts("silent"), 1);
+    alarm_become("silent", "T14", "true", 0);
+    assert_int_equal(alarm_count("silent"), 1);
     gate_device_free(d);
 }
 
@@ -415,25 +311,25 @@ static void who_comes_from_outside_is_seen_until_it_comes_from_inside(void **sta
               d->id);
     assert_true(gate_enroll(gate, d, "affirming"));
     wire_free(gate_session(gate, d, NULL));
-    settle();
-    assert_int_equal(alerts("moved"), 0);
-    set(gate->acme, "{\"codes\":{},\"networks\":[\"10.0.0.0/8\",\"2001:db8::/32\"]}");
-    settle();
+    alarm_settle(gate);
+    assert_int_equal(alarm_count("moved"), 0);
+    alarm_set(gate, gate->acme, "{\"codes\":{},\"networks\":[\"10.0.0.0/8\",\"2001:db8::/32\"]}");
+    alarm_settle(gate);
     wire_free(gate_session(gate, d, NULL));
-    become("moved", "T11", "h.evidence::jsonb ->> 'source' = '127.0.0.1'", 1);
-    set(gate->acme, "{\"codes\":{},\"networks\":[\"10.0.0.0/8\",\"127.0.0.0/30\"]}");
-    settle();
+    alarm_become("moved", "T11", "h.evidence::jsonb ->> 'source' = '127.0.0.1'", 1);
+    alarm_set(gate, gate->acme, "{\"codes\":{},\"networks\":[\"10.0.0.0/8\",\"127.0.0.0/30\"]}");
+    alarm_settle(gate);
     wire_free(gate_session(gate, d, NULL));
-    become("moved", "T11", "true", 0);
-    assert_int_equal(alerts("moved"), 1);
-    set(gate->acme, "{\"codes\":{}}");
+    alarm_become("moved", "T11", "true", 0);
+    assert_int_equal(alarm_count("moved"), 1);
+    alarm_set(gate, gate->acme, "{\"codes\":{}}");
     gate_device_free(d);
 }
 
 static void a_crash_loop_is_one_alert_over_all_devices(void **state)
 {
     (void)state;
-    become("crash", "T18", "(h.evidence::jsonb ->> 'boot')::int > 2", 3);
+    alarm_become("crash", "T18", "(h.evidence::jsonb ->> 'boot')::int > 2", 3);
     was_in("crash", 1);
 }
 
@@ -459,7 +355,7 @@ static void numbers_that_were_passed_count_when_they_come_again_and_again(void *
         json_decref(ack);
         wire_free(w);
     }
-    become("sequence", "T02", "h.evidence LIKE '%%sequence%%'", 1);
+    alarm_become("sequence", "T02", "h.evidence LIKE '%%sequence%%'", 1);
     gate_device_free(d);
 }
 
@@ -468,17 +364,17 @@ static void numbers_that_were_passed_count_when_they_come_again_and_again(void *
 static void what_is_switched_off_raises_nothing(void **state)
 {
     (void)state;
-    set(gate->acme, "{\"codes\":{\"T12\":{\"enabled\":false}}}");
-    publish("replay", 77);
-    settle();
+    alarm_set(gate, gate->acme, "{\"codes\":{\"T12\":{\"enabled\":false}}}");
+    alarm_publish(gate, "replay", 77);
+    alarm_settle(gate);
     assert_int_equal(model_sql(pg_conninfo(),
                                "SELECT count(*) FROM alert WHERE catalog = %d AND"
                                " code = 'T12'",
                                gate->acme),
                      0);
-    set(gate->acme, "{\"codes\":{}}");
-    publish("replay", 77);
-    settle();
+    alarm_set(gate, gate->acme, "{\"codes\":{}}");
+    alarm_publish(gate, "replay", 77);
+    alarm_settle(gate);
     assert_int_equal(model_sql(pg_conninfo(),
                                "SELECT count(*) FROM alert WHERE catalog = %d AND"
                                " code = 'T12'",
@@ -509,7 +405,7 @@ static void thresholds_out_of_bounds_are_named(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct model_answer a;
 
-        thresholds("PUT", gate->acme, cases[i].body, "0", &a);
+        alarm_ask(gate, "PUT", gate->acme, cases[i].body, "0", &a);
         assert_int_equal(a.rc, RC_INVALID);
         if (!strstr(a.text, cases[i].said))
             fail_msg("%s: %s", cases[i].body, a.text);
@@ -522,12 +418,12 @@ static void thresholds_change_only_from_their_newest_version(void **state)
     (void)state;
     struct model_answer a;
 
-    set(gate->demo, "{\"codes\":{\"T18\":{\"times\":9}}}");
-    thresholds("PUT", gate->demo, LOW, "0", &a);
+    alarm_set(gate, gate->demo, "{\"codes\":{\"T18\":{\"times\":9}}}");
+    alarm_ask(gate, "PUT", gate->demo, LOW, "0", &a);
     assert_int_equal(a.rc, RC_CONFLICT);
     assert_true(a.stale);
     model_answer_done(&a);
-    thresholds("GET", gate->demo, NULL, NULL, &a);
+    alarm_ask(gate, "GET", gate->demo, NULL, NULL, &a);
     json_t *item, *limit = NULL, *items = json_object_get(a.body, "items");
     size_t i;
     json_array_foreach (items, i, item)
@@ -537,7 +433,7 @@ static void thresholds_change_only_from_their_newest_version(void **state)
     assert_int_equal(json_integer_value(json_object_get(limit, "value")), 9);
     assert_int_equal(json_integer_value(json_object_get(limit, "usual")), 6);
     model_answer_done(&a);
-    set(gate->demo, LOW);
+    alarm_set(gate, gate->demo, LOW);
 }
 
 // ---------------------------------------------------------------- around them
@@ -547,7 +443,7 @@ static int open_gate(void **state)
     (void)state;
     gate = gate_up(&(struct gate_options){ .threats = true });
     tale_open(gate);
-    set(gate->demo, LOW);
+    alarm_set(gate, gate->demo, LOW);
     begin_tales();
     return 0;
 }

@@ -92,6 +92,7 @@ static void every_story_that_comes_along_can_be_read(void **state)
     (void)state;
     static const char *const names[] = { "healthy",      "flaky",    "silent", "site-outage",
                                          "sensor-drift", "tampered", "clone",  "crash-loop",
+                                         "expired",      "unknown",  "guess",  "moved",
                                          "bad-batch",    "bad-day" };
     struct fault f = { 0 };
     struct story s;
@@ -100,10 +101,9 @@ static void every_story_that_comes_along_can_be_read(void **state)
         if (story_load(names[i], &s, &f) != RC_OK)
             fail_msg("%s", f.text);
         assert_int_equal(s.count == 0, !strcmp(names[i], "healthy"));
-        assert_non_null(strstr(story_names(), names[i]));
     }
     assert_int_equal(story_load("no-such-story", &s, &f), RC_NOT_FOUND);
-    assert_non_null(strstr(f.text, "bad-batch"));
+    assert_non_null(strstr(f.text, "no-such-story"));
 }
 
 static uint32_t pick(const char *text, uint64_t seed, bool *picked)
