@@ -39,6 +39,7 @@
 #include "telemetry/series_api.h"
 #include "telemetry/telemetry_api.h"
 #include "threat/threat_api.h"
+#include "timeline/timeline_api.h"
 #include "view/view_api.h"
 #include "window/arrival_api.h"
 #include "window/window_api.h"
@@ -83,6 +84,7 @@ const struct route *const route_tables[] = {
     crash_routes,
     alert_routes,
     threat_routes,
+    timeline_routes,
     notify_routes,
     NULL,
 };

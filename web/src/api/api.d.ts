@@ -1098,6 +1098,22 @@ export type JournalEntry = {
   fields: Record<string, unknown> | null;
 };
 
+export type TimelineItem = {
+  at: Time;
+  kind: 'life' | 'trust' | 'alert' | 'event' | 'log' | 'act';
+  what: string | null;
+  text: TextOrNull;
+  actor: TextOrNull;
+  level: string | null;
+  alert: string | null;
+  count: number;
+};
+
+export type TimelinePage = {
+  items: TimelineItem[];
+  next: Next;
+};
+
 export type JournalPage = {
   items: JournalEntry[];
   next: Next;
@@ -1364,6 +1380,7 @@ export interface Routes {
   'GET /catalogs/{catalog}/metric': { path: { catalog: string }; query: { name?: string }; body: undefined; answer: Metric };
   'PUT /catalogs/{catalog}/metric': { path: { catalog: string }; query: { name?: string }; body: MetricChange; answer: Metric };
   'GET /catalogs/{catalog}/devices/{id}/journal': { path: { catalog: string; id: string }; query: { limit?: number; cursor?: string; level?: Level; event?: boolean }; body: undefined; answer: JournalPage };
+  'GET /catalogs/{catalog}/devices/{id}/timeline': { path: { catalog: string; id: string }; query: { limit?: number; cursor?: string; kind?: string }; body: undefined; answer: TimelinePage };
   'GET /catalogs/{catalog}/logs': { path: { catalog: string }; query: { limit?: number; cursor?: string; q?: string; level?: Level; source?: string; device?: string; kind?: 'logs' | 'events'; from?: number; to?: number }; body: undefined; answer: LogPage };
   'GET /catalogs/{catalog}/logs/histogram': { path: { catalog: string }; query: { q?: string; level?: Level; source?: string; device?: string; kind?: 'logs' | 'events'; from?: number; to?: number; buckets?: number }; body: undefined; answer: LogHistogram };
   'GET /catalogs/{catalog}/logs/export': { path: { catalog: string }; query: { q?: string; level?: Level; source?: string; device?: string; kind?: 'logs' | 'events'; from?: number; to?: number; format?: 'csv' | 'ndjson' }; body: undefined; answer: undefined };
