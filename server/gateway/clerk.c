@@ -147,13 +147,19 @@ static enum rc attach(struct clerks *c, struct job *j)
         .boot = j->boot,
     };
     struct loudness loudness;
+    enum journal_level obeyed;
+    int64_t since = 0;
     enum rc rc = attest_facts(c->o.attest.store, who.catalog, who.device, &j->facts, &j->fault);
 
     if (rc == RC_OK)
         rc = loudness_of(c->o.attest.store, who.catalog, who.device, &loudness, &j->fault);
+    if (rc == RC_OK)
+        rc = loudness_reported(c->o.attest.store, who.catalog, who.device, &obeyed, &since,
+                               &j->fault);
     if (rc != RC_OK)
         return rc;
     j->level = loudness.level;
+    j->loud = since != 0;
     memcpy(who.id, j->who.id, sizeof who.id);
     who.facts = j->facts;
     return ingest_attach(c->o.ingest, &who, &j->ingest, &j->last_boot, &j->last_seq, &j->fault);
@@ -207,9 +213,19 @@ static enum rc take_dump(struct clerks *c, struct job *j)
     return RC_OK;
 }
 
+// Lost only with the database; the next session says it again.
+static enum rc keep_level(struct clerks *c, struct job *j)
+{
+    struct fault f = { 0 };
+
+    (void)loudness_report(c->o.attest.store, j->who.catalog, j->who.device,
+                          (enum journal_level)j->level, &f);
+    return RC_OK;
+}
+
 static bool minds_the_clock(enum job_kind k)
 {
-    return k != JOB_ATTACH && k != JOB_DUMP;
+    return k != JOB_ATTACH && k != JOB_DUMP && k != JOB_LEVEL;
 }
 
 static void work(struct clerks *c, struct job *j)
@@ -225,6 +241,8 @@ static void work(struct clerks *c, struct job *j)
         j->rc = knock(c, j);
     else if (j->kind == JOB_DUMP)
         j->rc = take_dump(c, j);
+    else if (j->kind == JOB_LEVEL)
+        j->rc = keep_level(c, j);
     else
         j->rc = judge(c, j);
     c->o.answer(c->o.ctx, j);

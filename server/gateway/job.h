@@ -30,6 +30,7 @@ enum job_kind {
     JOB_JUDGE,     // evidence to verdict and certificate
     JOB_KNOCK,     // a stranger, or a device with a claim code
     JOB_DUMP,      // a step of a crash dump
+    JOB_LEVEL,     // keeps what level the device says it obeys
 };
 
 struct job {
@@ -61,7 +62,8 @@ struct job {
     char *time; // JOB_CHALLENGE; owned, JWS
     struct ingest_device *ingest;
     int64_t last_boot, last_seq;
-    int level; // enum journal_level
+    int level; // enum journal_level: JOB_ATTACH, and the question of JOB_LEVEL
+    bool loud; // JOB_ATTACH: it said it obeys another than the usual one
     struct device_facts facts;
     struct attest_result result;
 };

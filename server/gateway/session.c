@@ -19,6 +19,7 @@
 #include "gateway/job.h"
 #include "ingest/ingest.h"
 #include "journal/journal.h"
+#include "journal/loudness.h"
 
 #define HELLO_MS    10000 // from the upgrade to hello
 #define EVIDENCE_MS (NONCE_TTL_S * 1000)
@@ -512,16 +513,39 @@ static bool store_entry(struct session *s, json_t *o, const struct number *n, bo
     return !full;
 }
 
+// The answer to the newest settings: what the device says of its level is worth keeping where it
+// is, or was, not the usual one.
+static void keep_level(struct session *s, json_t *o)
+{
+    const json_t *version = json_object_get(o, "settings");
+    bool loud = s->level != LOUDNESS_USUAL;
+    struct job *j;
+
+    if (!json_is_integer(version) || json_integer_value(version) != s->settings ||
+        (!loud && !s->loud))
+        return;
+    j = calloc(1, sizeof *j);
+    if (!j)
+        return;
+    j->kind = JOB_LEVEL;
+    j->who = s->who;
+    j->level = s->level;
+    if (s->port->ask(s, j))
+        s->loud = loud;
+}
+
 static void on_reported(struct session *s, json_t *o, const struct number *n, int64_t now_ms)
 {
-    (void)o;
     (void)now_ms;
     if (s->phase != SESSION_STEADY || !s->ingest)
         session_refuse(s, "order", CLOSE_ORDER, "reported answers settings");
     else if (n->seq <= 0)
         session_refuse(s, "malformed", CLOSE_MALFORMED, "seq must be a number from 1");
-    else if (within_flight(s, n))
+    else if (within_flight(s, n)) {
+        if (!n->boot || n->boot == s->boot)
+            keep_level(s, o);
         ingest_settle(s->ingest, n->boot ? n->boot : s->boot, n->seq);
+    }
 }
 
 static const struct {
@@ -790,6 +814,12 @@ static void answer_knock(struct session *s, struct job *j)
     end(s, CLOSE_UNCLAIMED, j->answer.text);
 }
 
+static void answer_level(struct session *s, struct job *j)
+{
+    (void)s;
+    (void)j;
+}
+
 static void answer_challenge(struct session *s, struct job *j)
 {
     char nonce[BASE64_SIZE(NONCE_LEN)], policy[KEEPER_CATALOG_MAX + 4];
@@ -838,6 +868,7 @@ static void answer_attach(struct session *s, struct job *j)
         s->acked_seq = j->last_seq;
     s->phase = SESSION_STEADY;
     s->level = (uint8_t)j->level;
+    s->loud = j->loud;
     send_settings(s, j->last_boot, j->last_seq);
 }
 
@@ -913,7 +944,7 @@ void session_answer(struct session *s, struct job *j)
     static void (*const answers[])(struct session *, struct job *) = {
         [JOB_CHALLENGE] = answer_challenge, [JOB_ATTACH] = answer_attach,
         [JOB_JUDGE] = answer_verdict,       [JOB_KNOCK] = answer_knock,
-        [JOB_DUMP] = dumping_answer,
+        [JOB_DUMP] = dumping_answer,        [JOB_LEVEL] = answer_level,
     };
 
     if (s->phase == SESSION_ENDING)

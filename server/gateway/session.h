@@ -64,6 +64,7 @@ struct session {
     int64_t ack_boot, ack_seq;    // to be sent
     enum session_phase phase;
     bool ack_due, quarantined;
+    bool loud;            // it said it obeys another level than the usual one
     uint8_t renewals;     // in this window
     uint8_t level;        // enum journal_level: what it is to say
     uint32_t settings;    // version last sent; 0: none

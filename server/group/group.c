@@ -27,6 +27,8 @@ void group_at(const struct rows *r, int row, struct group *out)
         .update_policy = rows_text(r, row, "update_policy"),
         .regional_boundary = rows_text(r, row, "regional_boundary"),
         .crash_dumps = rows_bool(r, row, "crash_dumps"),
+        .log_level = (int)rows_int(r, row, "log_level"),
+        .log_until = rows_int(r, row, "log_until"),
         .version = rows_int(r, row, "version"),
         .created_at = rows_int(r, row, "created_at"),
     };

@@ -25,6 +25,8 @@ struct group {
     const char *update_policy;     // updateAll, no3rdPartyAppUpdates
     const char *regional_boundary; // none, eu
     bool crash_dumps;              // may be collected
+    int log_level;                 // enum journal_level, while it is not the usual one …
+    int64_t log_until;             // … until then, Unix ms; 0: it is
     int64_t counts[STATE_COUNT];
     int64_t version;
     int64_t created_at; // Unix ms

@@ -2,11 +2,14 @@
 SELECT g.id, g.name, g.description, g.product, p.name AS product_name, g.os_feed, g.update_policy,
        g.crash_dumps, g.regional_boundary, g.version,
        (extract(epoch FROM g.created_at) * 1000)::bigint AS created_at,
-       t.n0, t.n1, t.n2, t.n3, t.n4, t.n5
+       t.n0, t.n1, t.n2, t.n3, t.n4, t.n5,
+       l.level AS log_level, (extract(epoch FROM l.until) * 1000)::bigint AS log_until
   FROM device_group g
   JOIN product p ON p.catalog = g.catalog AND p.id = g.product
   LEFT JOIN (SELECT * FROM device_tally WHERE catalog = $1 AND dimension = 'group') t
     ON t.key = g.id::text
+  LEFT JOIN log_level l ON l.catalog = g.catalog AND l.device IS NULL AND l.device_group = g.id
+   AND l.until > now()
  WHERE g.catalog = $1 AND ($2::int = 0 OR g.id = $2) AND g.id > $3
    AND ($5::int = 0 OR g.product = $5)
  ORDER BY g.id LIMIT $4;

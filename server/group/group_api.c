@@ -10,6 +10,7 @@
 #include "core/number.h"
 #include "device/tally.h"
 #include "group/group.h"
+#include "journal/journal.h"
 #include "product/product.h"
 #include "store/store.h"
 
@@ -30,6 +31,17 @@ const struct route group_routes[] = {
     { 0 },
 };
 
+static json_t *level_to_json(const struct group *g)
+{
+    json_t *o = g->log_until ? json_object() : NULL;
+
+    if (!o)
+        return json_null();
+    add_text(o, "level", journal_level_name((enum journal_level)g->log_level));
+    add_time(o, "until", g->log_until);
+    return o;
+}
+
 static json_t *to_json(const struct group *g)
 {
     json_t *o = json_object(), *product = json_object();
@@ -44,6 +56,7 @@ static json_t *to_json(const struct group *g)
     add_text(o, "updatePolicy", g->update_policy);
     add_bool(o, "crashDumps", g->crash_dumps);
     add_text(o, "regionalBoundary", g->regional_boundary);
+    add_json(o, "logLevel", level_to_json(g));
     tally_add(o, g->counts);
     add_int(o, "version", g->version);
     add_time(o, "createdAt", g->created_at);

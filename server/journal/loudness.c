@@ -76,3 +76,26 @@ enum rc loudness_expire(struct store *s, struct fault *f)
 {
     return store_run(s, &Q_LOUDNESS_EXPIRE, NULL, NULL, f);
 }
+
+enum rc loudness_reported(struct store *s, int32_t catalog, int64_t device,
+                          enum journal_level *level, int64_t *since, struct fault *f)
+{
+    auto_with(rows_freep) struct rows *r = NULL;
+    const char *args[] = { ARG_INT(catalog), ARG_INT(device) };
+    enum rc rc = store_run(s, &Q_LOUDNESS_REPORTED, args, &r, f);
+
+    if (rc != RC_OK)
+        return rc;
+    *level = rows_count(r) ? (enum journal_level)rows_int(r, 0, "level") : LOUDNESS_USUAL;
+    *since = rows_count(r) ? rows_int(r, 0, "since") : 0;
+    return RC_OK;
+}
+
+enum rc loudness_report(struct store *s, int32_t catalog, int64_t device, enum journal_level level,
+                        struct fault *f)
+{
+    const char *args[] = { ARG_INT(catalog), ARG_INT(device), ARG_INT(level) };
+
+    return level == LOUDNESS_USUAL ? store_run(s, &Q_LOUDNESS_REPORT_END, args, NULL, f)
+                                   : store_run(s, &Q_LOUDNESS_REPORT, args, NULL, f);
+}

@@ -5,7 +5,8 @@
 //   usual (info) --raised for minutes--> debug --until--> usual
 //
 // Set for a device, or for all of a group; a device's own goes before its group's. The gateway
-// tells devices when it changes, when they connect, and when it ends (gateway/levels).
+// tells devices when it changes, when they connect, and when it ends (gateway/levels). What they
+// answer is kept beside it: a person sees since when a device obeys.
 
 #pragma once
 
@@ -40,6 +41,11 @@ enum rc loudness_set_group(struct store *tx, int32_t catalog, int64_t group,
 // What holds for a device now.
 enum rc loudness_of(struct store *s, int32_t catalog, int64_t device, struct loudness *out,
                     struct fault *f);
+// What a device last said it obeys. *since: Unix ms, 0 with the usual level.
+enum rc loudness_reported(struct store *s, int32_t catalog, int64_t device,
+                          enum journal_level *level, int64_t *since, struct fault *f);
+enum rc loudness_report(struct store *s, int32_t catalog, int64_t device, enum journal_level level,
+                        struct fault *f);
 // What is set for a group itself.
 enum rc loudness_of_group(struct store *s, int32_t catalog, int64_t group, struct loudness *out,
                           struct fault *f);

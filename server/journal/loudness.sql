@@ -16,6 +16,20 @@ SELECT l.level, l.device IS NULL AS by_group, (extract(epoch FROM l.until) * 100
  WHERE d.catalog = $1 AND d.device = $2
  ORDER BY l.device IS NULL LIMIT 1;
 
+-- name: loudness_report (catalog, device, level)
+INSERT INTO device_loudness (catalog, device, level) VALUES ($1, $2, $3)
+    ON CONFLICT (catalog, device) DO UPDATE
+   SET level = EXCLUDED.level,
+       since = CASE WHEN device_loudness.level = EXCLUDED.level THEN device_loudness.since
+                    ELSE now() END;
+
+-- name: loudness_report_end (catalog, device)
+DELETE FROM device_loudness WHERE catalog = $1 AND device = $2;
+
+-- name: loudness_reported (catalog, device)
+SELECT level, (extract(epoch FROM since) * 1000)::bigint AS since
+  FROM device_loudness WHERE catalog = $1 AND device = $2;
+
 -- name: loudness_of_group (catalog, group)
 SELECT level, true AS by_group, (extract(epoch FROM until) * 1000)::bigint AS until
   FROM log_level WHERE catalog = $1 AND device_group = $2 AND until > now();

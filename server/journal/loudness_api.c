@@ -84,15 +84,28 @@ static enum rc tell(struct req *q, struct fault *f)
     return req_after_commit(q, announce, catalog, f);
 }
 
+static void add_reported(json_t *o, enum journal_level level, int64_t since)
+{
+    add_text(o, "obeys", journal_level_name(level));
+    add_time(o, "obeysSince", since);
+}
+
 static enum rc show_device(struct req *q, struct reply *r, struct fault *f)
 {
     struct loudness l;
-    int64_t device;
+    enum journal_level level = LOUDNESS_USUAL;
+    int64_t device, since = 0;
     enum rc rc = device_find(q->store, q->catalog, q->params[1], &device, f);
 
     if (rc == RC_OK)
         rc = loudness_of(q->store, q->catalog, device, &l, f);
-    return rc == RC_OK ? reply_json(r, 200, to_json(&l)) : rc;
+    if (rc == RC_OK)
+        rc = loudness_reported(q->store, q->catalog, device, &level, &since, f);
+    if (rc != RC_OK)
+        return rc;
+    json_t *o = to_json(&l);
+    add_reported(o, level, since);
+    return reply_json(r, 200, o);
 }
 
 static enum rc set_device(struct req *q, struct reply *r, struct fault *f)

@@ -91,6 +91,49 @@ static void a_device_goes_before_its_group_and_both_go_back(void **state)
                      3);
 }
 
+static void what_a_device_says_it_obeys_is_shown_beside_what_is_asked(void **state)
+{
+    (void)state;
+    struct fault f = { 0 };
+    int64_t since;
+
+    assert_int_equal(ask(viewer, "GET", DEVICE, NULL), 200);
+    assert_string_equal(rest_text("obeys"), "info");
+    assert_true(json_is_null(rest_member("obeysSince")));
+    assert_int_equal(loudness_report(rest.store, demo, 7, JOURNAL_DEBUG, &f), RC_OK);
+    since = rest_sql(pg_conninfo(), "SELECT (extract(epoch FROM since) * 1000000)::bigint"
+                                    " FROM device_loudness");
+    assert_int_equal(loudness_report(rest.store, demo, 7, JOURNAL_DEBUG, &f), RC_OK);
+    assert_int_equal(rest_sql(pg_conninfo(), "SELECT (extract(epoch FROM since) * 1000000)::bigint"
+                                             " FROM device_loudness"),
+                     since);
+    assert_int_equal(ask(viewer, "GET", DEVICE, NULL), 200);
+    assert_string_equal(rest_text("level"), "info");
+    assert_string_equal(rest_text("obeys"), "debug");
+    assert_true(json_is_string(rest_member("obeysSince")));
+    assert_int_equal(loudness_report(rest.store, demo, 7, LOUDNESS_USUAL, &f), RC_OK);
+    assert_int_equal(rest_sql(pg_conninfo(), "SELECT count(*) FROM device_loudness"), 0);
+}
+
+static void a_group_tells_what_is_set_for_it(void **state)
+{
+    (void)state;
+    char path[100];
+
+    snprintf(path, sizeof path, CATALOG "/device-groups/%lld", (long long)group);
+    assert_int_equal(ask(viewer, "GET", path, NULL), 200);
+    assert_true(json_is_null(rest_member("logLevel")));
+    assert_int_equal(ask(mine, "PUT", group_path(), "{\"level\":\"debug\",\"minutes\":5}"), 200);
+    assert_int_equal(ask(viewer, "GET", path, NULL), 200);
+    assert_string_equal(json_string_value(json_object_get(rest_member("logLevel"), "level")),
+                        "debug");
+    assert_int_equal(ask(viewer, "GET", CATALOG "/device-groups", NULL), 200);
+    assert_int_equal(json_array_size(rest_member("items")), 1);
+    assert_int_equal(ask(mine, "PUT", group_path(), "{\"level\":\"debug\",\"minutes\":0}"), 200);
+    assert_int_equal(ask(viewer, "GET", path, NULL), 200);
+    assert_true(json_is_null(rest_member("logLevel")));
+}
+
 static void the_gateway_gets_what_holds_for_devices_with_a_session(void **state)
 {
     (void)state;
@@ -151,6 +194,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_device_goes_before_its_group_and_both_go_back),
+        cmocka_unit_test(what_a_device_says_it_obeys_is_shown_beside_what_is_asked),
+        cmocka_unit_test(a_group_tells_what_is_set_for_it),
         cmocka_unit_test(the_gateway_gets_what_holds_for_devices_with_a_session),
         cmocka_unit_test(a_level_is_found_in_the_list_or_is_the_usual),
         cmocka_unit_test(bad_levels_and_strangers_are_refused),

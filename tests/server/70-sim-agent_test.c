@@ -191,7 +191,7 @@ static void set_level(const char *id, const char *until)
 static void an_agent_says_more_while_it_is_asked_to(void **state)
 {
     (void)state;
-    char id[DEVICE_ID_LEN + 1], out[4000], quiet[300], loud[300], said[300];
+    char id[DEVICE_ID_LEN + 1], out[4000], quiet[300], loud[300], said[300], obeys[300];
 
     admit("loud", gate->demo, id);
     assert_int_equal(binary_run(out, sizeof out, "orrery-device measure"), 0);
@@ -206,11 +206,16 @@ static void an_agent_says_more_while_it_is_asked_to(void **state)
     set_level(id, "now() + interval '1 hour'");
     assert_true(becomes(5, loud));
     assert_int_equal(model_sql(pg_conninfo(), "%s", said), 1);
+    snprintf(obeys, sizeof obeys, "SELECT count(*) FROM device_loudness" OF_ID " AND level = 3",
+             id);
+    assert_true(becomes(1, obeys));
     // At the next connection too.
     assert_int_equal(binary_stop(pid, SIGTERM), 0);
     pid = start_agent("loud", gate->port, "100ms");
     assert_true(becomes(2, said));
     set_level(id, "now() + interval '2 s'");
+    snprintf(obeys, sizeof obeys, "SELECT 1 - count(*) FROM device_loudness" OF_ID, id);
+    assert_true(becomes(1, obeys));
     assert_true(becomes(3, said));
     assert_int_equal(
         model_sql(pg_conninfo(),

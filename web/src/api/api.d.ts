@@ -342,6 +342,10 @@ export type Group = {
   updatePolicy: UpdatePolicy;
   crashDumps: boolean;
   regionalBoundary: RegionalBoundary;
+  logLevel: null | {
+    level: Level;
+    until: Time;
+  };
   devices: number;
   counts: DeviceCounts;
   version: number;
@@ -1158,6 +1162,8 @@ export type LogLevel = {
   level: Level;
   source: 'default' | 'device' | 'group';
   until: TimeOrNull;
+  obeys?: Level;
+  obeysSince?: TimeOrNull;
 };
 
 export type CrashDump = {

@@ -12,6 +12,7 @@ import { groups, loadInventory, products } from '../core/inventory';
 import { catalog, devicesHref, may } from '../core/session';
 import { t, type Key } from '../i18n/i18n';
 import { Dialog } from '../parts/dialog';
+import { GroupLoudness, levelTag } from '../parts/group-loudness';
 import { Says } from '../parts/says';
 import { Page } from '../parts/shell';
 import { StateBar } from '../parts/state-bar';
@@ -21,7 +22,7 @@ const PRODUCTS = '/catalogs/{catalog}/products';
 const GROUPS = '/catalogs/{catalog}/device-groups';
 const REFRESH_MS = 10_000;
 
-type Edited = { what: 'product'; of?: Product } | { what: 'group'; of?: Group; product: Product } | { what: 'drop'; product?: Product; group?: Group };
+type Edited = { what: 'product'; of?: Product } | { what: 'group'; of?: Group; product: Product } | { what: 'drop'; product?: Product; group?: Group } | { what: 'level'; of: Group };
 
 // Which change of whom stood in the way.
 function worded(e: unknown, what: 'product' | 'group'): unknown {
@@ -123,7 +124,7 @@ function DropForm({ product, group, onClose, onDone }: { product?: Product; grou
 function Settings({ g }: { g: Group }) {
   const words = [
     g.osFeed !== 'retail' ? t(`osFeed.${g.osFeed}`) : '', g.updatePolicy !== 'updateAll' ? t(`updatePolicy.${g.updatePolicy}`) : '',
-    g.crashDumps ? t('products.crashDumpsOn') : '', g.regionalBoundary !== 'none' ? t(`regionalBoundary.${g.regionalBoundary}`) : '',
+    levelTag(g), g.crashDumps ? t('products.crashDumpsOn') : '', g.regionalBoundary !== 'none' ? t(`regionalBoundary.${g.regionalBoundary}`) : '',
   ].filter(Boolean);
   return <span class="tags">{words.map(w => <span key={w} class="tag">{w}</span>)}</span>;
 }
@@ -132,14 +133,14 @@ function Unwell({ counts, query }: { counts: Product['counts']; query: string })
   return <span class="unwell">{STATES.filter(s => s !== 'healthy' && counts[s]).map(s => <a key={s} href={`${devicesHref()}?${query}&state=${s}`} title={stateWord(s)}><Glyph state={s} /><span class="only-read">{stateWord(s)} </span><span class="num">{t('number', { n: counts[s]! })}</span></a>)}</span>;
 }
 
-function GroupRow({ g, edit, onEdit, onDrop }: { g: Group; edit: boolean; onEdit: () => void; onDrop: () => void }) {
+function GroupRow({ g, edit, onLevel, onEdit, onDrop }: { g: Group; edit: boolean; onLevel: () => void; onEdit: () => void; onDrop: () => void }) {
   return (
     <tr>
       <td><a class="name" href={`${devicesHref()}?group=${g.id}`}><bdi>{g.name}</bdi></a>{g.description ? <span class="dim block"><bdi>{g.description}</bdi></span> : null}<Settings g={g} /></td>
       <td class="num">{t('number', { n: g.devices })}</td>
       <td class="barcell"><StateBar counts={g.counts} /></td>
       <td><Unwell counts={g.counts} query={`group=${g.id}`} /></td>
-      <td>{edit ? <span class="actions nowrap"><button type="button" class="btn sm ghost" aria-label={t('products.editNamed', { name: g.name })} onClick={onEdit}>{t('action.edit')}</button><button type="button" class="btn sm ghost" aria-label={t('products.drop', { name: g.name })} onClick={onDrop}>{t('action.delete')}</button></span> : null}</td>
+      <td>{edit ? <span class="actions nowrap"><button type="button" class="btn sm ghost" aria-label={t('loud.setNamed', { name: g.name })} onClick={onLevel}>{t('loud.set')}</button><button type="button" class="btn sm ghost" aria-label={t('products.editNamed', { name: g.name })} onClick={onEdit}>{t('action.edit')}</button><button type="button" class="btn sm ghost" aria-label={t('products.drop', { name: g.name })} onClick={onDrop}>{t('action.delete')}</button></span> : null}</td>
     </tr>
   );
 }
@@ -164,7 +165,7 @@ function ProductCard({ p, all, edit, open, onError }: { p: Product; all: Group[]
         <div class="scrolls" tabIndex={0} role="group" aria-labelledby={id}>
           <table class="groups">
             <thead><tr><th scope="col">{t('param.group')}</th><th scope="col">{t('nav.devices')}</th><th scope="col">{t('products.states')}</th><th scope="col">{t('products.unwell')}</th><th scope="col"><span class="only-read">{t('action.edit')}</span></th></tr></thead>
-            <tbody>{all.map(g => <GroupRow key={g.id} g={g} edit={edit} onEdit={() => open({ what: 'group', of: g, product: p })} onDrop={() => open({ what: 'drop', group: g })} />)}</tbody>
+            <tbody>{all.map(g => <GroupRow key={g.id} g={g} edit={edit} onLevel={() => open({ what: 'level', of: g })} onEdit={() => open({ what: 'group', of: g, product: p })} onDrop={() => open({ what: 'drop', group: g })} />)}</tbody>
           </table>
         </div>
       ) : <p class="pad dim divided">{t('products.noGroups')}</p>}
@@ -175,6 +176,7 @@ function ProductCard({ p, all, edit, open, onError }: { p: Product; all: Group[]
 function Editing({ what, onClose, onDone }: { what: Edited; onClose: () => void; onDone: () => Promise<void> }) {
   if (what.what === 'product') return <ProductForm of={what.of} onClose={onClose} onDone={onDone} />;
   if (what.what === 'group') return <GroupForm of={what.of} product={what.product} onClose={onClose} onDone={onDone} />;
+  if (what.what === 'level') return <GroupLoudness of={what.of} onClose={onClose} onDone={onDone} />;
   return <DropForm product={what.product} group={what.group} onClose={onClose} onDone={onDone} />;
 }
 
