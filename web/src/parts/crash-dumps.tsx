@@ -46,7 +46,7 @@ function Row({ d, device, owner, onDrop }: { d: CrashDump; device: boolean; owne
       {device ? null : <td>{d.device ? <a class="link" href={devicesHref(d.device) + '/logs'}><bdi>{d.deviceName ?? d.device.slice(0, 8)}</bdi></a> : '–'}</td>}
       <td class="nowrap"><Ago t={d.at} /></td><td class="r num nowrap">{sizeText(d.bytes)}</td><td class="mono dim" title={d.sha256}>{d.sha256.slice(0, 12)}</td>
       {owner ? (
-        <td><span class="actions nowrap">
+        <td class="r"><span class="actions end nowrap">
           <a class="btn sm ghost" href={address(`${DUMPS}/{id}/content`, { catalog: catalog.value, id: d.id })} aria-label={t('dumps.downloadOf', { name: d.name })} download>{t('dumps.download')}</a>
           <button type="button" class="btn sm ghost" aria-label={t('dumps.dropOf', { name: d.name })} onClick={onDrop}>{t('action.delete')}</button>
         </span></td>
@@ -79,7 +79,7 @@ export function CrashDumps({ device }: { device?: string }) {
       {owner ? <p class="pad dim">{t('dumps.what')}</p> : null}
       {error ? <div class="pad"><Says error={error} retry={() => load(null)} /></div> : null}
       <div class="scrolls" tabIndex={0} role="group" aria-labelledby="dumps">
-        <table class="entries">
+        <table class="users">
           <thead><tr>
             <th scope="col">{t('dumps.program')}</th>{device ? null : <th scope="col">{t('nav.devices')}</th>}<th scope="col">{t('dumps.crashed')}</th><th scope="col" class="r">{t('dumps.size')}</th><th scope="col">SHA-256</th>{owner ? <td /> : null}
           </tr></thead>

@@ -18,10 +18,13 @@ const words = ({ level, source, until }: LogLevel) => {
   return t(source === 'group' ? 'loud.group' : 'loud.until', { level: name, at: clock.format(new Date(until)) });
 };
 
+const DAY_MS = 86_400_000;
+const when = (text: string) => (Date.now() - Date.parse(text) < DAY_MS / 2 ? clock : shortDate).format(new Date(text));
+
 // What the device itself says of it, where that is worth saying.
 const answer = ({ level, until, obeys, obeysSince }: LogLevel) => {
-  if (obeys === level) return until && obeysSince ? t('loud.obeys', { at: shortDate.format(new Date(obeysSince)) }) : '';
-  return obeysSince ? t('loud.obeysOther', { level: named(`level.${obeys}`, obeys ?? ''), at: shortDate.format(new Date(obeysSince)) }) : t('loud.noAnswer');
+  if (obeys === level) return until && obeysSince ? t('loud.obeys', { at: when(obeysSince) }) : '';
+  return obeysSince ? t('loud.obeysOther', { level: named(`level.${obeys}`, obeys ?? ''), at: when(obeysSince) }) : t('loud.noAnswer');
 };
 
 export function Loudness({ id }: { id: string }) {
