@@ -8,11 +8,13 @@
 
 #include "core/auto.h"
 #include "core/body.h"
+#include "core/clock.h"
 #include "core/json_out.h"
 #include "core/token.h"
 #include "store/store.h"
 #include "telemetry/fleet.h"
 #include "telemetry/metric.h"
+#include "telemetry/range.h"
 
 static handler list, show, change;
 
@@ -77,6 +79,21 @@ static enum rc read_name(const struct req *q, char out[TOKEN_NAME_MAX + 1], stru
                : fail(f, RC_INVALID, "name says which metric is meant; it is missing");
 }
 
+static void count_device(void *ctx, size_t index, const struct fleet_value *v)
+{
+    (void)index, (void)v;
+    ++*(int64_t *)ctx;
+}
+
+static int64_t devices_of(const struct req *q, const char *name)
+{
+    int64_t n = 0;
+
+    if (q->services->fleet)
+        fleet_each(q->services->fleet, q->catalog, name, clock_now_ms() - DAY_MS, count_device, &n);
+    return n;
+}
+
 static enum rc answer(struct req *q, struct reply *r, const char *name, struct fault *f)
 {
     auto_with(rows_freep) struct rows *rows = NULL;
@@ -87,7 +104,9 @@ static enum rc answer(struct req *q, struct reply *r, const char *name, struct f
         return rc;
     metric_at(rows, 0, &m);
     snprintf(r->etag, sizeof r->etag, "%" PRId64, m.version);
-    return reply_json(r, 200, to_json(q, &m));
+    json_t *o = to_json(q, &m);
+    add_int(o, "devices", devices_of(q, m.name));
+    return reply_json(r, 200, o);
 }
 
 static enum rc show(struct req *q, struct reply *r, struct fault *f)

@@ -7,8 +7,10 @@
 
 #include "access/api_token.h"
 #include "core/auto.h"
+#include "core/clock.h"
 #include "support/pg.h"
 #include "support/rest.h"
+#include "telemetry/fleet.h"
 #include "test.h"
 
 #define CATALOG "/api/v1/catalogs/demo"
@@ -159,6 +161,27 @@ static void a_changed_unit_is_in_the_audit(void **state)
                      1);
 }
 
+static void a_metric_says_how_many_devices_send_it(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "odd", "cpu.load" };
+    static const double values[] = { 1, 2 };
+    int32_t demo = (int32_t)rest_sql(pg_conninfo(), "SELECT id FROM catalog WHERE name = 'demo'");
+    int64_t now = clock_now_ms();
+
+    for (int64_t device = 1; device <= 3; device++)
+        fleet_put(rest.services.fleet, demo, device, now, names, values, 2);
+    fleet_put(rest.services.fleet, demo, 3, now + 1, names, values, 1); // another list of names
+    fleet_put(rest.services.fleet, demo, 4, now - 2 * 86400000LL, names, values, 2);
+    fleet_put(rest.services.fleet, demo + 1000, 5, now, names, values, 2);
+    assert_int_equal(get(CATALOG "/metric?name=odd"), 200);
+    assert_int_equal(json_integer_value(rest_member("devices")), 3);
+    assert_int_equal(get(CATALOG "/metric?name=temp.motor"), 200);
+    assert_int_equal(json_integer_value(rest_member("devices")), 0);
+    assert_int_equal(get(CATALOG "/metrics"), 200);
+    assert_null(json_object_get(json_array_get(rest_member("items"), 0), "devices"));
+}
+
 static void a_name_that_comes_again_keeps_what_people_said(void **state)
 {
     (void)state;
@@ -191,6 +214,7 @@ int main(void)
         cmocka_unit_test(names_come_by_themselves_with_the_unit_they_usually_have),
         cmocka_unit_test(the_list_is_read_by_pages_and_searched),
         cmocka_unit_test(a_changed_unit_is_in_the_audit),
+        cmocka_unit_test(a_metric_says_how_many_devices_send_it),
         cmocka_unit_test(a_name_that_comes_again_keeps_what_people_said),
         cmocka_unit_test(a_device_with_thousands_of_metrics_has_them_all_in_pages),
     };

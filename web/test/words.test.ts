@@ -23,7 +23,7 @@ test('a message fills its holes and picks its plural', () => {
 test('every message that is asked for exists, every message is asked for', () => {
   const source = (readdirSync(`${WEB_DIR}/src`, { recursive: true }) as string[]).filter(f => /\.tsx?$/.test(f))
     .map(f => readFileSync(`${WEB_DIR}/src/${f}`, 'utf8')).join('\n');
-  const open = /^(audit\.([A-Z]|\w+ |seed$)|(authority|outcome|orbit\.by|role|may|span|state|level|range|col|claim|dbgstat|attester|certificate|metric|verdict|lifecycle|param|job|tab|deed|timeline|osFeed|updatePolicy|regionalBoundary|bulk|notify|products|severity|alertState|alertAct|alerts\.(status|owner|source|span)|rules\.(noise|by|show)|claim\.(by|how|step|flaw|not)|threats\.limit)\.)/;
+  const open = /^(audit\.([A-Z]|\w+ |seed$)|(authority|outcome|orbit\.by|role|may|span|state|level|range|col|claim|dbgstat|attester|certificate|metric|verdict|lifecycle|keep|param|job|tab|deed|timeline|osFeed|updatePolicy|regionalBoundary|bulk|notify|products|severity|alertState|alertAct|alerts\.(status|owner|source|span)|rules\.(noise|by|show)|claim\.(by|how|step|flaw|not)|threats\.limit)\.)/;
   for (const key of Object.keys(en)) assert.ok(open.test(key) || source.includes(`'${key}'`), `${key} is asked for nowhere`);
 });
 

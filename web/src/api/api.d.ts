@@ -1074,6 +1074,7 @@ export type Metric = {
   kind: MetricKind;
   firstSeen: TimeOrNull;
   lastSeen: TimeOrNull;
+  devices?: number;
   version: number;
 };
 

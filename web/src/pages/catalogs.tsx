@@ -46,13 +46,13 @@ function Keep({ catalog, onDone }: { catalog: Catalog; onDone: (text: string) =>
       <div class="pair">
         {KEPT.map(k => (
           <div class="field" key={k.name}>
-            <label for={`keep-${k.name}`}>{t(`catalogs.${k.name}`)}</label>
+            <label for={`keep-${k.name}`}>{t(`keep.${k.name}`)}</label>
             <input class="input num" id={`keep-${k.name}`} name={k.name} type="number" min={1} max={87600} required defaultValue={String(k.hours(catalog))} aria-describedby={`keep-${k.name}-help`} />
-            <small id={`keep-${k.name}-help`}>{t(`catalogs.${k.name}Help`)}</small>
+            <small id={`keep-${k.name}-help`}>{t(`keep.${k.name}Help`)}</small>
           </div>
         ))}
       </div>
-      <p class="dim">{t('catalogs.keepHow')}</p>
+      <p class="dim">{t('keep.how')}</p>
       <div class="field"><label for="calm">{t('catalogs.calm')}</label><input class="input num" id="calm" name="calm" type="number" min={0} max={1440} step="any" required defaultValue={String(catalog.alertCalmSeconds / 60)} /><small>{t('catalogs.calmHow')}</small></div>
       <div class="actions"><button class="btn" type="submit">{t('catalogs.keep', { name: catalog.name })}</button></div>
     </form>
@@ -109,7 +109,7 @@ export function Catalogs() {
         {error || done ? <div class="pad"><Says error={error} retry={() => void load()} />{error ? null : <Done text={done} />}</div> : null}
         <div class="scrolls" tabIndex={0} role="group" aria-labelledby="catalogs">
           <table>
-            <thead><tr><th scope="col">{t('account.name')}</th><th scope="col" class="r">{t('nav.devices')}</th>{KEPT.map(k => <th key={k.name} scope="col" class="r">{t(`catalogs.${k.name}For`)}</th>)}<th scope="col">{t('users.since')}</th></tr></thead>
+            <thead><tr><th scope="col">{t('account.name')}</th><th scope="col" class="r">{t('nav.devices')}</th>{KEPT.map(k => <th key={k.name} scope="col" class="r">{t(`keep.${k.name}For`)}</th>)}<th scope="col">{t('users.since')}</th></tr></thead>
             <tbody>{all?.map(c => (
               <tr key={c.name}>
                 <th scope="row" class="cell"><a class="link" href={homeHref(c.name)}>{c.name}</a></th>

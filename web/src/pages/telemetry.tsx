@@ -24,9 +24,10 @@ import { joined, tailFrom } from '../core/tail';
 import { catalog, devicesHref, hrefOf, may } from '../core/session';
 import { Ago, ago, now } from '../core/time';
 import { named, number, t } from '../i18n/i18n';
-import { CrossIcon, DevicesIcon } from '../parts/icons';
+import { CrossIcon, DevicesIcon, EditIcon } from '../parts/icons';
 import { LineChart } from '../parts/line-chart';
 import { Menu } from '../parts/menu';
+import { MetricSheet } from '../parts/metric-sheet';
 import { RangePicker } from '../parts/range';
 import { Says } from '../parts/says';
 import { Seg } from '../parts/seg';
@@ -106,7 +107,7 @@ function withTail(of: Picture, { from, answer: a }: Tail): Picture {
 
 // ---------------------------------------------------------------- choosing
 
-function MetricPicker({ metrics, chosen, onPick }: { metrics: Metric[]; chosen: string[]; onPick: (names: string[]) => void }) {
+function MetricPicker({ metrics, chosen, onPick, onMeaning }: { metrics: Metric[]; chosen: string[]; onPick: (names: string[]) => void; onMeaning: (name: string) => void }) {
   const [part, setPart] = useState('');
   const found = metrics.filter(m => `${m.name} ${label(m.name)} ${m.description} ${m.unit}`.toLowerCase().includes(part.toLowerCase())).slice(0, 100);
   return (
@@ -116,7 +117,8 @@ function MetricPicker({ metrics, chosen, onPick }: { metrics: Metric[]; chosen: 
         {found.map(m => (
           <li key={m.name}><label class="tick"><input type="checkbox" checked={chosen.includes(m.name)} disabled={!chosen.includes(m.name) && chosen.length >= CHARTS_MOST}
             onChange={e => onPick((e.target as HTMLInputElement).checked ? [...chosen, m.name] : chosen.filter(n => n !== m.name))} />
-            <span><b>{label(m.name)}</b> <span class="dim">{m.unit}</span><small class="dimmer">{m.name}{m.description ? ` · ${m.description}` : ''}</small></span></label></li>
+            <span><b>{label(m.name)}</b> <span class="dim">{m.unit}</span><small class="dimmer">{m.name}{m.description ? ` · ${m.description}` : ''}</small></span></label>
+            <button type="button" class="btn ghost sm" aria-label={t('explore.meaning', { name: m.name })} title={t('explore.meaning', { name: m.name })} onClick={() => onMeaning(m.name)}><EditIcon /></button></li>
         ))}
         {found.length ? null : <li class="dim">{t('explore.noMetric')}</li>}
       </ul>
@@ -168,12 +170,14 @@ function Taking({ w }: { w: Wanted }) {
   );
 }
 
-function Bar({ w, metrics }: { w: Wanted; metrics: Metric[] }) {
+function Bar({ w, metrics, onChange }: { w: Wanted; metrics: Metric[]; onChange: () => void }) {
+  const [meaning, setMeaning] = useState('');
   const filters = FILTERS.flatMap(name => (w.filter[name] ?? []).map(value => ({ name, value })));
   return (
     <section class="card c12 explore-bar" aria-label={t('explore.what')}>
       <div class="tools">
-        <MetricPicker metrics={metrics} chosen={w.metrics} onPick={m => setQuery({ m: m.join(',') || null })} />
+        <MetricPicker metrics={metrics} chosen={w.metrics} onPick={m => setQuery({ m: m.join(',') || null })} onMeaning={setMeaning} />
+        {meaning ? <MetricSheet name={meaning} onClose={() => setMeaning('')} onChange={onChange} /> : null}
         {w.devices.length ? null : (
           <label class="by"><span class="dim">{t('explore.by')}</span>
             <select class="input" value={w.by} onChange={e => setQuery({ by: (e.target as HTMLSelectElement).value || null })}>
@@ -317,7 +321,7 @@ export function Telemetry() {
     <Page title={t('nav.telemetry')}>
       {error ? <section class="card c12"><div class="pad"><Says error={error} retry={retry} /></div></section> : null}
       {metrics && !metrics.length ? <Nothing /> : null}
-      {known.length ? <Bar w={w} metrics={known} /> : null}
+      {known.length ? <Bar w={w} metrics={known} onChange={retry} /> : null}
       {known.length ? shown.map((m, i) => <Chart key={m.name} w={w} metric={m} marks={marks}>{i ? null : <Alerted alerts={alerts} />}</Chart>) : null}
       {known.length && shown[0] ? <Now w={w} metric={shown[0]} /> : null}
     </Page>

@@ -35,6 +35,7 @@ export const TickIcon = () => <Icon><path d="m3.5 8.5 3 3 6-7" /></Icon>;
 export const CrossIcon = () => <Icon><path d="m4 4 8 8M12 4l-8 8" /></Icon>;
 export const PauseIcon = () => <Icon><path d="M5.5 3.5v9M10.5 3.5v9" /></Icon>;
 export const PlayIcon = () => <Icon><path d="M5 3.2 12.5 8 5 12.8z" /></Icon>;
+export const EditIcon = () => <Icon><path d="M3 13l.6-2.900L10.800 2.900a1.300 1.300 0 0 1 1.900 0l.4.4a1.300 1.300 0 0 1 0 1.900L5.900 12.400z" /></Icon>;
 export const CopyIcon = () => <Icon><rect x="5.5" y="5.5" width="8" height="8" rx="1.2" /><path d="M10.5 5.5v-2a1 1 0 0 0-1-1h-6a1 1 0 0 0-1 1v6a1 1 0 0 0 1 1h2" /></Icon>;
 export const ShieldIcon = () => <Icon><path d="M8 1.8 13 4v4c0 3.2-2.2 5.3-5 6.2C5.2 13.3 3 11.2 3 8V4z" /><path d="m5.8 8 1.6 1.6 3-3.2" /></Icon>;
 
