@@ -42,8 +42,8 @@ enum rc catalog_make(struct store *s, const char *name, int32_t *out, struct fau
 // Makes it unless it is there; *out is its number.
 enum rc catalog_ensure(struct store *s, const char *name, int32_t *out, struct fault *f);
 enum rc catalog_load(struct store *s, int32_t id, struct catalog *out, struct fault *f);
-// What is kept for how long, and its calm time, as wanted has it. RC_CONFLICT when its version is not the current
-// one.
+// What is kept for how long, and its calm time, as wanted has it. RC_CONFLICT when its version is
+// not the current one.
 enum rc catalog_retain(struct store *s, const struct catalog *wanted, struct fault *f);
 
 // Every catalog by name and number, in memory, so that no request pays for that
