@@ -162,9 +162,10 @@ static enum rc drop(struct req *q, struct reply *r, struct fault *f)
 
     if (rc == RC_OK)
         rc = crash_find(q->store, q->catalog, id, &d, f);
+    if (rc != RC_OK)
+        return rc;
     folder_of(q, folder, sizeof folder);
-    if (rc == RC_OK)
-        rc = crash_drop(q->store, folder, q->catalog, id, f);
+    rc = crash_drop(q->store, folder, q->catalog, id, f);
     if (rc != RC_OK)
         return rc;
     snprintf(r->object, sizeof r->object, "crash dump %lld", (long long)id);
