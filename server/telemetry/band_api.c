@@ -94,7 +94,7 @@ static void add_trace(struct band *b, const struct trace *t, double *means)
         const struct trace_point *p = &t->list[i];
         size_t at = (size_t)(p->t / b->plan.width - first);
 
-        means[at] = p->sum / (double)p->count;
+        means[at] = trace_mean(p);
         b->low[at] = fmin(b->low[at], p->min);
         b->high[at] = fmax(b->high[at], p->max);
     }

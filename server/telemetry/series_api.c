@@ -59,7 +59,7 @@ static json_t *to_json(const struct trace *t, const char *id, const char *name)
         json_array_append_new(at, json_integer(p->t));
         json_array_append_new(min, json_real(p->min));
         json_array_append_new(max, json_real(p->max));
-        json_array_append_new(mean, json_real(p->sum / (double)p->count));
+        json_array_append_new(mean, json_real(trace_mean(p)));
         json_array_append_new(count, json_integer(p->count));
     }
     add_text(o, "id", id);

@@ -84,7 +84,7 @@ void spread_tell(struct spread *s, struct spread_facts *out)
     *out = (struct spread_facts){ .count = s->count,
                                   .min = min,
                                   .max = max,
-                                  .mean = sum / (double)s->count,
+                                  .mean = fmax(min, fmin(max, sum / (double)s->count)),
                                   .p50 = spread_at(s, 0.50),
                                   .p95 = spread_at(s, 0.95),
                                   .p99 = spread_at(s, 0.99) };

@@ -115,6 +115,11 @@ void trace_end(struct trace *t)
             t->list[t->count++] = t->list[i];
 }
 
+double trace_mean(const struct trace_point *p)
+{
+    return fmax(p->min, fmin(p->max, p->sum / (double)p->count));
+}
+
 static bool add_points(void *ctx, size_t which, const int64_t *at, const double *v, size_t n)
 {
     struct trace *t = ctx;

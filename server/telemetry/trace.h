@@ -63,6 +63,9 @@ void trace_plan(int64_t from, int64_t to, int points, struct trace_plan *out);
 enum rc trace_read(struct store *s, int32_t catalog, int64_t device, const char *metric,
                    const struct trace_plan *plan, struct trace **out, struct fault *f);
 
+// Between min and max, also where the sum is too large for a number.
+double trace_mean(const struct trace_point *p);
+
 // The parts of it, for who has the points already.
 struct trace *trace_new(const struct trace_plan *plan); // NULL when out of memory
 void trace_add(struct trace *t, const struct trace_point *p);

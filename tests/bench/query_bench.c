@@ -128,21 +128,25 @@ static void fill(void)
     struct link *l = NULL;
     struct fault f = { 0 };
 
-    if (run("SELECT count(*) FROM pg_class WHERE relname = 'query_bench_filled'"))
+    if (run("SELECT count(*) FROM pg_class WHERE relname = 'query_bench_minutes'"))
         return;
+    // Of a fill that was cut short, or from before there were minutes.
+    run("TRUNCATE telemetry, telemetry_chunk, telemetry_minute, telemetry_rollup");
     fprintf(stderr, "query_bench: sixty million points are made, once\n");
     check(link_open(conninfo, "query_bench", 0, &l, &f) == RC_OK, f.text);
-    run("INSERT INTO shape VALUES (%d, 1, '{temp.in,temp.out,vib.x,batt.v,press,flow,passes,door}')",
+    run("INSERT INTO shape VALUES (%d, 1, '{temp.in,temp.out,vib.x,batt.v,press,flow,passes,door}')"
+        " ON CONFLICT DO NOTHING",
         catalog);
     run("INSERT INTO device (catalog, device, id, fingerprint, public_key, lifecycle, seat, tags)"
         " SELECT %d, i, md5(i::text), md5(i::text) || md5(i::text), '', 1, i,"
-        " jsonb_build_object('site', 'site-' || i %% 20) FROM generate_series(1, %d) i",
+        " jsonb_build_object('site', 'site-' || i %% 20) FROM generate_series(1, %d) i"
+        " ON CONFLICT DO NOTHING",
         catalog, DEVICES);
     for (int64_t h = 0; h < HOURS; h++)
         fill_hour(l, DAY / 3600000 + h);
     fill_weeks(l);
     run("VACUUM ANALYZE");
-    run("CREATE TABLE query_bench_filled ()");
+    run("CREATE TABLE query_bench_minutes ()");
     link_close(l);
 }
 

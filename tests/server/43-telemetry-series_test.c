@@ -323,6 +323,42 @@ static void a_long_chart_of_what_is_packed_comes_from_minutes(void **state)
     compact_free(c);
 }
 
+// All of a chart's columns are numbers, as many as it has times.
+static void columns_fit(void)
+{
+    static const char *const names[] = { "min", "max", "avg", "count" };
+    size_t n = json_array_size(column(0, "t"));
+
+    assert_true(n > 0);
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+        assert_int_equal(json_array_size(column(0, names[k])), n);
+        for (size_t i = 0; i < n; i++)
+            assert_true(json_is_number(json_array_get(column(0, names[k]), i)));
+    }
+}
+
+// The largest numbers there are, which add up to none, and, as no device can send them, what is no
+// number at all.
+static void values_past_all_numbers_leave_charts_whole(void **state)
+{
+    (void)state;
+    static const int points[] = { 2, 10, 100, 400 };
+
+    model_sql(pg_conninfo(), "INSERT INTO shape VALUES (%lld, 7, '{huge}')", (long long)demo);
+    model_sql(pg_conninfo(),
+              "INSERT INTO telemetry SELECT %lld, %lld, to_timestamp(%lld / 1000.0) + n * interval "
+              "'10 seconds', 7, ARRAY[CASE n WHEN 11 THEN 'NaN' WHEN 12 THEN 'Infinity' WHEN 13 "
+              "THEN '-Infinity' ELSE 1.7e308 END] FROM generate_series(1, 300) n",
+              (long long)demo, (long long)number_of(two), (long long)base);
+    for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
+        assert_int_equal(get(SERIES "?metric=huge&device=%s&from=%lld&to=%lld&points=%d", two,
+                             (long long)base, (long long)(base + HOUR_MS - 1), points[i]),
+                         200);
+        if (points[i] > 2) // an hour's sums took what is no number with the others
+            columns_fit();
+    }
+}
+
 static void several_devices_come_in_the_order_they_were_named(void **state)
 {
     (void)state;
@@ -439,6 +475,7 @@ int main(void)
         cmocka_unit_test(a_chart_of_many_readings_has_their_peak_and_their_dip),
         cmocka_unit_test(buckets_stay_where_they_are_when_time_goes_on),
         cmocka_unit_test(weeks_come_from_hours_and_keep_their_peaks),
+        cmocka_unit_test(values_past_all_numbers_leave_charts_whole),
         cmocka_unit_test(several_devices_come_in_the_order_they_were_named),
         cmocka_unit_test(a_device_of_five_thousand_metrics_answers_for_each),
         cmocka_unit_test(a_bands_bad_requests_say_what_is_wrong),
