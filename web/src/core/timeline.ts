@@ -1,38 +1,66 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// timeline: what happened to a device, in one line of time, newest first.
+// timeline: what happened to a device, of all kinds in one order, newest first.
 //
-//   device, evidence, events of its journal --moments--> [{ at, kind, … }]
+//   GET timeline?kind --load--> items, next --older--> more items
 
-import type { Alert, Device, Evidence, JournalEntry } from '../api/api';
+import { batch, signal } from '@preact/signals';
+import type { TimelineItem } from '../api/api';
+import { call } from '../api/client';
 
-export type MomentKind = 'registered' | 'claimed' | 'attested' | 'certificate' | 'state' | 'alert' | 'event';
+export const KINDS = ['life', 'trust', 'alert', 'event', 'log', 'act'] as const;
+export type TimelineKind = (typeof KINDS)[number];
 
-export interface Moment {
-  at: number;
-  kind: MomentKind;
-  text?: string;
-  name?: string | null;
-  href?: string;
-  tone: string; // a state or a level
+const PAGE = 50;
+const AGAIN_MS = 1000; // at least between two looks
+
+// "alert,act" of the URL; all where it names none that there is.
+export function kindsOf(text: string | null): TimelineKind[] {
+  const wanted = (text ?? '').split(',');
+  return KINDS.filter(k => wanted.includes(k));
 }
 
-const VERDICT: Record<string, string> = { affirming: 'healthy', warning: 'atRisk', contraindicated: 'quarantined' };
-const SEVERITY: Record<Alert['severity'], string> = { critical: 'quarantined', high: 'quarantined', medium: 'atRisk', low: 'unknown' };
-const LEVEL: Record<string, string> = { error: 'quarantined', warn: 'atRisk' };
+export class DeviceTimeline {
+  readonly items = signal<TimelineItem[]>([]);
+  readonly next = signal<string | null>(null);
+  readonly error = signal<unknown>(null);
+  readonly loaded = signal(false);
+  private kinds = '';
+  private round = 0;
+  private timer: number | undefined;
 
-export function moments(d: Device, evidence: Evidence | null, events: JournalEntry[], alerts: Alert[] = []): Moment[] {
-  const all: Moment[] = [];
-  const at = (time: string | null | undefined, moment: Omit<Moment, 'at'>) => {
-    if (time) all.push({ at: Date.parse(time), ...moment });
-  };
-  at(d.createdAt, { kind: 'registered', tone: 'unknown' });
-  at(d.claimedAt, { kind: 'claimed', tone: 'unknown' });
-  at(evidence?.attestedAt ?? d.attestedAt, { kind: 'attested', tone: VERDICT[evidence?.verdict ?? d.verdict] ?? 'unknown', text: evidence?.findings?.[0]?.text });
-  at((evidence?.certificate ?? d.certificate)?.notBefore, { kind: 'certificate', tone: 'unknown', text: (evidence?.certificate ?? d.certificate)?.kind });
-  at(d.stateSince, { kind: 'state', tone: d.state, text: d.stateReason ?? undefined });
-  for (const a of alerts) at(a.openedAt, { kind: 'alert', tone: SEVERITY[a.severity], text: a.title, href: a.id });
-  // What came to be at the same time is in the order above.
-  for (const e of events) all.push({ at: e.t, kind: 'event', tone: LEVEL[e.level] ?? 'unknown', text: e.text, name: e.name });
-  return all.reverse().sort((a, b) => b.at - a.at);
+  constructor(private readonly catalog: string, private readonly id: string) {}
+
+  async load(kinds: TimelineKind[], older = false): Promise<void> {
+    const round = ++this.round;
+    this.kinds = kinds.join();
+    try {
+      const page = await call('GET /catalogs/{catalog}/devices/{id}/timeline', {
+        path: { catalog: this.catalog, id: this.id }, query: { limit: PAGE, kind: this.kinds || null, cursor: older ? this.next.peek() : null },
+      });
+      if (round !== this.round) return;
+      batch(() => {
+        this.items.value = older ? [...this.items.peek(), ...page.items] : page.items;
+        this.next.value = page.next;
+        this.error.value = null;
+        this.loaded.value = true;
+      });
+    } catch (e) {
+      if (round === this.round) this.error.value = e;
+    }
+  }
+
+  // Something happened: the newest page is read again, unless somebody reads older ones.
+  stir(kinds: TimelineKind[]): void {
+    if (this.items.peek().length > PAGE || this.timer !== undefined) return;
+    this.timer = window.setTimeout(() => {
+      this.timer = undefined;
+      void this.load(kinds);
+    }, AGAIN_MS);
+  }
+
+  stop(): void {
+    window.clearTimeout(this.timer);
+    this.round++;
+  }
 }

@@ -5,7 +5,7 @@
 //   GET device, telemetry, journal --> shown --device:<id> frames--> shown, newer
 
 import { batch, signal } from '@preact/signals';
-import type { Alert, Device, DeviceState, Evidence, JournalEntry, Level } from '../api/api';
+import type { Device, DeviceState, Evidence, JournalEntry, Level } from '../api/api';
 import { call, read } from '../api/client';
 import type { Frame } from './live';
 import { append, type Point } from './series';
@@ -37,8 +37,7 @@ interface Members {
 export class Watch {
   readonly device = signal<Device | null>(null);
   readonly tag = signal(''); // of the device as it was read
-  readonly events = signal<JournalEntry[]>([]);
-  readonly alerts = signal<Alert[]>([]);
+  readonly events = signal<JournalEntry[]>([]); // told since it is watched
   readonly seen = signal<string | number | null>(null);
   readonly evidence = signal<Evidence | null>(null);
   readonly last = signal<Record<string, number>>({});
@@ -73,22 +72,6 @@ export class Watch {
     } catch (e) {
       this.error.value = e;
     }
-  }
-
-  // What it told as an event rather than a line: these make its timeline.
-  async loadEvents(): Promise<void> {
-    try {
-      const page = await call('GET /catalogs/{catalog}/devices/{id}/journal', { path: this.path, query: { limit: LOG_PAGE, event: true } });
-      this.events.value = page.items;
-    } catch (e) {
-      this.logError.value = e;
-    }
-  }
-
-  // What it shows, or did; a part of the timeline that is missed is no reason to say so.
-  async loadAlerts(): Promise<void> {
-    const page = await call('GET /catalogs/{catalog}/alerts', { path: { catalog: this.path.catalog }, query: { device: this.id, limit: 50 } }).catch(() => null);
-    if (page) this.alerts.value = page.items;
   }
 
   async loadLast(): Promise<void> {

@@ -13,7 +13,6 @@ import { foremost, label, write } from '../core/metrics';
 import { path, place, setQuery } from '../core/router';
 import { catalog, devicesHref, hrefOf, may } from '../core/session';
 import { Ago, For } from '../core/time';
-import { moments } from '../core/timeline';
 import { Watch } from '../core/watch';
 import { named, t } from '../i18n/i18n';
 import { Chart } from '../parts/chart';
@@ -193,15 +192,11 @@ function Standing({ d, evidence }: { d: Device; evidence: Evidence | null }) {
 
 function Summary({ watch, d }: { watch: Watch; d: Device }) {
   const events = may('telemetry:read');
-  useEffect(() => {
-    if (events) void watch.loadEvents();
-    void watch.loadAlerts();
-  }, [watch]);
   return (
     <>
       <div class="c8 stack">
         {d.lastSeen || watch.seen.value ? null : <section class="card"><div class="empty"><b>{t('device.neverSeen')}</b><p>{t('device.neverSeenHow')}</p><a class="btn" href={hrefOf('/claim')}>{t('claim.title')}</a></div></section>}
-        <Timeline moments={moments(d, watch.evidence.value, watch.events.value, watch.alerts.value)} />
+        <Timeline watch={watch} d={d} />
       </div>
       <div class="c4 stack">
         {may('trust:read') ? <Standing d={d} evidence={watch.evidence.value} /> : null}
