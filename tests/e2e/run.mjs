@@ -18,6 +18,7 @@ import { fileURLToPath } from 'node:url';
 import { executablePath, hasBrowser, launch, open, overflow, violations } from './browser.mjs';
 import { cutter } from './cutter.mjs';
 import { check, finish, skip, step, until } from './harness.mjs';
+import { alertSteps } from './alerts.mjs';
 import { deviceSteps } from './devices.mjs';
 import { overviewSteps } from './overview.mjs';
 import { ruleSteps } from './rules.mjs';
@@ -513,6 +514,8 @@ await deviceSteps({ browser, base, page, cable, quiet, judge, pause });
 await overviewSteps({ browser, base, page, cable, frames, screens, quiet, pause, signIn });
 
 await ruleSteps({ page, quiet, judge });
+
+await alertSteps({ page, quiet, judge });
 
 await step('signing out ends the session', async () => {
   await page.goto('/settings');
