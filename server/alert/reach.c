@@ -11,14 +11,36 @@
 #include "core/json_out.h"
 #include "pattern/pattern.h"
 
-// The words and the filter of a pattern say "at risk", which here stands for the alert.
-static json_t *found_to_json(const struct pattern *p, int64_t alert)
+// "82 of 95 are at site Bremen", "All 40 are of batch 0441"
+static void say_pattern(const struct pattern *p, int64_t devices, char *out, size_t size)
 {
-    const char *state = pattern_state_words(p->state), *rest = strchr(p->filter, '&');
-    char text[sizeof p->text + 10], filter[sizeof p->filter + 24];
+    static const char *const are[] = {
+        [PATTERN_SITE] = "are at site",       [PATTERN_BATCH] = "are of batch",
+        [PATTERN_PRODUCT] = "are of product", [PATTERN_BUILD] = "are",
+        [PATTERN_VERSION] = "run version",    [PATTERN_GROUP] = "are in group",
+        [PATTERN_NETWORK] = "are in network",
+    };
+    char n[32], of[32];
+
+    // An ended one may have been on more devices than ever at once.
+    if (devices < p->count)
+        devices = p->count;
+    if (devices == p->count)
+        snprintf(out, size, "All %s %s %s", pattern_number(devices, of), are[p->dimension],
+                 p->label);
+    else
+        snprintf(out, size, "%s of %s %s %s", pattern_number(p->count, n),
+                 pattern_number(devices, of), are[p->dimension], p->label);
+}
+
+// The filter of a pattern says "at risk", which here stands for the alert.
+static json_t *found_to_json(const struct pattern *p, int64_t alert, int64_t devices)
+{
+    const char *rest = strchr(p->filter, '&');
+    char text[sizeof p->label + 100], filter[sizeof p->filter + 24];
     json_t *o = json_object();
 
-    snprintf(text, sizeof text, "%.*sdevices", (int)(strlen(p->text) - strlen(state)), p->text);
+    say_pattern(p, devices, text, sizeof text);
     snprintf(filter, sizeof filter, "alert=%" PRId64 "%s", alert, rest ? rest : "");
     add_text(o, "dimension", pattern_dimension_name(p->dimension));
     add_text(o, "value", p->value);
@@ -72,7 +94,7 @@ enum rc reach_show(struct store *s, int32_t catalog, int64_t alert, json_t **out
 
     say(found, devices, fleet, text, sizeof text);
     for (size_t i = 0; i < found->count; i++)
-        json_array_append_new(list, found_to_json(&found->items[i], alert));
+        json_array_append_new(list, found_to_json(&found->items[i], alert, devices));
     add_int(o, "devices", devices);
     add_int(o, "of", fleet);
     add_text(o, "text", text);

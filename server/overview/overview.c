@@ -26,7 +26,7 @@ static struct need *add(struct needs *n, enum severity severity, const char *pag
 
 const char *severity_name(enum severity s)
 {
-    static const char *const names[] = { "high", "medium", "low" };
+    static const char *const names[] = { "critical", "high", "medium", "low" };
 
     return names[s];
 }

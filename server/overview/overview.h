@@ -17,7 +17,8 @@
 #define NEED_TEXT 400
 
 enum severity {
-    SEVERITY_HIGH, // trust is lost
+    SEVERITY_CRITICAL, // of alerts alone
+    SEVERITY_HIGH,     // trust is lost
     SEVERITY_MEDIUM,
     SEVERITY_LOW,
 };

@@ -127,7 +127,14 @@ static enum severity severity_of(const char *name)
 {
     int s = alert_severity_from_name(name);
 
-    return s >= ALERT_HIGH ? SEVERITY_HIGH : s == ALERT_MEDIUM ? SEVERITY_MEDIUM : SEVERITY_LOW;
+    switch (s) {
+    case ALERT_CRITICAL:
+        return SEVERITY_CRITICAL;
+    case ALERT_HIGH:
+        return SEVERITY_HIGH;
+    default:
+        return s == ALERT_MEDIUM ? SEVERITY_MEDIUM : SEVERITY_LOW;
+    }
 }
 
 // list (owned by the caller) holds the texts.

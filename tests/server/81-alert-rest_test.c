@@ -513,7 +513,7 @@ static void its_reach_names_what_its_devices_share(void **state)
 
     assert_string_equal(json_string_value(json_object_get(first, "label")), "Kiruna");
     assert_string_equal(json_string_value(json_object_get(first, "text")),
-                        "Kiruna: 38 of 40 devices");
+                        "All 38 are at site Kiruna");
     assert_non_null(strstr(json_string_value(json_object_get(first, "filter")), "&site=Kiruna"));
     assert_non_null(strstr(rest_text("text"), "; most of all Kiruna"));
     snprintf(path, sizeof path, "/api/v1/catalogs/acme/alerts/%s/reach", alert);

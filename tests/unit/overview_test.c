@@ -43,6 +43,11 @@ static void open_alerts_come_first_with_who_has_them(void **state)
     x.alert_count = 2;
     assert_int_equal(overview_needs(&x, needs), 3);
     assert_int_equal(needs[0].alert, 7);
+    x.alerts[0].severity = SEVERITY_CRITICAL;
+    overview_needs(&x, needs);
+    assert_int_equal(needs[0].alert, 12);
+    x.alerts[0].severity = SEVERITY_LOW;
+    overview_needs(&x, needs);
     assert_string_equal(needs[0].text, "It is about no device; it is nobody's yet.");
     assert_int_equal(needs[1].alert, 12);
     assert_string_equal(needs[1].page, "alerts");

@@ -1261,7 +1261,7 @@ export type Authority = {
 };
 
 export type Need = {
-  severity: 'high' | 'medium' | 'low';
+  severity: 'critical' | 'high' | 'medium' | 'low';
   title: string;
   text: string;
   count: number;

@@ -370,10 +370,13 @@ export class Orbit {
     this.marks = [];
     for (const { n, dots } of marks) {
       if (!dots.length) continue;
-      const [ring] = this.map.devicesOf(dots[Math.floor(dots.length / 2)]!);
+      const half = Math.floor(dots.length / 2);
+      const [ring] = this.map.devicesOf(dots[half]!);
       const b = bands[ring]!;
       const angles = dots.map(d => Math.atan2(y[d]! - middle, x[d]! - middle));
-      let angle = Math.atan2(angles.reduce((s, a) => s + Math.sin(a), 0), angles.reduce((s, a) => s + Math.cos(a), 0));
+      const up = angles.reduce((s, a) => s + Math.sin(a), 0), across = angles.reduce((s, a) => s + Math.cos(a), 0);
+      // What is spread all around has no middle: then it stands at one of them.
+      let angle = Math.hypot(up, across) < dots.length * 0.7 ? angles[half]! : Math.atan2(up, across);
       const beyond = Math.max(b.thick / 2 + 2 * this.dpr, this.plan!.dot > 8 * this.dpr ? this.plan!.dot + radius * 0.7 : 0);
       const r = Math.min(b.inner + b.thick / 2 + beyond, size / 2 - radius - this.dpr);
       const at = (a: number) => ({ n, x: middle + r * Math.cos(a), y: middle + r * Math.sin(a) });
