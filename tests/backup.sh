@@ -78,6 +78,23 @@ packed() {
     sql "SELECT (SELECT count(*) FROM telemetry_chunk WHERE body = '\\x0102'), (SELECT count(*) FROM telemetry_rollup),
         (SELECT count(*) FROM pg_class WHERE relname ~ '^telemetry_(chunk|minute|rollup)' AND relkind IN ('r', 'p') AND relowner = 'orrery_server'::regrole)"
 }
+# A crash dump as it came, and one that is on its way.
+dump_some() {
+    echo "what a program knew" > "$dir/core"
+    sum=$(sha256sum < "$dir/core" | cut -c 1-64)
+    mkdir -p "$first/blobs/${sum:0:2}"
+    cp "$dir/core" "$first/blobs/${sum:0:2}/$sum"
+    echo half > "$first/blobs/.part-half"
+    sql "SET ROLE orrery_server;
+        INSERT INTO blob VALUES ('\\x$sum', $(stat -c %s "$dir/core"));
+        INSERT INTO crash_dump (catalog, device, sha256, bytes, name, at) SELECT catalog, device, '\\x$sum', 20, 'pump', now() FROM device LIMIT 1" > /dev/null
+}
+dump_is_read() {
+    local id
+    id=$(sql "SELECT id FROM crash_dump WHERE sha256 = '\\x$sum'")
+    curl -sSf --cacert "$i/pki/server-ca.pem" -H @<(printf 'Authorization: Bearer %s' "$(cat "$i/admin-token")") \
+        "https://localhost:$port/api/v1/catalogs/demo/crash-dumps/$id/content" | cmp - "$dir/core"
+}
 all_are_certified() {
     for _ in $(seq 100); do
         [ "$(sql 'SELECT count(*) FROM device_trust WHERE cert_serial IS NOT NULL')" = 50 ] && return 0
@@ -93,6 +110,7 @@ stream 20s
 check "they all connect" sessions_are_back
 check "each with a certificate" all_are_certified
 check "some of their hours are packed" pack_some
+check "a dump is kept, another comes" dump_some
 check "a backup is made while they stream" backup "$dir/b.tar"
 check "it is for its owner alone" test "$(stat -c %a "$dir/b.tar")" = 600
 check "another one does not overwrite it" bash -c "! '$orreryd' --dir '$first' backup '$dir/b.tar' 2> /dev/null"
@@ -139,6 +157,8 @@ i=$dir/j
 check "a server comes up on it" start
 check "devices, certificates and reference values are there" test "$(counts)" = "$before"
 check "what was packed is there, and is the server's" test "$(packed)" = "100 100 6"
+check "a crash dump is read" dump_is_read
+check "what was half a blob was left behind" test ! -e "$i/blobs/.part-half"
 check "the keeper knows every certificate that the database does" none_is_forgotten
 "$build/orrery-fleet" run --dir "$dir/fleet" --server "localhost:$((port + 1))" --ca "$i/pki/server-ca.pem" --interval 200ms --duration 5s > "$dir/fleet.out" 2>> "$dir/fleet.log" &
 fleet=$!
