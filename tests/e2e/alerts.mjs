@@ -83,6 +83,7 @@ export async function alertSteps({ page, quiet, judge }) {
     await until(async () => !(await line.getByText('Registered', { exact: true }).count()), 'other kinds are still shown');
     await line.getByRole('link', { name: NAME }).first().waitFor();
     await judge('device-timeline');
+    check(!(await line.getByText('Registered', { exact: true }).count()), 'other kinds came back');
     await page.goto(`/c/demo/alerts?source=rule&id=${id}`);
   });
 

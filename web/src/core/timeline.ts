@@ -25,7 +25,7 @@ export class DeviceTimeline {
   readonly next = signal<string | null>(null);
   readonly error = signal<unknown>(null);
   readonly loaded = signal(false);
-  private kinds = '';
+  private kinds: TimelineKind[] = [];
   private round = 0;
   private timer: number | undefined;
 
@@ -33,10 +33,10 @@ export class DeviceTimeline {
 
   async load(kinds: TimelineKind[], older = false): Promise<void> {
     const round = ++this.round;
-    this.kinds = kinds.join();
+    this.kinds = kinds;
     try {
       const page = await call('GET /catalogs/{catalog}/devices/{id}/timeline', {
-        path: { catalog: this.catalog, id: this.id }, query: { limit: PAGE, kind: this.kinds || null, cursor: older ? this.next.peek() : null },
+        path: { catalog: this.catalog, id: this.id }, query: { limit: PAGE, kind: kinds.join() || null, cursor: older ? this.next.peek() : null },
       });
       if (round !== this.round) return;
       batch(() => {
@@ -51,11 +51,11 @@ export class DeviceTimeline {
   }
 
   // Something happened: the newest page is read again, unless somebody reads older ones.
-  stir(kinds: TimelineKind[]): void {
+  stir(): void {
     if (this.items.peek().length > PAGE || this.timer !== undefined) return;
     this.timer = window.setTimeout(() => {
       this.timer = undefined;
-      void this.load(kinds);
+      void this.load(this.kinds);
     }, AGAIN_MS);
   }
 

@@ -62,8 +62,8 @@ export function Timeline({ watch, d }: { watch: Watch; d: Device }) {
   const key = chosen.join();
   const newest = watch.events.value[0]?.t;
   useEffect(() => void line.load(chosen), [line, key]);
-  useEffect(() => line.stir(chosen), [newest, d.state, d.name, d.group?.id, watch.tag.value]);
-  useEffect(() => subscribe({ name: 'alerts', frame: () => line.stir(kindsOf(place.peek().query.get('kind'))) }), [line]);
+  useEffect(() => line.stir(), [newest, d.state, d.name, d.group?.id, watch.tag.value]);
+  useEffect(() => subscribe({ name: 'alerts', frame: () => line.stir() }), [line]);
   useEffect(() => () => line.stop(), [line]);
   const items = line.items.value;
   return (
