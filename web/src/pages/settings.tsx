@@ -4,7 +4,7 @@
 //
 //   /settings  account and browser  ·  /settings/users  ·  /settings/tokens  ·  /settings/catalogs  ·  /settings/notifications  ·  /settings/threats
 
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Permission } from '../api/api';
 import { setShortcuts, shortcuts } from '../core/prefs';
 import { hrefOf, may, session, signOut } from '../core/session';
@@ -31,8 +31,11 @@ const TABS: { name: string; label: Key; needs?: Permission }[] = [
 const href = (name: string) => hrefOf('/settings' + (name ? '/' + name : ''));
 
 function Tabs({ here }: { here: string }) {
+  const nav = useRef<HTMLElement>(null);
+  // On a narrow screen the list scrolls.
+  useEffect(() => nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' }), [here]);
   return (
-    <nav class="tabs c12" aria-label={t('nav.settings')}>
+    <nav class="tabs c12" ref={nav} aria-label={t('nav.settings')}>
       {TABS.map(tab => <a key={tab.name} href={href(tab.name)} {...(tab.name === here ? { 'aria-current': 'page' as const } : {})}>{t(tab.label)}</a>)}
     </nav>
   );
