@@ -114,6 +114,10 @@ SELECT i.device, i.product, i.device_group, i.site, s.last_at IS NOT NULL AS hea
 -- plan: fresh
 SELECT i.device FROM device_found($1) i WHERE i.device = ANY ($2::bigint[]);
 
+-- name: rule_crowd (filter, after, limit)
+-- plan: fresh
+SELECT device FROM device_found($1) WHERE device > $2 ORDER BY device LIMIT $3;
+
 -- name: rule_heard (catalog, after, limit)
 SELECT device FROM device_state
  WHERE catalog = $1 AND device > $2 AND last_at IS NOT NULL ORDER BY device LIMIT $3;
@@ -123,6 +127,9 @@ SELECT array_to_string(names, ',') AS names FROM shape WHERE catalog = $1 AND id
 
 -- name: rule_label (catalog, dimension, key)
 SELECT facet_label($1, $2, $3) AS label;
+
+-- name: rule_names (catalog, devices)
+SELECT device, id, name FROM device_index WHERE catalog = $1 AND device = ANY ($2::bigint[]);
 
 -- name: rule_rows (catalog, from, to)
 SELECT device, (extract(epoch FROM ts) * 1000)::bigint AS at, shape, vals

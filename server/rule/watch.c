@@ -128,8 +128,8 @@ static enum rc look_at(struct rule_watch *w, struct watch_catalog *c, const int6
     enum rc rc = RC_OK;
 
     for (size_t from = 0; rc == RC_OK && from < n; from += LOOK_PAGE)
-        rc = watch_devices(w, c, list + from, n - from < LOOK_PAGE ? n - from : LOOK_PAGE,
-                           clock_now_ms(), f);
+        rc = crowd_put(w->pool, &c->crowd, list + from, n - from < LOOK_PAGE ? n - from : LOOK_PAGE,
+                       clock_now_ms(), f);
     return rc;
 }
 
@@ -174,7 +174,7 @@ static enum rc know_piece(struct rule_watch *w, const struct feed_piece *p, stru
     while (rc == RC_OK && feed_next(p, &at, &row)) {
         if (!c || c->id != row.catalog || n == sizeof list / sizeof *list) {
             if (n)
-                rc = watch_devices(w, c, list, n, clock_now_ms(), f);
+                rc = crowd_put(w->pool, &c->crowd, list, n, clock_now_ms(), f);
             n = 0;
             c = catalog_of(w, row.catalog);
         }
@@ -182,7 +182,7 @@ static enum rc know_piece(struct rule_watch *w, const struct feed_piece *p, stru
             (n == 0 || list[n - 1] != row.device))
             list[n++] = row.device;
     }
-    return rc == RC_OK && n ? watch_devices(w, c, list, n, clock_now_ms(), f) : rc;
+    return rc == RC_OK && n ? crowd_put(w->pool, &c->crowd, list, n, clock_now_ms(), f) : rc;
 }
 
 static enum rc feed_row(struct rule_watch *w, struct watch_catalog *c, const struct feed_piece *p,

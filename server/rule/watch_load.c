@@ -33,19 +33,14 @@ void watch_clear(struct watch_catalog *c)
     engine_free(c->engine);
     for (size_t i = 0; i < c->rule_count; i++)
         free(c->rules[i].name);
-    for (size_t i = 0; i < c->scope_count; i++)
-        free(c->scopes[i]);
+    crowd_done(&c->crowd);
     free(c->rules);
-    free(c->scopes);
-    free(c->sites);
     free(c->turns);
     watch_seen_done(&c->seen);
     c->engine = NULL;
     c->rules = NULL;
-    c->scopes = NULL;
-    c->sites = NULL;
     c->turns = NULL;
-    c->rule_count = c->scope_count = c->site_count = c->turn_count = c->turn_room = 0;
+    c->rule_count = c->turn_count = c->turn_room = 0;
     c->hears = false;
 }
 
@@ -103,37 +98,6 @@ void watch_seen_done(struct watch_seen *s)
 
 // ---------------------------------------------------------------- rules
 
-// The number of a rule's where among the different ones of the catalog.
-static enum rc scope_of(struct rule_watch *w, struct watch_catalog *c, const struct rule *r,
-                        int *out, struct fault *f)
-{
-    struct device_filter filter = { 0 };
-    char **grown;
-    enum rc rc = book_filter(w->pool, c->id, r, false, &filter, f);
-
-    if (rc != RC_OK)
-        return rc;
-    for (size_t i = 0; i < c->scope_count; i++) {
-        if (!strcmp(c->scopes[i], filter.row)) {
-            *out = (int)i;
-            device_filter_done(&filter);
-            return RC_OK;
-        }
-    }
-    grown = c->scope_count < ENGINE_SCOPES
-                ? reallocarray(c->scopes, c->scope_count + 1, sizeof *grown)
-                : NULL;
-    if (grown) {
-        c->scopes = grown;
-        *out = (int)c->scope_count;
-        c->scopes[c->scope_count++] = take(&filter.row);
-    }
-    device_filter_done(&filter);
-    return grown
-               ? RC_OK
-               : fail(f, RC_LIMIT, "the rules have more than %d different 'where'", ENGINE_SCOPES);
-}
-
 static enum rc add_rule(struct rule_watch *w, struct watch_catalog *c, const struct rows *rows,
                         int row, int64_t *memory, struct fault *f)
 {
@@ -144,7 +108,7 @@ static enum rc add_rule(struct rule_watch *w, struct watch_catalog *c, const str
     enum rc rc = rule_read(text, strlen(text), &r, NULL, f);
 
     if (rc == RC_OK)
-        rc = scope_of(w, c, &r, &scope, f);
+        rc = crowd_scope(w->pool, &c->crowd, &r, &scope, f);
     if (rc == RC_OK)
         rc = engine_add(c->engine, rows_int(rows, row, "id"), &r, scope, f);
     if (rc == RC_OK) {
@@ -203,97 +167,6 @@ static enum rc load_turns(struct rule_watch *w, struct watch_catalog *c, struct 
 
 // ---------------------------------------------------------------- devices
 
-// A text as a key: FNV-1a, and its top bit off.
-static int64_t site_key(struct watch_catalog *c, const char *site)
-{
-    uint64_t h = 0xcbf29ce484222325u;
-    struct watch_site *grown;
-    int64_t key;
-
-    if (!site || !*site || strlen(site) >= WATCH_SITE)
-        return 0;
-    for (const char *p = site; *p; p++)
-        h = (h ^ (unsigned char)*p) * 0x100000001b3u;
-    key = (int64_t)(h >> 1 | 1);
-    for (size_t i = 0; i < c->site_count; i++)
-        if (c->sites[i].key == key)
-            return key;
-    grown = reallocarray(c->sites, c->site_count + 1, sizeof *grown);
-    if (!grown)
-        return key;
-    c->sites = grown;
-    grown[c->site_count].key = key;
-    memccpy(grown[c->site_count++].name, site, '\0', WATCH_SITE);
-    return key;
-}
-
-static int by_device(const void *a, const void *b)
-{
-    const struct engine_who *x = a, *y = b;
-
-    return (x->device > y->device) - (x->device < y->device);
-}
-
-static enum rc mark_scope(struct rule_watch *w, const struct watch_catalog *c, size_t scope,
-                          const char *list, struct engine_who *who, size_t n, struct fault *f)
-{
-    auto_with(rows_freep) struct rows *rows = NULL;
-    const char *args[] = { c->scopes[scope], list };
-    enum rc rc = store_run(w->pool, &Q_RULE_SCOPE, args, &rows, f);
-
-    for (int i = 0; rc == RC_OK && i < rows_count(rows); i++) {
-        struct engine_who wanted = { .device = rows_int(rows, i, "device") };
-        struct engine_who *found = bsearch(&wanted, who, n, sizeof *who, by_device);
-
-        if (found)
-            found->scopes[scope / 64] |= UINT64_C(1) << scope % 64;
-    }
-    return rc;
-}
-
-static enum rc read_who(struct rule_watch *w, struct watch_catalog *c, const char *list,
-                        struct engine_who *who, size_t n, struct fault *f)
-{
-    auto_with(rows_freep) struct rows *rows = NULL;
-    const char *args[] = { ARG_INT(c->id), list };
-    enum rc rc = store_run(w->pool, &Q_RULE_DEVICES, args, &rows, f);
-
-    for (int i = 0; rc == RC_OK && i < rows_count(rows); i++) {
-        struct engine_who wanted = { .device = rows_int(rows, i, "device") };
-        struct engine_who *found = bsearch(&wanted, who, n, sizeof *who, by_device);
-
-        if (!found)
-            continue;
-        found->group = rows_int(rows, i, "device_group");
-        found->product = rows_int(rows, i, "product");
-        found->site = site_key(c, rows_text(rows, i, "site"));
-        found->heard = rows_bool(rows, i, "heard");
-    }
-    return rc;
-}
-
-// A device that is not there (any more) is put with no scope: it is not asked for again.
-enum rc watch_devices(struct rule_watch *w, struct watch_catalog *c, const int64_t *devices,
-                      size_t n, int64_t now, struct fault *f)
-{
-    auto_free struct engine_who *who = calloc(n + 1, sizeof *who);
-    auto_free char *list = arg_list(devices, n);
-    enum rc rc;
-
-    if (!who || !list)
-        return no_memory(f);
-    for (size_t i = 0; i < n; i++)
-        who[i].device = devices[i];
-    qsort(who, n, sizeof *who, by_device);
-    rc = read_who(w, c, list, who, n, f);
-    for (size_t i = 0; rc == RC_OK && i < c->scope_count; i++)
-        rc = mark_scope(w, c, i, list, who, n, f);
-    for (size_t i = 0; rc == RC_OK && i < n; i++)
-        if (!engine_put(c->engine, &who[i], now))
-            rc = no_memory(f);
-    return rc;
-}
-
 // Whoever has ever sent something can fall silent.
 static enum rc load_heard(struct rule_watch *w, struct watch_catalog *c, int64_t now,
                           struct fault *f)
@@ -312,7 +185,7 @@ static enum rc load_heard(struct rule_watch *w, struct watch_catalog *c, int64_t
         for (int i = 0; i < count; i++)
             after = list[i] = rows_int(rows, i, "device");
         if (count > 0)
-            rc = watch_devices(w, c, list, (size_t)count, now, f);
+            rc = crowd_put(w->pool, &c->crowd, list, (size_t)count, now, f);
     }
     return rc;
 }
@@ -380,7 +253,7 @@ static enum rc know_devices(struct rule_watch *w, struct watch_catalog *c, const
             list[n++] = device;
     }
     map_done(&met);
-    rc = n ? watch_devices(w, c, list, n, now, f) : RC_OK;
+    rc = n ? crowd_put(w->pool, &c->crowd, list, n, now, f) : RC_OK;
     return rc;
 }
 
@@ -477,6 +350,7 @@ enum rc watch_load(struct rule_watch *w, struct watch_catalog *c, struct fault *
     c->engine = engine_new(watch_turn, c, 0);
     if (!c->engine)
         return no_memory(f);
+    c->crowd = (struct crowd){ .catalog = c->id, .engine = c->engine };
     if (rc == RC_OK)
         rc = load_rules(w, c, &memory, f);
     if (rc == RC_OK)

@@ -12,6 +12,7 @@
 
 #include "core/log.h"
 #include "rule/book.h"
+#include "rule/crowd.h"
 #include "rule/engine.h"
 #include "rule/feed.h"
 #include "rule/map.h"
@@ -19,7 +20,6 @@
 
 #define WATCH_STAMP  33
 #define WATCH_MOVED  1000 // devices to be looked at anew, before all are
-#define WATCH_SITE   257
 #define WATCH_BEHIND 2000 // ms: how long a commit may take to be told
 
 struct store;
@@ -29,11 +29,6 @@ struct watch_rule {
     char *name; // owned
     enum rule_severity severity;
     enum rule_by by;
-};
-
-struct watch_site {
-    int64_t key;
-    char name[WATCH_SITE];
 };
 
 // Which rows were fed from the table while they waited in the feed, too.
@@ -50,10 +45,7 @@ struct watch_catalog {
     struct engine *engine;
     struct watch_rule *rules;
     size_t rule_count;
-    char **scopes; // filters, owned
-    size_t scope_count;
-    struct watch_site *sites;
-    size_t site_count;
+    struct crowd crowd;
     bool hears;                // a rule is about silence of any message
     struct engine_turn *turns; // not told yet
     size_t turn_count, turn_room;
@@ -89,9 +81,6 @@ extern const struct log_ctx rule_log;
 
 void watch_clear(struct watch_catalog *c);
 enum rc watch_load(struct rule_watch *w, struct watch_catalog *c, struct fault *f);
-// Puts devices into the engine, or changes them there.
-enum rc watch_devices(struct rule_watch *w, struct watch_catalog *c, const int64_t *devices,
-                      size_t n, int64_t now, struct fault *f);
 const struct engine_taps *watch_taps(struct rule_watch *w, struct watch_catalog *c, int32_t shape,
                                      struct fault *f);
 bool watch_was_seen(const struct watch_seen *s, int64_t device, int64_t at);

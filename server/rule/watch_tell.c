@@ -126,10 +126,9 @@ static enum rc title_of(struct store *tx, const struct watch_catalog *c, const s
     const char *label = NULL;
     enum rc rc = RC_OK;
 
-    for (size_t i = 0; i < c->site_count; i++)
-        if (l->rule->by == RULE_BY_SITE && c->sites[i].key == l->turns[0].key)
-            label = c->sites[i].name;
-    if (l->rule->by != RULE_BY_SITE)
+    if (l->rule->by == RULE_BY_SITE)
+        label = crowd_site(&c->crowd, l->turns[0].key);
+    else
         rc = store_run(tx, &Q_RULE_LABEL, args, &rows, f);
     if (rc == RC_OK && rows)
         label = rows_text(rows, 0, "label");
