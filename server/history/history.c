@@ -59,6 +59,7 @@ struct heap {
     int64_t *t;
     double *v;
     bool ordered;
+    bool beats; // messages, whatever is in them
 };
 
 static void heap_done(struct heap *h)
@@ -116,10 +117,12 @@ static enum rc add_chunk(struct heap *h, const struct rows *r, int row, int firs
         rows = 0; // as none can have
     if (!heap_room(h, rows))
         return out_of_memory(f);
-    if (!times || !points ||
+    if (!times ||
         !chunk_times(h->z, times, times_len, rows, time_at(r, row, first), h->t + start) ||
-        !chunk_column(h->z, points, points_len, rows, h->v + start))
+        (!h->beats && (!points || !chunk_column(h->z, points, points_len, rows, h->v + start))))
         return fail(f, RC_INTERNAL, "a chunk of telemetry is damaged");
+    for (size_t i = start; h->beats && i < start + rows; i++)
+        h->v[i] = 1;
     for (size_t i = start; i < start + rows; i++)
         heap_add(h, h->t[i], h->v[i]);
     return RC_OK;
@@ -479,12 +482,15 @@ static enum rc scan_page(struct scan *c, int64_t hour, bool *more, struct fault 
         ARG_INT(q->catalog), c->places->shapes, c->places->in_shape, at, first, last,
         c->devices,          ARG_INT(c->after), ARG_INT(c->limit)
     };
+    const char *beats[] = { ARG_INT(q->catalog), at, first, last, c->devices, ARG_INT(c->after),
+                            ARG_INT(c->limit) };
     int limit = c->limit;
 
     clock_rfc3339(hour, at);
     clock_rfc3339(hour > q->from ? hour : q->from, first);
     clock_rfc3339(hour + HOUR - 1 < q->to ? hour + HOUR - 1 : q->to, last);
-    enum rc rc = store_run(c->store, &Q_HISTORY_SCAN, args, &r, f);
+    enum rc rc = q->metric ? store_run(c->store, &Q_HISTORY_SCAN, args, &r, f)
+                           : store_run(c->store, &Q_HISTORY_BEATS, beats, &r, f);
     if (rc == RC_OK)
         rc = take_page(c, r, f);
     *more = rc == RC_OK && rows_count(r) == limit && !c->ended;
@@ -516,7 +522,8 @@ enum rc history_scan(struct store *s, const struct history_scan *q, history_scan
 
     if (q->devices && !devices)
         rc = out_of_memory(f);
-    if (rc == RC_OK)
+    heap.beats = !q->metric;
+    if (rc == RC_OK && q->metric)
         rc = places_find(s, q->catalog, q->metric, &places, f);
     if (rc != RC_OK || places.nobody)
         return rc;

@@ -68,7 +68,7 @@ enum rc history_minutes(struct store *s, const struct history_query *q, history_
 // time.
 struct history_scan {
     int32_t catalog;
-    const char *metric;
+    const char *metric; // NULL: the messages themselves, each 1
     int64_t from, to;
     const int64_t *devices; // NULL: all
     size_t device_count;

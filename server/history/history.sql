@@ -80,3 +80,24 @@ SELECT device, at, n, substr(body, 1, greatest(ends[1], 0)) AS times,
                AND ($7::bigint[] IS NULL OR device = ANY ($7::bigint[]))
              ORDER BY device, ts LIMIT $9) t) AS both_halves
  ORDER BY device, at LIMIT $9;
+
+-- name: history_beats (catalog, hour, from, to, devices, after, limit)
+-- result: binary
+-- plan: fresh
+-- The same of messages, whatever they measured.
+SELECT device, at, n, times, NULL::bytea AS points, value
+  FROM (SELECT * FROM (
+            SELECT device, hour AS at, n, substr(body, 1, greatest(ends[1], 0)) AS times,
+                   NULL::float8 AS value
+              FROM telemetry_chunk
+             WHERE catalog = $1 AND hour = $2 AND device > $6
+               AND ($5::bigint[] IS NULL OR device = ANY ($5::bigint[]))
+             ORDER BY device, hour LIMIT $7) c
+         UNION ALL
+        SELECT * FROM (
+            SELECT device, ts, NULL::int, NULL::bytea, 1::float8
+              FROM telemetry
+             WHERE catalog = $1 AND ts >= $3 AND ts <= $4 AND device > $6
+               AND ($5::bigint[] IS NULL OR device = ANY ($5::bigint[]))
+             ORDER BY device, ts LIMIT $7) t) AS both_halves
+ ORDER BY device, at LIMIT $7;
