@@ -268,6 +268,7 @@ static enum rc start_http(struct app *a, struct fault *f)
                                  .jobs = a->jobs,
                                  .threats = a->threats,
                                  .notifier = a->notifier,
+                                 .backtests = a->backtests,
                                  .server_ca_pem = a->tls.server_ca,
                                  .ready = ready_text,
                                  .ready_ctx = a,
@@ -465,6 +466,11 @@ static enum rc start_rules(struct app *a, struct fault *f)
                             &a->rules, f);
 }
 
+static enum rc start_backtests(struct app *a, struct fault *f)
+{
+    return backtests_start(a->store, &a->backtests, f);
+}
+
 static enum rc start_scheduler(struct app *a, struct fault *f)
 {
     return scheduler_start(
@@ -508,10 +514,10 @@ static enum rc start_notifier(struct app *a, struct fault *f)
 
 // In the order of need.
 static enum rc (*const steps[])(struct app *a, struct fault *f) = {
-    open_folder,     start_database, start_keeper,  open_catalogs, load_tls,        load_roster,
-    load_doors,      start_fleet,    start_threats, start_ingest,  start_rules,     make_jobs,
-    start_notifier,  start_exports,  start_http,    start_live,    start_intakes,   start_gateway,
-    start_scheduler, start_jobs,     watch_alerts,  start_watch,   start_compactor,
+    open_folder,   start_database,  start_keeper,  open_catalogs, load_tls,    load_roster,
+    load_doors,    start_fleet,     start_threats, start_ingest,  start_rules, start_backtests,
+    make_jobs,     start_notifier,  start_exports, start_http,    start_live,  start_intakes,
+    start_gateway, start_scheduler, start_jobs,    watch_alerts,  start_watch, start_compactor,
 };
 
 enum rc app_start(const struct config *c, struct app **out, struct app_welcome *welcome,
@@ -567,6 +573,7 @@ void app_stop(struct app *a)
         gateway_stop(a->gateway);
     exports_stop(a->exports);
     http_stop(a->http);
+    backtests_stop(a->backtests);
     notifier_stop(a->notifier);
     job_runner_free(a->jobs);
     ingest_stop(a->ingest);

@@ -30,6 +30,7 @@
 #include "live/tickets.h"
 #include "notify/notifier.h"
 #include "pattern/pattern.h"
+#include "rule/backtest.h"
 #include "rule/watch.h"
 #include "scheduler/scheduler.h"
 #include "store/cluster.h"
@@ -71,6 +72,7 @@ struct app {
     struct ingest *ingest;
     struct compactor *compactor;
     struct rule_watch *rules;
+    struct backtests *backtests;
     struct job_runner *jobs;
     struct alert_watch *alerts;
     struct notifier *notifier;

@@ -42,6 +42,7 @@ struct fleet;
 struct job_runner;
 struct threats;
 struct notifier;
+struct backtests;
 
 // What handlers may use beside the database. Made once by main.
 struct services {
@@ -60,6 +61,7 @@ struct services {
     struct job_runner *jobs;
     struct threats *threats;   // may be NULL
     struct notifier *notifier; // may be NULL
+    struct backtests *backtests;
     const char *server_ca_pem; // borrowed for the life of the server
     // The parts of /readyz as JSON text; false when one of them cannot work. May be NULL.
     bool (*ready)(void *ctx, char *out, size_t size);

@@ -31,6 +31,11 @@ static enum rc read_stored(const char *text, struct rule *out, struct fault *f)
                : fail(f, RC_INTERNAL, "a stored rule no longer reads");
 }
 
+int book_noise(double heat)
+{
+    return (int)lround(100 * (1 - exp(-heat / NOISY)));
+}
+
 static enum rc to_json(const struct rows *r, int row, json_t **out, struct fault *f)
 {
     auto_with(rule_donep) struct rule rule = { 0 };
@@ -50,7 +55,7 @@ static enum rc to_json(const struct rows *r, int row, json_t **out, struct fault
     add_int(o, "firing", rows_int(r, row, "firing"));
     add_int(o, "fired", rows_int(r, row, "fired"));
     add_time(o, "firedAt", rows_int(r, row, "fired_at"));
-    add_int(o, "noise", lround(100 * (1 - exp(-rows_real(r, row, "heat") / NOISY))));
+    add_int(o, "noise", book_noise(rows_real(r, row, "heat")));
     add_time(o, "createdAt", rows_int(r, row, "created_at"));
     add_time(o, "changedAt", rows_int(r, row, "changed_at"));
     add_text(o, "changedBy", rows_text(r, row, "changed_by"));

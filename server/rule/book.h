@@ -32,6 +32,9 @@ enum rc book_show(struct store *s, int32_t catalog, int64_t id, json_t **out, in
 enum rc book_add(struct store *tx, int32_t catalog, const char *name, const struct rule *r,
                  const char *by, int64_t *id, struct fault *f);
 
+// 0 … 100; heat: firings, each of which counts half as much a day later.
+int book_noise(double heat);
+
 struct book_change { // NULL: stays
     const char *name, *by;
     const struct rule *rule;

@@ -340,21 +340,75 @@ const struct engine_taps *engine_tap(struct engine *e, int64_t shape, const char
     return t;
 }
 
+const struct engine_taps *engine_tap_metric(struct engine *e, const char *metric)
+{
+    struct engine_taps *t = calloc(1, sizeof *t + e->lane_count * sizeof *t->taps);
+    int64_t key = -1 - (int64_t)e->taps.count; // shapes are above 0
+
+    for (size_t i = 0; t && i < e->lane_count; i++)
+        if (!strcmp(e->lanes[i]->shape.metric, metric))
+            t->taps[t->count++] = (struct tap){ e->lanes[i], 0 };
+    if (t && !map_put(&e->taps, key, t)) {
+        free(t);
+        return NULL;
+    }
+    return t;
+}
+
+static void feed_tap(struct engine *e, struct engine_device *d, const struct tap *t, double v,
+                     int64_t at, int64_t now)
+{
+    struct state *st = d->states[t->lane->number];
+
+    if (!st)
+        st = find_state(e, d, t->lane, now);
+    if (st && v - v == 0) // a number
+        lane_reading(e, st, v, at, now);
+}
+
 void engine_feed(struct engine *e, struct engine_device *d, const struct engine_taps *taps,
                  const double *values, int64_t at, int64_t now)
 {
     e->readings++;
     for (uint32_t i = 0; i < taps->count; i++) {
         const struct tap *t = &taps->taps[i];
-        struct state *st = d->states[t->lane->number];
-        double v = t->column < 0 ? 1 : values[t->column];
 
-        if (!st)
-            st = find_state(e, d, t->lane, now);
-        if (st && v - v == 0) // a number
-            lane_reading(e, st, v, at, now);
+        feed_tap(e, d, t, t->column < 0 ? 1 : values[t->column], at, now);
     }
     verdict_decide(e);
+}
+
+void engine_feed_one(struct engine *e, struct engine_device *d, const struct engine_taps *taps,
+                     double v, int64_t at, int64_t now)
+{
+    e->readings++;
+    for (uint32_t i = 0; i < taps->count; i++)
+        feed_tap(e, d, &taps->taps[i], v, at, now);
+}
+
+void engine_decide(struct engine *e)
+{
+    verdict_decide(e);
+}
+
+bool engine_is_narrow(const struct engine *e)
+{
+    return e->lane_count == 1 && e->lanes[0]->by == RULE_BY_DEVICE &&
+           e->lanes[0]->shape.kind != RULE_ABSENCE;
+}
+
+const char *engine_metric(const struct engine *e, size_t *place)
+{
+    for (bool met = true; *place < e->lane_count; ++*place) {
+        const char *metric = e->lanes[*place]->shape.metric;
+
+        met = false;
+        for (size_t i = 0; i < *place && !met; i++)
+            met = !strcmp(e->lanes[i]->shape.metric, metric);
+        if (!met)
+            return e->lanes[(*place)++]->shape.metric;
+    }
+    return NULL;
 }
 
 // ---------------------------------------------------------------- time

@@ -81,6 +81,16 @@ const struct engine_taps *engine_tap(struct engine *e, int64_t shape, const char
 
 void engine_feed(struct engine *e, struct engine_device *d, const struct engine_taps *taps,
                  const double *values, int64_t at, int64_t now);
+// The same value by value, of those who take metric ("": the message); engine_decide() ends a
+// message.
+const struct engine_taps *engine_tap_metric(struct engine *e, const char *metric);
+void engine_feed_one(struct engine *e, struct engine_device *d, const struct engine_taps *taps,
+                     double v, int64_t at, int64_t now);
+void engine_decide(struct engine *e);
+// All there is goes device by device through one window: then other devices' time does not matter.
+bool engine_is_narrow(const struct engine *e);
+// The metrics that are asked for, "" for messages, one after the other; NULL: no more.
+const char *engine_metric(const struct engine *e, size_t *place);
 // Closes what time alone closes.
 void engine_tick(struct engine *e, int64_t now);
 void engine_turn_to(struct engine *e, enum engine_mode mode, int64_t now);

@@ -129,7 +129,8 @@ SELECT array_to_string(names, ',') AS names FROM shape WHERE catalog = $1 AND id
 SELECT facet_label($1, $2, $3) AS label;
 
 -- name: rule_names (catalog, devices)
-SELECT device, id, name FROM device_index WHERE catalog = $1 AND device = ANY ($2::bigint[]);
+SELECT device, id, coalesce(name, '') AS name FROM device
+ WHERE catalog = $1 AND device = ANY ($2::bigint[]);
 
 -- name: rule_rows (catalog, from, to)
 SELECT device, (extract(epoch FROM ts) * 1000)::bigint AS at, shape, vals

@@ -8,19 +8,28 @@
 
 #include "core/auto.h"
 #include "core/body.h"
+#include "core/clock.h"
 #include "core/json_out.h"
 #include "core/number.h"
 #include "http/percent.h"
+#include "rule/backtest.h"
 #include "rule/book.h"
+#include "telemetry/range.h"
 
-static handler list, show, add, change, enable, disable, drop, check;
+static handler list, show, add, change, enable, disable, drop, check, backtest, backtest_show,
+    backtest_drop;
 
-#define RULES "/api/v1/catalogs/{catalog}/rules"
+#define RULES     "/api/v1/catalogs/{catalog}/rules"
+#define BACKTESTS "/api/v1/catalogs/{catalog}/backtests"
+#define USUAL_MS  (7 * 86400000LL) // of a backtest
 
 const struct route rule_routes[] = {
     { "GET", RULES, MAY_SEE_TELEMETRY, list, 0 },
     { "POST", RULES, MAY_CHANGE_DEVICES, add, 0 },
     { "POST", RULES ":check", MAY_CHANGE_DEVICES, check, 0 },
+    { "POST", RULES ":backtest", MAY_CHANGE_DEVICES, backtest, 0 },
+    { "GET", BACKTESTS "/{id}", MAY_SEE_TELEMETRY, backtest_show, 0 },
+    { "DELETE", BACKTESTS "/{id}", MAY_CHANGE_DEVICES, backtest_drop, 0 },
     { "GET", RULES "/{id}", MAY_SEE_TELEMETRY, show, 0 },
     { "PATCH", RULES "/{id}", MAY_CHANGE_DEVICES, change, ROUTE_IF_MATCH },
     { "POST", RULES "/{id}/enable", MAY_CHANGE_DEVICES, enable, 0 },
@@ -261,4 +270,100 @@ static enum rc check(struct req *q, struct reply *r, struct fault *f)
     if (rc == RC_INVALID)
         return reply_mistake(r, column, why.text);
     return rc == RC_OK ? reply_checked(r, &rule, devices, keys, f) : fail(f, rc, "%s", why.text);
+}
+
+// ---------------------------------------------------------------- what it would have said
+
+struct backtest_body {
+    const char *text, *from, *to;
+    json_t *rule;
+};
+
+static const struct field backtest_fields[] = {
+    { TEXT(struct backtest_body, text), OPTIONAL, 0, BODY_MAX },
+    { OBJECT(struct backtest_body, rule), OPTIONAL, 0, 0 },
+    { TEXT(struct backtest_body, from), OPTIONAL, 1, RANGE_TEXT },
+    { TEXT(struct backtest_body, to), OPTIONAL, 1, RANGE_TEXT },
+};
+
+static enum rc read_times(const struct backtest_body *b, struct backtest_ask *a, struct fault *f)
+{
+    int64_t now = clock_now_ms();
+
+    a->to = now;
+    if ((b->to && !range_time(b->to, now, &a->to)) ||
+        (b->from && !range_time(b->from, now, &a->from)))
+        return fail(f, RC_INVALID,
+                    "from and to take Unix ms, RFC 3339 with Z, now, or a span before now like "
+                    "-24h, as texts");
+    a->to = a->to < now ? a->to : now;
+    if (!b->from)
+        a->from = a->to > USUAL_MS ? a->to - USUAL_MS : 0;
+    return RC_OK;
+}
+
+static enum rc reply_backtest(struct req *q, struct reply *r, int status, int64_t id,
+                              struct fault *f)
+{
+    json_t *o = NULL;
+    enum rc rc = backtests_show(q->services->backtests, q->store, q->catalog, id, &o, f);
+
+    return rc == RC_OK ? reply_json(r, status, o) : rc;
+}
+
+// Nothing is changed by it: it has no place in the audit trail.
+static enum rc backtest(struct req *q, struct reply *r, struct fault *f)
+{
+    auto_with(rule_donep) struct rule rule = { 0 };
+    struct backtest_ask a = { .catalog = q->catalog, .rule = &rule };
+    struct backtest_body b = { 0 };
+    struct fault why = { 0 };
+    int64_t devices, keys, id = 0;
+    int column = 0;
+    enum rc rc = BODY_READ(q->body, backtest_fields, &b, f);
+
+    r->no_audit = true;
+    if (rc == RC_OK)
+        rc = read_times(&b, &a, f);
+    if (rc != RC_OK)
+        return rc;
+    rc = read_rule(&(struct rule_body){ .text = b.text, .rule = b.rule }, &rule, &column, &why);
+    if (rc == RC_OK)
+        rc = book_keys(q->store, q->catalog, &rule, &devices, &keys, &why);
+    if (rc == RC_INVALID)
+        return reply_mistake(r, column, why.text);
+    if (rc != RC_OK)
+        return fail(f, rc, "%s", why.text);
+    rc = backtests_add(q->services->backtests, &a, &id, f);
+    if (rc != RC_OK)
+        return rc;
+    snprintf(r->location, sizeof r->location, "/api/v1/catalogs/%s/backtests/%" PRId64,
+             q->catalog_name, id);
+    return reply_backtest(q, r, 202, id, f);
+}
+
+static enum rc read_backtest(const struct req *q, int64_t *out, struct fault *f)
+{
+    return number_read(q->params[1], out) && q->services->backtests
+               ? RC_OK
+               : fail(f, RC_NOT_FOUND, "there is no such backtest");
+}
+
+static enum rc backtest_show(struct req *q, struct reply *r, struct fault *f)
+{
+    int64_t id;
+    enum rc rc = read_backtest(q, &id, f);
+
+    return rc == RC_OK ? reply_backtest(q, r, 200, id, f) : rc;
+}
+
+static enum rc backtest_drop(struct req *q, struct reply *r, struct fault *f)
+{
+    int64_t id;
+    enum rc rc = read_backtest(q, &id, f);
+
+    r->no_audit = true;
+    if (rc == RC_OK)
+        rc = backtests_forget(q->services->backtests, q->catalog, id, f);
+    return rc == RC_OK ? reply_empty(r) : rc;
 }

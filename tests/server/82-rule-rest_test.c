@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "access/api_token.h"
 #include "core/auto.h"
@@ -187,6 +188,65 @@ static void trying_a_rule_says_where_it_is_wrong_or_whom_it_is_for(void **state)
     assert_int_equal(json_integer_value(rest_member("devices")), 7);
 }
 
+// ---------------------------------------------------------------- over the past
+
+#define BACKTEST RULES ":backtest"
+
+static void a_backtest_that_is_none_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body, *told;
+    } cases[] = {
+        { "{\"text\":\"a > 1\",\"from\":\"yesterday\"}", "from and to take Unix ms" },
+        { "{\"text\":\"a > 1\",\"from\":7}", "from" },
+        { "{\"text\":\"a > 1\",\"from\":\"-1h\",\"to\":\"-2h\"}", "from must be earlier" },
+        { "{\"text\":\"a > 1\",\"from\":\"now\"}", "from must be earlier" },
+        { "{\"text\":\"a > 1\",\"from\":\"-93d\"}", "at most 92 days, not 93" },
+        { "{\"text\":\"a > 1\",\"name\":\"x\"}", "name" },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(ask(admin, "POST", BACKTEST, cases[i].body, NULL), 400);
+        if (!strstr(rest_text("detail"), cases[i].told))
+            fail_msg("%s: %s", cases[i].body, rest_text("detail"));
+    }
+    assert_int_equal(ask(viewer, "POST", BACKTEST, "{\"text\":\"a > 1\"}", NULL), 403);
+    assert_int_equal(ask(foreign, "POST", BACKTEST, "{\"text\":\"a > 1\"}", NULL), 404);
+    assert_int_equal(ask(admin, "POST", BACKTEST, "{\"text\":\"temp > hot\"}", NULL), 200);
+    assert_true(json_is_false(rest_member("valid")));
+    assert_int_equal(json_integer_value(rest_member("column")), 8);
+    assert_int_equal(ask(admin, "POST", BACKTEST, "{}", NULL), 200);
+    assert_true(json_is_false(rest_member("valid")));
+}
+
+static void a_backtest_over_nothing_is_done_and_only_its_own_catalog_sees_it(void **state)
+{
+    (void)state;
+    char path[200], theirs[200];
+
+    assert_int_equal(ask(admin, "POST", BACKTEST, "{\"text\":\"temp>1\",\"from\":\"-3h\"}", NULL),
+                     202);
+    assert_string_equal(rest_text("text"), "temp > 1 by device");
+    snprintf(path, sizeof path, "%s", rest_header("Location"));
+    snprintf(theirs, sizeof theirs, "/api/v1/catalogs/acme/backtests/%s", rest_text("id"));
+    for (int i = 0; i < 3000 && strcmp(rest_text("state"), "done") != 0; i++) {
+        nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+        assert_int_equal(ask(viewer, "GET", path, NULL, NULL), 200);
+    }
+    assert_string_equal(rest_text("state"), "done");
+    assert_int_equal(json_integer_value(rest_member("points")), 0);
+    assert_int_equal(json_integer_value(rest_member("fired")), 0);
+    assert_int_equal(json_array_size(rest_member("buckets")), 200);
+    assert_int_equal(ask(foreign, "GET", theirs, NULL, NULL), 404);
+    assert_int_equal(ask(foreign, "DELETE", theirs, NULL, NULL), 404);
+    assert_int_equal(ask(foreign, "GET", path, NULL, NULL), 404);
+    assert_int_equal(ask(viewer, "DELETE", path, NULL, NULL), 403);
+    assert_int_equal(ask(admin, "DELETE", path, NULL, NULL), 204);
+    assert_int_equal(ask(admin, "GET", path, NULL, NULL), 404);
+    assert_int_equal(ask(admin, "DELETE", path, NULL, NULL), 404);
+}
+
 static void a_deleted_rule_is_gone(void **state)
 {
     (void)state;
@@ -205,6 +265,8 @@ int main(void)
         cmocka_unit_test(a_change_needs_the_version_that_was_read),
         cmocka_unit_test(enabling_twice_is_enabling_once),
         cmocka_unit_test(trying_a_rule_says_where_it_is_wrong_or_whom_it_is_for),
+        cmocka_unit_test(a_backtest_that_is_none_is_refused),
+        cmocka_unit_test(a_backtest_over_nothing_is_done_and_only_its_own_catalog_sees_it),
         cmocka_unit_test(a_deleted_rule_is_gone),
     };
     return cmocka_run_group_tests_name("rule-rest", tests, setup, teardown);

@@ -25,6 +25,7 @@
 #include "http/stream.h"
 #include "keeper/keeper.h"
 #include "live/tickets.h"
+#include "rule/backtest.h"
 #include "store/store.h"
 #include "support/folder.h"
 #include "support/model.h"
@@ -129,6 +130,7 @@ void rest_start(struct rest *r, const char *conninfo)
     const struct threats_options watch = { .store = r->store, .bus = r->bus };
     if (with_threats)
         must(threats_start(&watch, &r->services.threats, &f), &f);
+    must(backtests_start(r->store, &r->services.backtests, &f), &f);
     const struct http_options o = { .store = r->store, .services = &r->services };
     must(http_start(&o, &r->http, &f), &f);
 }
@@ -143,6 +145,7 @@ void rest_stop(struct rest *r)
     rest_answer_free();
     exports_stop(r->services.exports);
     http_stop(r->http);
+    backtests_stop(r->services.backtests);
     threats_stop(r->services.threats);
     streams_free(r->services.streams);
     roster_free(r->services.roster);

@@ -756,6 +756,40 @@ export type RuleDraft = {
   rule?: Record<string, unknown>;
 };
 
+export type BacktestDraft = {
+  text?: string;
+  rule?: Record<string, unknown>;
+  from?: string;
+  to?: string;
+};
+
+export type Backtest = {
+  id: string;
+  state: 'waiting' | 'running' | 'done' | 'stopped' | 'failed';
+  progress: number;
+  text: string;
+  from: number;
+  to: number;
+  points: number;
+  devices: number;
+  fired: number;
+  firedDevices: number;
+  noise: number;
+  bucketMs: number;
+  buckets: ({
+    t: number;
+    fired: number;
+    standing: number;
+  })[];
+  top: ({
+    device: string | null;
+    name: string | null;
+    fired: number;
+    standingSeconds: number;
+  })[];
+  failure: string | null;
+};
+
 export type RuleChecked = {
   valid: boolean;
   column?: number | null;
@@ -1353,6 +1387,9 @@ export interface Routes {
   'GET /catalogs/{catalog}/rules': { path: { catalog: string }; query: { limit?: number; cursor?: string }; body: undefined; answer: RulePage };
   'POST /catalogs/{catalog}/rules': { path: { catalog: string }; query: {}; body: RuleNew; answer: Rule };
   'POST /catalogs/{catalog}/rules:check': { path: { catalog: string }; query: {}; body: RuleDraft; answer: RuleChecked };
+  'POST /catalogs/{catalog}/rules:backtest': { path: { catalog: string }; query: {}; body: BacktestDraft; answer: RuleChecked | Backtest };
+  'GET /catalogs/{catalog}/backtests/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Backtest };
+  'DELETE /catalogs/{catalog}/backtests/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: undefined };
   'GET /catalogs/{catalog}/rules/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: Rule };
   'PATCH /catalogs/{catalog}/rules/{id}': { path: { catalog: string; id: string }; query: {}; body: RuleChange; answer: Rule };
   'DELETE /catalogs/{catalog}/rules/{id}': { path: { catalog: string; id: string }; query: {}; body: undefined; answer: undefined };
