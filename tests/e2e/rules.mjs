@@ -48,12 +48,26 @@ export async function ruleSteps({ page, quiet, judge }) {
     await until(async () => (await field('Rule').inputValue()).endsWith(' by site'), 'the part did not come');
   });
 
+  await step('what is written is tried over what is stored, before it is made', async () => {
+    await field('Rule').fill(RIGHT);
+    await said.getByText(/^It is for/).waitFor();
+    await button('Try it').click();
+    await page.locator('.backtest .would').getByText(/^It would have fired/).waitFor({ timeout: 120_000 });
+    await page.waitForURL(/test=/);
+    await page.locator('.lines-card canvas').first().waitFor();
+    const who = page.locator('.lines-card tbody a').first();
+    check(/telemetry\?m=uptime&d=[0-9a-f]{32}&from=\d+&to=\d+$/.test(await who.getAttribute('href')), 'who it was does not lead to its readings');
+    await judge('backtest');
+    await page.reload();
+    await page.locator('.backtest .would').getByText(/^It would have fired/).waitFor();
+  });
+
   await step('the mistake is mended, the rule is made and switched on', async () => {
     await field('Rule').fill(RIGHT);
     await said.getByText(/^It is for \d+ devices?\./).waitFor();
     check((await field('Severity').inputValue()) === 'low', 'the severity is not that of the text');
     await button('Save and enable').click();
-    await page.waitForURL(/\/rules\/\d+$/);
+    await page.waitForURL(/\/rules\/\d+(\?|$)/);
     await turned(true);
     await page.locator('.asjson summary').click();
     check(JSON.parse(await page.locator('.asjson pre').textContent()).when.metric === 'uptime', 'the JSON is not that of the rule');

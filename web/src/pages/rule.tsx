@@ -12,13 +12,14 @@ import { useAgain } from '../core/again';
 import { catalogueOf } from '../core/explore';
 import { loadInventory } from '../core/inventory';
 import { subscribe } from '../core/live';
-import { go, place, setQuery } from '../core/router';
+import { go, place, setQuery, withQuery } from '../core/router';
 import { inserted, oneLine } from '../core/rules';
 import { catalog, hrefOf, may } from '../core/session';
 import { wear } from '../core/sheet';
 import { Ago } from '../core/time';
 import { t } from '../i18n/i18n';
 import { announce } from '../parts/announce';
+import { Backtest } from '../parts/backtest';
 import { RuleHelp } from '../parts/rule-help';
 import { RuleState } from '../parts/rule-state';
 import { AsJson, RuleText, SeverityOf, useCheck } from '../parts/rule-text';
@@ -155,6 +156,7 @@ function Editor({ rule, metrics, round, onRule, onStale }: { rule: Rule | null; 
             {form ? <AsJson rule={form} /> : null}
           </form>
         </section>
+        <Backtest text={d.text} rule={form} same={[d.text, check.answer?.text ?? '']} ready={good || (!d.dirty && rule !== null)} />
       </div>
       <div class="c4 stack">
         {rule ? <RuleState rule={rule} able={able} round={round} onChanged={onRule} /> : null}
@@ -180,7 +182,7 @@ export function RulePage({ params }: { params: string[] }) {
   const rule = made && made.id === id && made.version >= (asked.value?.version ?? 0) ? { ...made, ...(asked.value?.version === made.version ? asked.value : {}) } : asked.value;
   const took = (r: Rule) => {
     setMade(r);
-    if (id === NEW) go(hrefOf(`/rules/${r.id}`), { replace: true });
+    if (id === NEW) go(hrefOf(`/rules/${r.id}`) + withQuery(place.peek().query, { name: null, text: null }), { replace: true });
     else asked.retry();
   };
   const title = id === NEW ? t('rules.new') : (rule?.name ?? t('nav.rules'));
