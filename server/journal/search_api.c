@@ -126,7 +126,7 @@ static void add_line(void *items, const struct search_line *l)
 static enum rc list(struct req *q, struct reply *r, struct fault *f)
 {
     json_auto_t *items = json_array();
-    struct search s;
+    struct search s = { 0 };
     struct search_end end;
     char cursor[JOURNAL_CURSOR_LEN];
     int limit;
@@ -159,7 +159,7 @@ static json_t *bucket_to_json(const struct histogram *h, int i)
 
 static enum rc histogram(struct req *q, struct reply *r, struct fault *f)
 {
-    struct search s;
+    struct search s = { 0 };
     struct histogram h;
     char text[20];
     int64_t buckets = BUCKETS, total = 0;
@@ -199,7 +199,7 @@ static void add_source(void *items, const char *source, int64_t n)
 static enum rc sources(struct req *q, struct reply *r, struct fault *f)
 {
     json_auto_t *items = json_array();
-    struct search s;
+    struct search s = { 0 };
     enum rc rc = read_search(q, &s, f);
 
     if (rc == RC_OK)
