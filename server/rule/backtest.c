@@ -151,7 +151,8 @@ static enum rc prepare(struct run *r, struct fault *f)
     if (!e)
         return no_memory(f);
     engine_turn_to(e, ENGINE_BACKTEST, r->begin);
-    r->crowd = (struct crowd){ .catalog = t->catalog, .engine = e, .unheard = true };
+    r->crowd =
+        (struct crowd){ .catalog = t->catalog, .engine = e, .unheard = true, .stop = &t->stop };
     r->past = (struct past){ .pool = r->b->pool,
                              .catalog = t->catalog,
                              .engine = e,

@@ -156,7 +156,7 @@ enum rc crowd_put_all(struct store *s, struct crowd *c, int scope, int64_t now, 
     int count = PAGE;
     enum rc rc = list ? RC_OK : no_memory(f);
 
-    while (rc == RC_OK && count == PAGE) {
+    while (rc == RC_OK && count == PAGE && !(c->stop && atomic_load(c->stop))) {
         auto_with(rows_freep) struct rows *rows = NULL;
         const char *args[] = { c->scopes[scope], ARG_INT(after), ARG_INT(PAGE) };
 

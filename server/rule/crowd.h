@@ -8,6 +8,7 @@
 
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,9 +28,10 @@ struct crowd_site {
 
 struct crowd {
     int32_t catalog;
-    struct engine *engine; // the caller's
-    bool unheard;          // silence begins with the first message that is fed, for all
-    char **scopes;         // filters, owned
+    struct engine *engine;   // the caller's
+    bool unheard;            // silence begins with the first message that is fed, for all
+    const atomic_bool *stop; // ends crowd_put_all(); may be NULL
+    char **scopes;           // filters, owned
     size_t scope_count;
     struct crowd_site *sites; // owned
     size_t site_count;
@@ -43,6 +45,6 @@ enum rc crowd_scope(struct store *s, struct crowd *c, const struct rule *r, int 
 // with no scope: it is not asked for again.
 enum rc crowd_put(struct store *s, struct crowd *c, const int64_t *devices, size_t n, int64_t now,
                   struct fault *f);
-// All that a scope has.
+// All that a scope has; those so far when it is to stop.
 enum rc crowd_put_all(struct store *s, struct crowd *c, int scope, int64_t now, struct fault *f);
 const char *crowd_site(const struct crowd *c, int64_t key); // NULL: none of that key
