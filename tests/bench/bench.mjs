@@ -440,6 +440,12 @@ async function ruleLoad() {
     `${r.lanes} aggregates shared, ${r.keys} keys, ${r.turns} turns; copy, decoding and engine, without the database`);
 }
 
+async function ruleBacktest() {
+  const r = await jsonOf(`${build}/tests/bench/backtest_bench`, [`${work}/backtest`], 1800);
+  row('rule.backtest', r.rate / 1e6, 'M points/s', r.bare / 1e6, '>= 5 M points/s of the rule\'s metric', r.rate >= 5e6,
+    `${r.points} points, ${r.fired} firings, best of 5; limit: the same points read alone`);
+}
+
 // ------------------------------------------------------------------ charts and fleets
 
 // One run for all three rows: its data are kept, its figures are not.
@@ -503,6 +509,7 @@ const measures = {
   'rest.storm': () => edge('storm'),
   'query.search': querySearch,
   'rule.load': ruleLoad,
+  'rule.backtest': ruleBacktest,
   'query.cold_bytes': cold,
   'alert.storm': alertStorm,
   'query.chart_day': () => queryChart('query.chart_day', 0, 5, '24 h, 60 million points stored, 300 buckets with their peaks'),
