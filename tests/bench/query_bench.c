@@ -67,6 +67,7 @@ __attribute__((format(printf, 1, 2))) static int64_t run(const char *format, ...
     va_start(ap, format);
     vsnprintf(sql, sizeof sql, format, ap);
     va_end(ap);
+    check(PQstatus(pg) == CONNECTION_OK, PQerrorMessage(pg));
     PQclear(PQexec(pg, "SET synchronous_commit = off"));
     r = PQexec(pg, sql);
     check(PQresultStatus(r) == PGRES_COMMAND_OK || PQresultStatus(r) == PGRES_TUPLES_OK,
