@@ -58,7 +58,7 @@ static void the_session_says_who_and_what_they_may(void **state)
     assert_int_equal(a->status, 200);
     assert_string_equal(json_string_value(json_object_get(account, "name")), "olga");
     assert_string_equal(json_string_value(json_object_get(account, "role")), "owner");
-    assert_int_equal(json_array_size(json_object_get(a->body, "permissions")), 13);
+    assert_int_equal(json_array_size(json_object_get(a->body, "permissions")), 14);
     assert_int_equal(json_array_size(json_object_get(a->body, "catalogs")), 2);
     assert_string_equal(rest_text("csrf"), owner.csrf);
     assert_true(json_is_false(json_object_get(a->body, "mustChangePassword")));
