@@ -313,6 +313,62 @@ static void conditions_join_and_what_is_unknown_decides_nothing(void **state)
     tear_down(&b);
 }
 
+static void what_is_no_number_is_in_no_window(void **state)
+{
+    (void)state;
+    struct bench b;
+
+    SET_UP(&b, "avg(temp) over 1m > 90", "count(temp) over 1m > 2", "p50(temp) over 1m > 90");
+    send(&b, 1, 95);
+    send(&b, 2, NAN);
+    send(&b, 3, INFINITY);
+    send(&b, 4, -INFINITY);
+    send(&b, 5, 93);
+    wait_until(&b, 70);
+    told(&b, "1+60 3+60");
+    // A window of nothing else is no window.
+    send(&b, 71, NAN);
+    wait_until(&b, 140);
+    told(&b, "");
+    tear_down(&b);
+}
+
+static void a_clock_five_years_off_blinds_no_rule(void **state)
+{
+    (void)state;
+    const double years = 5 * 365 * 86400.0;
+    struct bench b;
+
+    SET_UP(&b, "avg(temp) over 1m > 90", "temp > 90", "avg(temp) over 1h sliding > 90");
+    b.now = T0;
+    send_from(&b, DEV, -years, 20);
+    wait_until(&b, 30);
+    told(&b, "");
+    send(&b, 31, 95);
+    told(&b, "2+31");
+    // Back again: it is late, and no newer than what is known.
+    send_from(&b, DEV, -years, 20);
+    told(&b, "");
+    send(&b, 32, 95);
+    wait_until(&b, 70);
+    told(&b, "1+60 3+60");
+    tear_down(&b);
+}
+
+static void a_metric_that_changes_its_unit_is_compared_as_it_is(void **state)
+{
+    (void)state;
+    struct bench b;
+
+    SET_UP(&b, "temp > 60");
+    send(&b, 1, 20);
+    send(&b, 2, 68);
+    told(&b, "1+2");
+    send(&b, 3, 20);
+    told(&b, "1-3");
+    tear_down(&b);
+}
+
 static void a_device_that_leaves_the_scope_is_no_longer_meant(void **state)
 {
     (void)state;
@@ -428,6 +484,9 @@ int main(void)
         cmocka_unit_test(many_values_thin_evenly),
         cmocka_unit_test(groups_are_taken_together),
         cmocka_unit_test(conditions_join_and_what_is_unknown_decides_nothing),
+        cmocka_unit_test(what_is_no_number_is_in_no_window),
+        cmocka_unit_test(a_clock_five_years_off_blinds_no_rule),
+        cmocka_unit_test(a_metric_that_changes_its_unit_is_compared_as_it_is),
         cmocka_unit_test(a_device_that_leaves_the_scope_is_no_longer_meant),
         cmocka_unit_test(a_restart_at_any_moment_misses_and_doubles_nothing),
         cmocka_unit_test(silence_that_was_told_lasts_over_a_restart),
