@@ -183,6 +183,19 @@ static void on_challenge(struct link *l, json_t *o)
         link_fail(l, 10000, "%s", f.text);
 }
 
+// When the server says; devices that attested together shall not all renew in the same second. A
+// new certificate that is due already (a clock ahead, a life shorter than its back-dating) is kept
+// for half of what is left of it, or it would be renewed without end.
+static int64_t renew_at(const struct link *l, const struct credential *c)
+{
+    int64_t now = link_now_ms(l);
+
+    if (c->renew_at <= now)
+        return now + within((c->not_after - now) / 2, 0, INT64_MAX);
+    return c->renew_at +
+           env_below(l->env, (uint32_t)within((c->renew_at - now) / 10, 0, UINT32_MAX));
+}
+
 static bool take_certificate(struct link *l, json_t *o, struct fault *f)
 {
     struct credential c = { 0 };
@@ -198,11 +211,7 @@ static bool take_certificate(struct link *l, json_t *o, struct fault *f)
     l->fresh = NULL;
     l->renewed = true;
     l->not_after = c.not_after;
-    // Devices that attested together shall not all renew in the same second.
-    l->renew_at = c.renew_at;
-    if (c.renew_at > link_now_ms(l))
-        l->renew_at +=
-            env_below(l->env, (uint32_t)within((c.renew_at - link_now_ms(l)) / 10, 0, UINT32_MAX));
+    l->renew_at = renew_at(l, &c);
     c.renew_at = l->renew_at;
     SSL_SESSION_free(l->session); // a ticket of the old certificate
     l->session = NULL;

@@ -341,7 +341,9 @@ static enum rc write_state(struct store *tx, const struct attest_device *d,
 // When a renewal is overdue: it is due at half of the lifetime, and a quarter is grace.
 static int64_t overdue_at(int64_t not_before_ms, int64_t not_after_ms)
 {
-    return not_after_ms > 0 ? not_after_ms - (not_after_ms - not_before_ms) / 4 : 0;
+    int64_t issued_ms = not_before_ms + KEEPER_BACK_DATE_S * 1000;
+
+    return not_after_ms > 0 ? not_after_ms - (not_after_ms - issued_ms) / 4 : 0;
 }
 
 static void set_facts(const struct attest_device *d, const struct record *r,

@@ -10,10 +10,10 @@
 #include "core/auto.h"
 #include "core/hex.h"
 #include "device/roster.h"
+#include "keeper/keeper.h"
 #include "protocol/protocol.h"
 
-#define BACK_DATE_S 300 // by which the keeper dates certificates back (keeper/profile.c)
-#define SPKI_MAX    1024
+#define SPKI_MAX 1024
 
 DEFINE_AUTO(X509_STORE_CTX *, store_ctx_freep, X509_STORE_CTX_free)
 DEFINE_AUTO(EXTENDED_KEY_USAGE *, usage_freep, EXTENDED_KEY_USAGE_free)
@@ -181,7 +181,7 @@ static enum rc check_dates(X509 *leaf, int64_t now, const struct roster_entry *e
     if (now >= out->not_after)
         return refuse(alert, X509_V_ERR_CERT_HAS_EXPIRED, RC_DENIED, f,
                       "the certificate has expired");
-    if (e->refused_before > 0 && out->not_before + BACK_DATE_S < e->refused_before)
+    if (e->refused_before > 0 && out->not_before + KEEPER_BACK_DATE_S < e->refused_before)
         return refuse(alert, X509_V_ERR_CERT_REVOKED, RC_DENIED, f, "the certificate was revoked");
     return RC_OK;
 }

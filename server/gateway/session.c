@@ -20,6 +20,7 @@
 #include "ingest/ingest.h"
 #include "journal/journal.h"
 #include "journal/loudness.h"
+#include "keeper/keeper.h"
 
 #define HELLO_MS    10000 // from the upgrade to hello
 #define EVIDENCE_MS (NONCE_TTL_S * 1000)
@@ -744,9 +745,10 @@ void session_drained(struct session *s, int64_t now_ms)
 
 // ---------------------------------------------------------------- answers of the workers
 
+// At half of its life, which begins when it is issued.
 static int64_t renew_at(int64_t not_before_s, int64_t not_after_s)
 {
-    return (not_before_s + not_after_s) / 2 * 1000;
+    return (not_before_s + KEEPER_BACK_DATE_S + not_after_s) / 2 * 1000;
 }
 
 // rc to close code, the gateway's one translation.

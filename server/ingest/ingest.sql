@@ -50,15 +50,16 @@ SELECT s.state, s.boot, s.last_seq, s.hello_boot,
 
 -- name: ingest_facts (catalog, device)
 -- Of a device without a session, or of all whose state time alone can change (both NULL). A
--- certificate's renewal is overdue a quarter of its life before its end. Seeded devices, which never
--- connect, stay as they were made.
+-- certificate's renewal is overdue a quarter of its life before its end; it was issued five minutes
+-- later than it says (KEEPER_BACK_DATE_S). Seeded devices, which never connect, stay as they were
+-- made.
 SELECT d.catalog, d.device, d.id, s.state, s.online, s.boot, s.last_seq, s.hello_boot,
        (extract(epoch FROM s.last_at) * 1000)::bigint AS last_at,
        (extract(epoch FROM s.last_seen) * 1000)::bigint AS last_seen,
        coalesce(t.verdict, 0) AS verdict, t.by_hand IS NOT NULL AS by_hand,
        t.attested_at IS NOT NULL AS attested,
        coalesce(extract(epoch FROM t.cert_not_after
-           - (t.cert_not_after - t.cert_not_before) / 4) * 1000, 0)::bigint AS renewal_due,
+           - (t.cert_not_after - t.cert_not_before - interval '5 minutes') / 4) * 1000, 0)::bigint AS renewal_due,
        EXISTS (SELECT FROM device_alerted a
                 WHERE a.catalog = d.catalog AND a.device = d.device) AS alerted
   FROM device d
@@ -77,7 +78,7 @@ SELECT m.id AS mark, d.catalog, d.device, d.id, s.state, s.online, s.boot, s.las
        coalesce(t.verdict, 0) AS verdict, t.by_hand IS NOT NULL AS by_hand,
        t.attested_at IS NOT NULL AS attested,
        coalesce(extract(epoch FROM t.cert_not_after
-           - (t.cert_not_after - t.cert_not_before) / 4) * 1000, 0)::bigint AS renewal_due,
+           - (t.cert_not_after - t.cert_not_before - interval '5 minutes') / 4) * 1000, 0)::bigint AS renewal_due,
        EXISTS (SELECT FROM device_alerted a
                 WHERE a.catalog = d.catalog AND a.device = d.device) AS alerted
   FROM (SELECT * FROM alert_mark ORDER BY id LIMIT $1) m

@@ -20,6 +20,7 @@
 
 #define KEEPER_CATALOG_MAX 50
 #define SERIAL_LEN         16
+#define KEEPER_BACK_DATE_S 300 // of each certificate, for devices whose clock is a little behind
 
 struct keeper;
 

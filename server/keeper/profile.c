@@ -14,10 +14,9 @@
 #include "keeper/keeper.h"
 #include "protocol/protocol.h"
 
-#define HOUR_S      3600LL
-#define DAY_S       (24 * HOUR_S)
-#define YEAR_S      (365 * DAY_S)
-#define BACK_DATE_S 300 // for devices whose clock is a little behind
+#define HOUR_S 3600LL
+#define DAY_S  (24 * HOUR_S)
+#define YEAR_S (365 * DAY_S)
 
 DEFINE_AUTO(X509 *, x509_freep, X509_free)
 DEFINE_AUTO(GENERAL_NAMES *, names_freep, GENERAL_NAMES_free)
@@ -174,7 +173,7 @@ static bool set_validity(X509 *cert, const struct profile *p, const struct subje
 {
     int64_t lifetime =
         s->lifetime_s > 0 && s->lifetime_s < p->lifetime_s ? s->lifetime_s : p->lifetime_s;
-    time_t from = (time_t)(s->now - BACK_DATE_S), to = (time_t)(s->now + lifetime);
+    time_t from = (time_t)(s->now - KEEPER_BACK_DATE_S), to = (time_t)(s->now + lifetime);
 
     if (!ASN1_TIME_set(X509_getm_notBefore(cert), from) ||
         !ASN1_TIME_set(X509_getm_notAfter(cert), to))

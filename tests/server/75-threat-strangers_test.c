@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// threaded
 //
 // Who comes with a certificate that is over or names nobody, who tries claim codes, and who comes
 // from another network: stories of the fleet against a gateway whose certificates live for a
@@ -16,7 +15,7 @@
 #include "test.h"
 
 #define WAIT_S     180
-#define LIFETIME_S 60 // healthy devices renew it at most three times a minute
+#define LIFETIME_S 60 // healthy devices renew it each half minute
 
 static struct gate *gate;
 static int64_t window;

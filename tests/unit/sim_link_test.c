@@ -369,7 +369,7 @@ static void script_renewal(struct sim_server *s)
 {
     json_t *evidence = NULL;
 
-    attest(s, "operational", 0); // due at once
+    attest(s, "operational", 300);
     if (!open_session(s, 0, 0, "") || !sim_expect(s, "renew", NULL))
         return;
     X509 *before = SSL_get0_peer_certificate(s->ssl);
@@ -398,6 +398,32 @@ static void a_certificate_is_renewed_in_band_with_a_new_key(void **state)
     assert_true(run_until(&d, want_up_twice));
     assert_int_equal(d.attested, 2);
     assert_int_equal(d.forgotten, 0);
+    finish(&d, &s);
+}
+
+static void script_due(struct sim_server *s)
+{
+    attest(s, "operational", -60000);
+    (void)open_session(s, 0, 0, "");
+    json_decref(sim_hear(s));
+}
+
+static bool want_up(const struct device *d)
+{
+    return d->ups > 0;
+}
+
+static void a_new_certificate_that_is_due_is_not_renewed_without_end(void **state)
+{
+    (void)state;
+    static struct sim_server s;
+    struct device d = { 0 };
+
+    sim_server_start(&s, "IP:127.0.0.1", script_due, NULL);
+    start(&d, &s, false);
+    assert_true(run_until(&d, want_up));
+    assert_int_equal(d.attested, 1);
+    assert_true(d.kept.renew_at > clock_now_ms() + 11 * 3600000LL); // half of its day
     finish(&d, &s);
 }
 
@@ -657,6 +683,7 @@ int main(void)
         cmocka_unit_test(a_device_attests_reconnects_and_sends),
         cmocka_unit_test(what_is_not_acknowledged_is_sent_again_oldest_boot_first),
         cmocka_unit_test(a_certificate_is_renewed_in_band_with_a_new_key),
+        cmocka_unit_test(a_new_certificate_that_is_due_is_not_renewed_without_end),
         cmocka_unit_test(a_revoked_certificate_is_forgotten),
         cmocka_unit_test(a_quarantined_device_sends_nothing),
         cmocka_unit_test(limits_are_obeyed_and_a_nack_is_told),
