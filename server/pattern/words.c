@@ -55,7 +55,7 @@ static const char *shape_of(const struct pattern *p)
         return most ? "wedge" : "cluster";
     case PATTERN_BATCH:
     case PATTERN_NETWORK:
-        return "cluster";
+        return p->ring ? "cluster" : "speckle"; // of several products it is all over the map
     case PATTERN_PRODUCT:
     case PATTERN_BUILD:
     case PATTERN_VERSION:
