@@ -248,7 +248,8 @@ static int64_t within(int64_t n, int64_t low, int64_t high)
 }
 
 // Redo runs at some 225 MB/s, so 4 GB of WAL mean an outage of at most 20 s after a crash. A small
-// disk gets less.
+// disk gets less. A quarter of it is kept to be written again: commits wait for each new file of
+// WAL.
 static int64_t wal_mb(const struct place *p)
 {
     struct statvfs fs;
@@ -291,6 +292,7 @@ static char *conf_text(const struct place *p)
                      "work_mem = %" PRId64 "MB\n"
                      "maintenance_work_mem = %" PRId64 "MB\n"
                      "wal_buffers = 16MB\n"
+                     "min_wal_size = %" PRId64 "MB\n"
                      "max_wal_size = %" PRId64 "MB\n"
                      "checkpoint_timeout = 15min\n"
                      "random_page_cost = 1.1\n"
@@ -306,7 +308,7 @@ static char *conf_text(const struct place *p)
                      "log_min_messages = warning\n"
                      "log_min_error_statement = panic\n", // statements may hold what is private
                      run, within(ram / 8, 16, 1024), within(ram / 2, 64, 1 << 20),
-                     within(ram / 256, 4, 32), within(ram / 32, 16, 256), wal_mb(p));
+                     within(ram / 256, 4, 32), within(ram / 32, 16, 256), wal_mb(p) / 4, wal_mb(p));
     return n < 0 ? NULL : text;
 }
 
