@@ -11,6 +11,7 @@ import { cpus, loadavg } from 'node:os';
 import { createInterface } from 'node:readline';
 import { performance } from 'node:perf_hooks';
 import { overview, weight } from './page.mjs';
+import { pulse, withRules } from './pulse.mjs';
 
 const build = process.env.ORRERY_BUILD ?? 'build';
 const work = `${process.cwd()}/build/bench`;
@@ -440,6 +441,46 @@ async function ruleLoad() {
     `${r.lanes} aggregates shared, ${r.keys} keys, ${r.turns} turns; copy, decoding and engine, without the database`);
 }
 
+/** 1,000 rules on what devices send 20,000 times a second: before, meanwhile and after, in one go. */
+async function ruleKept() {
+  const forms = ['NAME > LIMIT', 'avg(NAME) over 1m > LIMIT for 2 windows', 'max(NAME) over 5m every 1m > LIMIT', 'avg(NAME) over 1m > LIMIT by group', 'p95(NAME) over 1m > LIMIT'];
+  const names = ['temp.in', 'temp.out', 'vib.x', 'vib.y', 'batt.v', 'press', 'flow', 'door'];
+  const texts = Array.from({ length: 1000 }, (_, n) => forms[n % 5].replace('NAME', names[n % 8]).replace('LIMIT', String(40 + n)));
+  const i = await big.open();
+  await i.settle();
+  const window = async () => {
+    const [from, cpu, began] = [await i.metric('orrery_ingest_messages_total'), proc(i.server.pid).cpuS, performance.now()];
+    await sleep(10000);
+    const s = (performance.now() - began) / 1000;
+    return { rate: ((await i.metric('orrery_ingest_messages_total')) - from) / s, cores: (proc(i.server.pid).cpuS - cpu) / s };
+  };
+  let before, meanwhile, after;
+  await i.withFleet(['--open', '20000', '--frame', '16'], 10000, async () => {
+    await sleep(3000);
+    before = await window();
+    meanwhile = await withRules(i, texts, window);
+    await sleep(3000);
+    after = await window();
+  });
+  const without = (key) => (before[key] + after[key]) / 2;
+  const kept = meanwhile.rate / without('rate'), core = meanwhile.cores - without('cores');
+  row('rule.kept', kept, 'of ingest', null, '>= 0.95 at 20,000 msgs/s, 1,000 rules, <= 0.20 core', kept >= 0.95 && core <= 0.2,
+    `${core.toFixed(2)} of a core more in the server (${before.cores.toFixed(2)}, ${meanwhile.cores.toFixed(2)}, ${after.cores.toFixed(2)}); ${Math.round(meanwhile.rate)} stored/s; none of them fires`);
+}
+
+/** Beside 5,000 messages a second of 10,000 devices. */
+async function ruleLatency() {
+  const i = await big.open();
+  await i.settle();
+  let r;
+  await i.withFleet(['--open', '5000', '--frame', '1'], 10000, async () => {
+    await sleep(3000);
+    r = await pulse(i, `${work}/pulse`);
+  });
+  row('rule.latency', r.instant.p99, 'ms p99', 500, '<= 500 ms, value to alert on a browser', r.instant.p99 <= 500, `p50 ${r.instant.p50}, max ${r.instant.max} ms, ${r.instant.count} crossings`);
+  row('rule.latency_window', r.window.p99, 'ms p99', 1000, '<= 1 s after a window closes', r.window.p99 <= 1000, `p50 ${r.window.p50}, max ${r.window.max} ms, ${r.window.count} windows of 1 s`);
+}
+
 async function ruleBacktest() {
   const r = await jsonOf(`${build}/tests/bench/backtest_bench`, [`${work}/backtest`], 1800);
   row('rule.backtest', r.rate / 1e6, 'M points/s', r.bare / 1e6, '>= 5 M points/s of the rule\'s metric', r.rate >= 5e6,
@@ -509,6 +550,8 @@ const measures = {
   'rest.storm': () => edge('storm'),
   'query.search': querySearch,
   'rule.load': ruleLoad,
+  'rule.kept': ruleKept,
+  'rule.latency': ruleLatency,
   'rule.backtest': ruleBacktest,
   'query.cold_bytes': cold,
   'alert.storm': alertStorm,
