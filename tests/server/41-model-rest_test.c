@@ -28,7 +28,7 @@ static int setup(void **state)
     (void)state;
     rest_start(&rest, pg_conninfo());
     rest_token(&rest, "ada", "admin", "demo", mine);
-    rest_token(&rest, "eve", "admin", "acme", foreign);
+    rest_token(&rest, "eve", "owner", "acme", foreign);
     return 0;
 }
 
